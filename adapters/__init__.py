@@ -1,0 +1,52 @@
+"""How each framework is called. Importing this package imports no framework and nothing of ours."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from adapters.protocol import Adapter
+
+# name → modes, the first being the one a plain run takes
+MODES = {
+    "numpy": ("eager",),
+    "scipy": ("eager",),
+    "torch": ("eager", "compiled"),
+    "tensorflow": ("eager", "graph", "xla"),
+    "jax": ("jit", "eager"),
+}
+NAMES = tuple(MODES)
+
+
+class UnknownAdapter(ValueError):
+    """The name is neither a built-in adapter nor an importable `package.module:Class`."""
+
+
+def load(name: str, device: str = "cpu", mode: str = "eager") -> Adapter:
+    """The adapter `name` ("torch", or "package.module:Class") on `device` in `mode`.
+
+    Raises:
+        UnknownAdapter: there is no such built-in name, module or class.
+        ImportError: the adapter is known and the framework under it cannot be imported.
+        DeviceUnavailable, ValueError: the framework has no such device, or no such mode.
+    """
+    module_name, _, class_name = name.partition(":")
+    if not class_name:
+        if name not in MODES:
+            raise UnknownAdapter(
+                f"unknown adapter {name!r}: choose one of {', '.join(NAMES)} or package.module:Class"
+            )
+        if mode not in MODES[name]:
+            raise ValueError(f"{name} has no mode {mode!r}: choose one of {', '.join(MODES[name])}")
+        module_name, class_name = f"adapters.{name}", "Adapter"
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module_name + ".").startswith(error.name + "."):
+            raise UnknownAdapter(f"unknown adapter {name!r}: no module {module_name!r}") from error
+        raise
+    try:
+        adapter_class = getattr(module, class_name)
+    except AttributeError as error:
+        raise UnknownAdapter(f"unknown adapter {name!r}: {module_name} has no {class_name!r}") from error
+    adapter: Adapter = adapter_class(device=device, mode=mode)
+    return adapter

@@ -1,0 +1,342 @@
+"""The reference: softmax, log_softmax and softmax_cross_entropy in plain NumPy, meeting every requirement.
+
+NumPy has none of the three, so this module is not thin: it is the implementation that proves that the
+requirements can be met together. Formats below float32 are computed in float32 and rounded once; sums
+along the last axis are NumPy's pairwise ones; what is near zero goes through log1p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters import MODES
+from adapters.protocol import FEATURES, DeviceUnavailable
+
+Array = NDArray[Any]
+REDUCTIONS = ("none", "sum", "mean")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the three functions and their derivatives share of a batch of rows, class axis last."""
+
+    gap: Array  # x − max, in the working format
+    exponentials: Array  # exp(gap)
+    rest: Array  # Σ exp(gap) − 1, without cancellation
+
+
+class Adapter:
+    """Plain NumPy on the CPU; every feature of the protocol."""
+
+    name = "numpy"
+    version = np.__version__
+    dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
+    features = FEATURES
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
+        """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
+        if device != "cpu":
+            raise DeviceUnavailable(f"NumPy computes on the CPU; it has no device {device!r}")
+        if mode not in MODES["numpy"]:
+            raise ValueError(f"numpy has no mode {mode!r}: choose one of {', '.join(MODES['numpy'])}")
+        self.device = device
+        self.mode = mode
+
+    def asarray(self, x: Any) -> Array:
+        """The array itself."""
+        return np.asarray(x)
+
+    def to_numpy(self, x: Any) -> Array:
+        """The array itself."""
+        return np.asarray(x)
+
+    def synchronize(self, x: Any) -> None:
+        """NumPy has computed `x` when it returns it."""
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays)."""
+        return function(*arrays)
+
+    # The steps, apart so that the gallery can get each of them wrong by itself.
+
+    def working(self, x: Array) -> Array:
+        """`x` in the format that is computed in: float32 for what is narrower, itself otherwise."""
+        if not is_floating(x):
+            raise TypeError(f"logits are floating point; got {x.dtype}")
+        return x if x.dtype in (np.float32, np.float64) else x.astype(np.float32)
+
+    def finish(self, value: Array, x: Array) -> Array:
+        """`value` rounded once to the format of the logits."""
+        return value.astype(x.dtype)
+
+    def shift(self, x: Array) -> Array:
+        """What is subtracted from each row: its maximum. An infinite one makes the whole row NaN."""
+        peak: Array = np.max(x, axis=-1, keepdims=True, initial=-np.inf)
+        return peak
+
+    def exponential(self, gap: Array) -> Array:
+        """exp, elementwise."""
+        return np.exp(gap)
+
+    def total(self, values: Array) -> Array:
+        """The sum along the last axis, pairwise."""
+        total: Array = np.sum(np.ascontiguousarray(values), axis=-1, keepdims=True)
+        return total
+
+    def terms(self, x: Array) -> Terms:
+        """Gaps, exponentials and their sum less the one of the maximum, for rows (…, n)."""
+        gap = x - self.shift(x)
+        exponentials = self.exponential(gap)
+        peak = np.zeros(x.shape, bool)
+        if x.shape[-1]:
+            np.put_along_axis(peak, np.argmax(x, axis=-1, keepdims=True), True, axis=-1)
+        at_peak = self.total(np.where(peak, exponentials, 0))
+        rest = self.total(np.where(peak, 0, exponentials)) + (at_peak - 1)
+        return Terms(gap, exponentials, rest)
+
+    def probabilities(self, x: Array) -> Array:
+        """Softmax of the rows, in the working format."""
+        terms = self.terms(x)
+        quotients: Array = terms.exponentials / (1 + terms.rest)
+        return quotients
+
+    def log_probabilities(self, x: Array) -> Array:
+        """Logarithm of the softmax of the rows: gap − log1p(rest), accurate where it is near zero."""
+        terms = self.terms(x)
+        return terms.gap - np.log1p(terms.rest)
+
+    # The three functions.
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """exp(x) / Σ exp(x) along `axis`; entries outside `where` are 0, a row of them all 0."""
+        return self._forward(self.probabilities, x, axis, where, 0.0)
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """x − log Σ exp(x) along `axis`; entries outside `where` are −inf."""
+        return self._forward(self.log_probabilities, x, axis, where, -np.inf)
+
+    def _forward(
+        self, function: Callable[[Array], Array], x: Array, axis: int, where: Array | None, masked: float
+    ) -> Array:
+        rows = last(self.working(x), axis)
+        if where is not None:
+            chosen = last(where, axis)
+            rows = np.where(chosen, rows, rows.dtype.type(-np.inf))
+        with np.errstate(all="ignore"):
+            result = function(rows)
+            if where is not None:
+                result = np.where(chosen, result, result.dtype.type(masked))
+            return self.finish(back(result, axis), x)
+
+    def softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        *,
+        axis: int = -1,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """−Σ_j q_j · log_softmax(logits)_j, where q holds the labels with smoothing and weights applied."""
+        rows = last(self.working(logits), axis)
+        with np.errstate(all="ignore"):
+            target = self.target(rows, labels, axis, weight, ignore_index, label_smoothing)
+            losses = self.losses(rows, target)
+            loss = self.reduce(losses, self.share(rows, labels, reduction, weight, ignore_index))
+            return self.finish(loss, logits)
+
+    def losses(self, rows: Array, target: Array) -> Array:
+        """One loss a row; a label of zero counts nothing, even where the log-probability is −inf."""
+        log_probabilities = self.log_probabilities(rows)
+        bad = np.isnan(log_probabilities).any(axis=-1) & (target != 0).any(axis=-1)
+        products = np.where(target == 0, 0, target * log_probabilities)
+        return np.where(bad, rows.dtype.type(np.nan), 0 - self.total(products)[..., 0])
+
+    def target(
+        self,
+        rows: Array,
+        labels: Array,
+        axis: int = -1,
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """q, one entry a logit: w_j · ((1 − ε) · label_j + ε/n), and all zero in an ignored row."""
+        n = rows.shape[-1]
+        if is_floating(labels):
+            q = last(labels, axis).astype(rows.dtype)
+            if q.shape != rows.shape:
+                raise ValueError(f"labels {q.shape} do not match logits {rows.shape}")
+            counted = np.ones(rows.shape[:-1], bool)
+        else:
+            labels = self.checked(labels, rows, ignore_index)
+            counted = np.ones(labels.shape, bool) if ignore_index is None else labels != ignore_index
+            q = np.zeros(rows.shape, rows.dtype)
+            if n:
+                np.put_along_axis(q, np.where(counted, labels, 0)[..., None], 1, axis=-1)
+        if label_smoothing:
+            q = self.smoothed(q, label_smoothing)
+        if weight is not None:
+            q = q * weight.astype(rows.dtype)
+        return np.where(counted[..., None], q, 0)
+
+    def smoothed(self, q: Array, smoothing: float) -> Array:
+        """Labels of which a part goes to all classes alike."""
+        mixed: Array = q * (1 - smoothing) + smoothing / q.shape[-1]
+        return mixed.astype(q.dtype)
+
+    def checked(self, labels: Array, rows: Array, ignore_index: int | None) -> Array:
+        """Integer labels, as int64.
+
+        Raises:
+            TypeError: the labels are neither integers nor floating point.
+            ValueError: their shape is not the logits' without the class axis.
+            IndexError: a label is outside [0, n) and is not the ignored one.
+        """
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"labels are integers or probabilities; got {labels.dtype}")
+        if labels.shape != rows.shape[:-1]:
+            raise ValueError(f"labels {labels.shape} do not match logits {rows.shape}")
+        labels = labels.astype(np.int64)
+        outside = (labels < 0) | (labels >= rows.shape[-1])
+        if ignore_index is not None:
+            outside &= labels != ignore_index
+        if outside.any():
+            raise IndexError(f"label {labels[outside][0]} is outside [0, {rows.shape[-1]})")
+        return labels
+
+    def share(
+        self,
+        rows: Array,
+        labels: Array,
+        reduction: str,
+        weight: Array | None,
+        ignore_index: int | None,
+    ) -> float | None:
+        """What the sum of the losses is multiplied by; None for no reduction.
+
+        A mean over indices divides by the summed weights of the rows that count, one over probabilities
+        by their number.
+        """
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"unknown reduction {reduction!r}: choose one of {', '.join(REDUCTIONS)}")
+        if reduction == "none":
+            return None
+        if reduction == "sum":
+            return 1.0
+        if is_floating(labels):
+            return float(np.float64(1) / np.prod(rows.shape[:-1]))
+        counted = labels[labels != ignore_index] if ignore_index is not None else labels.ravel()
+        weights = np.ones(counted.shape) if weight is None else weight.astype(np.float64)[counted]
+        return float(np.float64(1) / np.sum(weights))
+
+    def reduce(self, losses: Array, share: float | None) -> Array:
+        """The losses, or `share` times their sum, taken in float64."""
+        if share is None:
+            return losses
+        return np.asarray(np.sum(losses, dtype=np.float64) * share)
+
+    # Derivatives: analytic, from the probabilities.
+
+    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        """Gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
+        with np.errstate(all="ignore"):
+            g, c, q, axis = self._linearised(operation, x, cotangent, kwargs)
+            if wrt == "labels":
+                slope = -self.log_probabilities(last(self.working(x), axis))
+                return self._label_gradient(slope, c, x, axis, kwargs)
+            if operation == "softmax":
+                return self.finish(back(self.jacobian(g, c), axis), x)
+            if operation == "log_softmax":
+                return self.finish(back(c - g * self.total(c), axis), x)
+            return self.finish(back(c * self.residual(g, q), axis), x)
+
+    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        """Derivative of operation(x) along `tangent`."""
+        with np.errstate(all="ignore"):
+            g, t, q, axis = self._linearised(operation, x, tangent, kwargs, tangent=True)
+            if operation == "softmax":
+                return self.finish(back(self.jacobian(g, t), axis), x)
+            if operation == "log_softmax":
+                return self.finish(back(t - self.total(g * t), axis), x)
+            losses = self.total(self.residual(g, q) * t)[..., 0]
+            return self.finish(self.reduce(losses, self._share(x, axis, kwargs)), x)
+
+    def hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        """Gradient with respect to `wrt` of ⟨vjp(operation, x, cotangent), tangent⟩."""
+        with np.errstate(all="ignore"):
+            g, c, q, axis = self._linearised(operation, x, cotangent, kwargs)
+            t = last(self.working(tangent), axis)
+            if wrt == "labels":
+                return self._label_gradient(self.total(g * t) - t, c, x, axis, kwargs)
+            step = self.jacobian(g, t)
+            if operation == "softmax":
+                curved = step * (c - self.total(g * c)) - g * self.total(step * c)
+            elif operation == "log_softmax":
+                curved = -step * self.total(c)
+            else:
+                curved = c * step * self.total(q)
+            return self.finish(back(curved, axis), x)
+
+    def jacobian(self, g: Array, v: Array) -> Array:
+        """(diag g − g gᵀ) v for each row."""
+        product: Array = g * (v - self.total(g * v))
+        return product
+
+    def residual(self, g: Array, q: Array) -> Array:
+        """Gradient of a row's loss: g · Σ q − q."""
+        gradient: Array = g * self.total(q) - q
+        return gradient
+
+    def _label_gradient(self, slope: Array, c: Array, x: Array, axis: int, kwargs: dict[str, Any]) -> Array:
+        scale = slope.dtype.type(1 - kwargs.get("label_smoothing", 0.0))
+        weight = kwargs.get("weight")
+        weighted = slope if weight is None else slope * weight.astype(slope.dtype)
+        return self.finish(back(c * scale * weighted, axis), x)
+
+    def _share(self, x: Array, axis: int, kwargs: dict[str, Any]) -> float | None:
+        rows = last(x, axis)
+        reduction = kwargs.get("reduction", "none")
+        return self.share(rows, kwargs["labels"], reduction, kwargs.get("weight"), kwargs.get("ignore_index"))
+
+    def _linearised(
+        self, operation: str, x: Array, vector: Array, kwargs: dict[str, Any], tangent: bool = False
+    ) -> tuple[Array, Array, Array, int]:
+        """Probabilities, cotangent or tangent with the class axis last, targets and the axis."""
+        axis = kwargs.get("axis", -1)
+        rows = last(self.working(x), axis)
+        g = self.probabilities(rows)
+        v = self.working(vector)
+        if operation != "softmax_cross_entropy":
+            return g, last(v, axis), g, axis
+        q = self.target(rows, **{name: value for name, value in kwargs.items() if name != "reduction"})
+        if tangent:
+            return g, last(v, axis), q, axis
+        share = self._share(x, axis, kwargs)
+        upstream = v[..., None] if share is None else np.full((*rows.shape[:-1], 1), v * share, rows.dtype)
+        counted = (q != 0).any(axis=-1, keepdims=True)  # an ignored row stays 0 whatever comes upstream
+        return g, np.where(counted, upstream, 0), q, axis
+
+
+def is_floating(x: Array) -> bool:
+    """Whether `x` holds floating point numbers, ml_dtypes' formats included."""
+    return x.dtype.kind == "f" or x.dtype.name.startswith(("bfloat", "float"))
+
+
+def last(x: Array, axis: int) -> Array:
+    """`x` with `axis` moved to the end."""
+    return np.moveaxis(x, axis, -1)
+
+
+def back(x: Array, axis: int) -> Array:
+    """`x` with its last axis moved back to `axis`."""
+    return np.moveaxis(x, -1, axis)

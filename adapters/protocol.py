@@ -1,0 +1,137 @@
+"""The adapter protocol, and the guide to writing one.
+
+An adapter says how one framework is called, and nothing else. It calls the framework's own public
+functions: no upcasting, no masking, no clamping, no emulation of what the framework lacks. What is
+lacking raises `NotProvided`, which the suite records as *absent*: neither a pass nor a failure.
+
+To judge a new backend, write a class with the attributes and methods of `Adapter` (a plain class; there
+is nothing to inherit from) and name it on the command line:
+
+    python -m conformance --targets my_package.my_module:MyAdapter:cpu:eager
+
+1. `__init__(device, mode)` imports the framework; raise `DeviceUnavailable` where the device is absent
+   and `ValueError` for a mode that the framework does not have, listing those it has.
+2. `asarray` and `to_numpy` move bits, never values: bfloat16 and float8 arrive and leave as `ml_dtypes`
+   arrays. Where the framework has strides, `asarray` keeps those of the NumPy view it is given.
+3. The mode belongs to the object: in a compiled mode every operation, derivative and `call` is compiled,
+   whole, and never falls back to another mode in silence. The same shapes are not compiled twice.
+4. `dtypes` holds the formats in which the three functions run; `features` the optional abilities, from
+   `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
+   range, a label out of range) goes to the framework untouched, since its answer is what is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+OPERATIONS = ("softmax", "log_softmax", "softmax_cross_entropy")
+
+FEATURES = frozenset(
+    {
+        "vjp",
+        "jvp",
+        "hvp",
+        "index_labels",
+        "probability_labels",
+        "class_axis",
+        "reduction",
+        "class_weight",
+        "ignore_index",
+        "label_smoothing",
+        "where",
+    }
+)
+
+Array = Any  # a framework's own array; this module knows none of them
+
+
+class NotProvided(Exception):
+    """The framework has no such function, argument or derivative: the check is recorded as absent."""
+
+
+class DeviceUnavailable(Exception):
+    """The framework finds no such device on this machine."""
+
+
+class Adapter(Protocol):
+    """One framework on one device in one mode.
+
+    Attributes:
+        name: the adapter's name, "torch".
+        version: the framework's own version string.
+        device: "cpu" or "cuda".
+        mode: "eager", "jit", "graph", "xla", "compiled".
+        dtypes: the formats it holds on this device, by NumPy or ml_dtypes name.
+        features: the optional abilities it has, of `FEATURES`.
+    """
+
+    name: str
+    version: str
+    device: str
+    mode: str
+    dtypes: frozenset[str]
+    features: frozenset[str]
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None: ...
+
+    def asarray(self, x: Any) -> Array:
+        """NumPy array → native array on the device, bit for bit."""
+
+    def to_numpy(self, x: Array) -> Any:
+        """Native array → NumPy array of the same format, bit for bit."""
+
+    def synchronize(self, x: Array) -> None:
+        """Return when `x` is computed."""
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """exp(x) / Σ exp(x) along `axis`; `where` (boolean, x's shape) selects the entries that count."""
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """x − log Σ exp(x) along `axis`; `where` as in `softmax`."""
+
+    def softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        *,
+        axis: int = -1,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """−Σ_j q_j · log_softmax(logits)_j, one loss a row.
+
+        `labels` is an integer array without the class axis, or an array of the logits' shape and format
+        that holds probabilities. `weight` has one entry a class. `reduction` is "none", "sum" or "mean".
+        """
+
+    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        """Gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.
+
+        `operation` is one of `OPERATIONS`, `kwargs` its own keyword arguments (axis, labels, …), `wrt` is
+        "x" or, for cross-entropy on probabilities, "labels".
+        """
+
+    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        """Derivative of operation(x, **kwargs) along `tangent`, in forward mode."""
+
+    def hvp(
+        self,
+        operation: str,
+        x: Array,
+        cotangent: Array,
+        tangent: Array,
+        *,
+        wrt: str = "x",
+        **kwargs: Any,
+    ) -> Array:
+        """Gradient with respect to `wrt` of ⟨vjp(operation, x, cotangent), tangent⟩.
+
+        With wrt="x" this is the derivative of the gradient along `tangent` (a Hessian-vector product); with
+        wrt="labels" the mixed second derivative of a cross-entropy on probabilities.
+        """
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays) in this mode: for compositions such as softmax(x * c)."""
