@@ -1,0 +1,135 @@
+"""JAX: jax.nn's softmax and log_softmax, Optax's cross-entropies, derivatives by jax.vjp and jax.jvp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from adapters import MODES
+from adapters.protocol import Array, DeviceUnavailable, NotProvided
+
+# what is fixed when a derivative is compiled; the other arguments are arrays
+STATIC = ("operation", "wrt", "axis", "reduction", "ignore_index", "label_smoothing")
+
+
+class Adapter:
+    """jax.nn and Optax on the CPU or the first CUDA device."""
+
+    name = "jax"
+    version: str = jax.__version__
+    dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
+    features = frozenset({"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"})
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
+        """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
+        if mode not in MODES["jax"]:
+            raise ValueError(f"jax has no mode {mode!r}: choose one of {', '.join(MODES['jax'])}")
+        # without it asarray would round float64 to float32
+        # https://docs.jax.dev/en/latest/default_dtypes.html
+        jax.config.update("jax_enable_x64", True)
+        try:
+            self._device = jax.devices(device)[0]
+        except RuntimeError as error:
+            raise DeviceUnavailable(f"no {device.upper()} device: {error}") from error
+        self.device = device
+        self.mode = mode
+        compiled = jax.jit if mode == "jit" else as_is
+        self._compiled = lru_cache(maxsize=64)(compiled)
+        self._softmax = compiled(jax.nn.softmax, static_argnames=("axis",))
+        self._log_softmax = compiled(jax.nn.log_softmax, static_argnames=("axis",))
+        self._index = compiled(optax.softmax_cross_entropy_with_integer_labels, static_argnames=("axis",))
+        self._probability = compiled(optax.softmax_cross_entropy, static_argnames=("axis",))
+        self._vjp = compiled(self._plain_vjp, static_argnames=STATIC)
+        self._jvp = compiled(self._plain_jvp, static_argnames=STATIC)
+        self._hvp = compiled(self._plain_hvp, static_argnames=STATIC)
+
+    def asarray(self, x: Any) -> Array:
+        """The array on the device, which every computation on it follows."""
+        return jax.device_put(x, self._device)
+
+    def to_numpy(self, x: Array) -> Any:
+        """The array on the host."""
+        return np.asarray(x)
+
+    def synchronize(self, x: Array) -> None:
+        """Wait for `x`, which JAX computes asynchronously."""
+        jax.block_until_ready(x)
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """jax.nn.softmax."""
+        return self._softmax(x, axis=axis, where=where)
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """jax.nn.log_softmax."""
+        return self._log_softmax(x, axis=axis, where=where)
+
+    def softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        *,
+        axis: int = -1,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """optax.softmax_cross_entropy_with_integer_labels, or softmax_cross_entropy for probabilities."""
+        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
+            raise NotProvided("Optax's cross-entropies have no reduction, weight, ignore_index or smoothing")
+        function = self._index if labels.dtype.kind in "iu" else self._probability
+        return function(logits, labels, axis=axis)
+
+    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        """jax.vjp."""
+        return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
+
+    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        """jax.jvp."""
+        return self._jvp(operation, x, tangent, **kwargs)
+
+    def hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        """jax.vjp of jax.vjp."""
+        return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays), compiled in mode "jit"."""
+        return self._compiled(function)(*arrays)
+
+    def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        function, point = along(wrt, getattr(self, operation), x, kwargs)
+        return jax.vjp(function, point)[1](cotangent)[0]
+
+    def _plain_jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        function, point = along("x", getattr(self, operation), x, kwargs)
+        return jax.jvp(function, (point,), (tangent,))[1]
+
+    def _plain_hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        def gradient(x: Array, **kwargs: Any) -> Array:
+            return self._plain_vjp(operation, x, cotangent, **kwargs)
+
+        function, point = along(wrt, gradient, x, kwargs)
+        return jax.vjp(function, point)[1](tangent)[0]
+
+
+def as_is(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+    """`function`, as jax.jit is called and without compiling."""
+    return function
+
+
+def along(
+    wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
+) -> tuple[Callable[[Array], Any], Array]:
+    """`function` of its argument `wrt` alone, and the value of that argument."""
+    if wrt == "x":
+        return lambda value: function(value, **kwargs), x
+    return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]

@@ -1,0 +1,81 @@
+"""SciPy: scipy.special.softmax and log_softmax on NumPy arrays; no cross-entropy, no derivatives.
+
+The formats narrower than float16 are ml_dtypes', which SciPy computes through NumPy's ufuncs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy
+from scipy import special
+
+from adapters import MODES
+from adapters.protocol import Array, DeviceUnavailable, NotProvided
+
+
+class Adapter:
+    """scipy.special on the CPU."""
+
+    name = "scipy"
+    version: str = scipy.__version__
+    dtypes = frozenset(
+        {"float16", "float32", "float64"}
+    )  # ml_dtypes' formats run, but SciPy promises nothing of them
+    features: frozenset[str] = frozenset()
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
+        """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
+        if device != "cpu":
+            raise DeviceUnavailable(f"no {device.upper()} device: SciPy computes on the CPU")
+        if mode not in MODES["scipy"]:
+            raise ValueError(f"scipy has no mode {mode!r}: choose one of {', '.join(MODES['scipy'])}")
+        self.device = device
+        self.mode = mode
+
+    def asarray(self, x: Any) -> Array:
+        """The array itself."""
+        return np.asarray(x)
+
+    def to_numpy(self, x: Array) -> Any:
+        """The array itself."""
+        return np.asarray(x)
+
+    def synchronize(self, x: Array) -> None:
+        """SciPy has computed `x` when it returns it."""
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """scipy.special.softmax."""
+        if where is not None:
+            raise NotProvided("scipy.special.softmax has no where")
+        return special.softmax(x, axis=axis)
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """scipy.special.log_softmax."""
+        if where is not None:
+            raise NotProvided("scipy.special.log_softmax has no where")
+        return special.log_softmax(x, axis=axis)
+
+    def softmax_cross_entropy(self, logits: Array, labels: Array, **kwargs: Any) -> Array:
+        """Not provided."""
+        raise NotProvided("SciPy has no softmax cross-entropy")
+
+    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        """Not provided."""
+        raise NotProvided("SciPy has no automatic differentiation")
+
+    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        """Not provided."""
+        raise NotProvided("SciPy has no automatic differentiation")
+
+    def hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        """Not provided."""
+        raise NotProvided("SciPy has no automatic differentiation")
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays)."""
+        return function(*arrays)

@@ -1,0 +1,166 @@
+"""TensorFlow: tf.nn's softmax, log_softmax and cross-entropies, derivatives by tf.GradientTape.
+
+Mode "graph" is tf.function of each operation, derivative and composition, "xla" the same with jit_compile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+# TensorFlow writes notes on its build to the terminal while it is imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+from adapters import MODES
+from adapters.protocol import Array, DeviceUnavailable, NotProvided
+
+# one trace for each shape and each axis is what we want, not the accident that TensorFlow warns of
+tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))
+
+DEVICES = {"cpu": "/CPU:0", "cuda": "/GPU:0"}
+
+
+class Adapter:
+    """tf.nn on the CPU or the first CUDA device."""
+
+    name = "tensorflow"
+    version: str = tf.__version__
+    dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
+    features = frozenset({"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"})
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
+        """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
+        if mode not in MODES["tensorflow"]:
+            modes = ", ".join(MODES["tensorflow"])
+            raise ValueError(f"tensorflow has no mode {mode!r}: choose one of {modes}")
+        if device not in DEVICES or (device == "cuda" and not tf.config.list_physical_devices("GPU")):
+            raise DeviceUnavailable(f"no {device.upper()} device: TensorFlow lists none")
+        if device == "cpu":
+            # TensorFlow moves operations to a GPU that it sees, wherever their inputs are.
+            tf.config.set_visible_devices([], "GPU")
+        self.device = device
+        self.mode = mode
+        self._device = DEVICES[device]
+        compiled = {"eager": as_is, "graph": graph, "xla": xla}[mode]
+        self._compiled = lru_cache(maxsize=64)(compiled)
+        self._softmax = compiled(tf.nn.softmax)
+        self._log_softmax = compiled(tf.nn.log_softmax)
+        self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
+        self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
+        self._vjp = compiled(self._plain_vjp)
+        self._jvp = compiled(self._plain_jvp)
+        self._hvp = compiled(self._plain_hvp)
+
+    def asarray(self, x: Any) -> Array:
+        """A tensor on the device."""
+        with tf.device(self._device):
+            return tf.convert_to_tensor(x)
+
+    def to_numpy(self, x: Array) -> Any:
+        """The tensor on the host."""
+        return x.numpy()
+
+    def synchronize(self, x: Array) -> None:
+        """Wait for the device; on the CPU `x` is computed when it is returned."""
+        if self.device == "cuda":
+            tf.test.experimental.sync_devices()
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """tf.nn.softmax."""
+        if where is not None:
+            raise NotProvided("tf.nn.softmax has no where")
+        return self._softmax(x, axis=axis)
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """tf.nn.log_softmax."""
+        if where is not None:
+            raise NotProvided("tf.nn.log_softmax has no where")
+        return self._log_softmax(x, axis=axis)
+
+    def softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        *,
+        axis: int = -1,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
+        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
+            raise NotProvided("tf.nn's cross-entropies have no reduction, weight, ignore_index or smoothing")
+        if not labels.dtype.is_integer:
+            return self._probability(labels=labels, logits=logits, axis=axis)
+        if axis != -1 and axis != logits.shape.rank - 1:
+            raise NotProvided(f"tf.nn.sparse_softmax_cross_entropy_with_logits has no axis; got {axis}")
+        return self._index(labels=labels, logits=logits)
+
+    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        """tf.GradientTape.gradient."""
+        return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
+
+    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        """tf.autodiff.ForwardAccumulator."""
+        return self._jvp(operation, x, tangent, **kwargs)
+
+    def hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        """tf.GradientTape.gradient within another tape."""
+        return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays), traced or compiled in modes "graph" and "xla"."""
+        return self._compiled(function)(*arrays)
+
+    def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        point = x if wrt == "x" else kwargs[wrt]
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            value = getattr(self, operation)(x, **kwargs)
+        return provided(tape.gradient(value, point, output_gradients=cotangent), operation, wrt)
+
+    def _plain_jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        with tf.autodiff.ForwardAccumulator(x, tangent) as accumulator:
+            value = getattr(self, operation)(x, **kwargs)
+        return provided(accumulator.jvp(value), operation, "x")
+
+    def _plain_hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        point = x if wrt == "x" else kwargs[wrt]
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            gradient = self._plain_vjp(operation, x, cotangent, **kwargs)
+        return provided(tape.gradient(gradient, point, output_gradients=tangent), operation, wrt)
+
+
+def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, eager."""
+    return function
+
+
+def graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` traced into a graph."""
+    # autograph would rewrite the source of what is traced, and warns where two lambdas share a line
+    traced: Callable[..., Any] = tf.function(function, autograph=False)
+    return traced
+
+
+def xla(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled by XLA as one cluster."""
+    compiled: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
+    return compiled
+
+
+def provided(gradient: Array | None, operation: str, wrt: str) -> Array:
+    """`gradient`, unless TensorFlow has none."""
+    if gradient is None:
+        raise NotProvided(f"TensorFlow returns no gradient of {operation} with respect to {wrt}")
+    return gradient

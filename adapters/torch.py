@@ -1,0 +1,195 @@
+"""PyTorch: torch.nn.functional's softmax, log_softmax and cross_entropy, derivatives by torch.func.
+
+Mode "compiled" is torch.compile of each operation, derivative and composition as one graph: what cannot
+be compiled whole raises, and nothing falls back to eager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch.nn import functional
+
+from adapters import MODES
+from adapters.protocol import FEATURES, Array, DeviceUnavailable, NotProvided
+
+# formats that NumPy knows through ml_dtypes only: (of the same width in NumPy, in PyTorch)
+FOREIGN = {
+    "bfloat16": (np.int16, torch.bfloat16),
+    "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
+    "float8_e5m2": (np.uint8, torch.float8_e5m2),
+}
+DEFAULT_IGNORE_INDEX = -100  # of cross_entropy, which has no way to say "none"
+
+
+class Adapter:
+    """torch.nn.functional on the CPU or one CUDA device."""
+
+    name = "torch"
+    version: str = torch.__version__
+    dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
+    features = FEATURES - {"where"}
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
+        """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
+        if mode not in MODES["torch"]:
+            raise ValueError(f"torch has no mode {mode!r}: choose one of {', '.join(MODES['torch'])}")
+        if device != "cpu" and (device != "cuda" or not torch.cuda.is_available()):
+            raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
+        self.device = device
+        self.mode = mode
+        compiled = whole() if mode == "compiled" else as_is
+        self._compiled = lru_cache(maxsize=64)(compiled)
+        self._softmax = compiled(functional.softmax)
+        self._log_softmax = compiled(functional.log_softmax)
+        self._cross_entropy = compiled(functional.cross_entropy)
+        self._vjp = compiled(self._plain_vjp)
+        self._jvp = compiled(self._plain_jvp)
+        self._hvp = compiled(self._plain_hvp)
+
+    def asarray(self, x: Any) -> Array:
+        """A tensor over the same memory, with the same strides, where PyTorch has such strides."""
+        storage, dtype = FOREIGN.get(x.dtype.name, (x.dtype, None))
+        x = np.asarray(x).view(storage)
+        if any(stride < 0 for stride in x.strides):
+            x = x.copy()
+        # from_numpy warns of a read-only array (a broadcast one, say); DLPack carries the flag instead
+        tensor = torch.from_numpy(x) if x.flags.writeable else torch.from_dlpack(x)
+        tensor = tensor if dtype is None else tensor.view(dtype)
+        return tensor if self.device == "cpu" else moved(tensor, self.device)
+
+    def to_numpy(self, x: Array) -> Any:
+        """An array over the same memory, or over a copy on the host."""
+        name = str(x.dtype).removeprefix("torch.")
+        if name in FOREIGN:
+            x = x.view(torch.uint8 if x.itemsize == 1 else torch.int16)
+        array = x.detach().cpu().numpy()
+        return array.view(getattr(ml_dtypes, name)) if name in FOREIGN else array
+
+    def synchronize(self, x: Array) -> None:
+        """Wait for the CUDA device; on the CPU `x` is computed when it is returned."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """torch.nn.functional.softmax."""
+        if where is not None:
+            raise NotProvided("torch.nn.functional.softmax has no where")
+        return self._softmax(x, dim=axis)
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """torch.nn.functional.log_softmax."""
+        if where is not None:
+            raise NotProvided("torch.nn.functional.log_softmax has no where")
+        return self._log_softmax(x, dim=axis)
+
+    def softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        *,
+        axis: int = -1,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
+        require_class_axis(logits, axis)
+        return self._cross_entropy(
+            logits,
+            labels,
+            weight=weight,
+            ignore_index=DEFAULT_IGNORE_INDEX if ignore_index is None else ignore_index,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
+
+    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        """torch.func.vjp."""
+        require(operation, x, **kwargs)
+        return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
+
+    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        """torch.func.jvp."""
+        require(operation, x, **kwargs)
+        return self._jvp(operation, x, tangent, **kwargs)
+
+    def hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        """torch.func.vjp of torch.func.vjp."""
+        require(operation, x, **kwargs)
+        return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays), compiled whole in mode "compiled"."""
+        return self._compiled(function)(*arrays)
+
+    def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
+        function, point = along(wrt, getattr(self, operation), x, kwargs)
+        return torch.func.vjp(function, point)[1](cotangent)[0]
+
+    def _plain_jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
+        function, point = along("x", getattr(self, operation), x, kwargs)
+        return torch.func.jvp(function, (point,), (tangent,))[1]
+
+    def _plain_hvp(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> Array:
+        def gradient(x: Array, **kwargs: Any) -> Array:
+            return self._plain_vjp(operation, x, cotangent, **kwargs)
+
+        function, point = along(wrt, gradient, x, kwargs)
+        return torch.func.vjp(function, point)[1](tangent)[0]
+
+
+def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, eager."""
+    return function
+
+
+def whole() -> Callable[..., Any]:
+    """torch.compile of a function as one graph, an error where that cannot be."""
+    # by default the ninth shape of a function is no longer compiled
+    # https://docs.pytorch.org/docs/stable/compile/programming_model.recompilation.html
+    torch._dynamo.config.recompile_limit = 1_000_000
+    torch._dynamo.config.accumulated_recompile_limit = 1_000_000
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    # dynamic=False: a shape is compiled for itself, so that no result depends on the shapes that came before
+    return partial(torch.compile, fullgraph=True, dynamic=False)
+
+
+def along(
+    wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
+) -> tuple[Callable[[Array], Any], Array]:
+    """`function` of its argument `wrt` alone, and the value of that argument."""
+    if wrt == "x":
+        return lambda value: function(value, **kwargs), x
+    return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]
+
+
+def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = None, **_: Any) -> None:
+    """Raise NotProvided before anything is traced: Dynamo would wrap the exception in its own."""
+    if where is not None:
+        raise NotProvided(f"torch.nn.functional.{operation} has no where")
+    if operation == "softmax_cross_entropy":
+        require_class_axis(x, axis)
+
+
+def require_class_axis(logits: Array, axis: int) -> None:
+    """Raise NotProvided for a class axis that exists and is not cross_entropy's."""
+    ndim = logits.ndim
+    if -ndim <= axis < ndim and axis % ndim != min(1, ndim - 1):
+        raise NotProvided(f"torch.nn.functional.cross_entropy has its class axis at 1, not at {axis}")
+
+
+def moved(tensor: Array, device: str) -> Array:
+    """`tensor` on `device` with its strides, which Tensor.to keeps only where they leave no gaps."""
+    storage = tensor.as_strided((tensor.untyped_storage().nbytes() // tensor.itemsize,), (1,), 0)
+    return storage.to(device).as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
