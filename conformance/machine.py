@@ -1,0 +1,87 @@
+"""What machine and which build a record was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from adapters.protocol import Adapter
+from conformance.records import Header
+
+ROOT = Path(__file__).parent.parent
+
+
+def header(adapter: Adapter, target: str, tier: str) -> Header:
+    """The header of a record of `target`, starting now."""
+    framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter.name)}
+    described = replace(_described(target, tier), framework=framework)
+    return replace(described, device_model=gpu()) if adapter.device == "cuda" else described
+
+
+def _described(target: str, tier: str) -> Header:
+    return Header(
+        target=target,
+        framework={},
+        device_model=cpu("model name") or platform.processor(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu_flags=cpu("flags"),
+        threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        suite_commit=commit(),
+        tier=tier,
+        start=now(),
+    )
+
+
+def unknown(name: str, target: str, tier: str) -> Header:
+    """The header of a target whose framework could not be reached."""
+    return replace(_described(target, tier), framework={"name": name, "version": "", "build": ""})
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def cpu(field: str) -> str:
+    """A field of /proc/cpuinfo; "" where there is none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def gpu() -> str:
+    """The first GPU and its driver, as nvidia-smi names them."""
+    return _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").split("\n")[0]
+
+
+def commit() -> str:
+    """The suite's commit, marked where files differ from it; "" outside a checkout."""
+    return _output("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def build(name: str) -> str:
+    """The installed distributions that provide the module `name`, with version and wheel tag."""
+    found = []
+    provided = metadata.packages_distributions()
+    modules = (name, "optax") if name == "jax" else (name,)  # JAX's cross-entropy is Optax's
+    for distribution in sorted({found for module in modules for found in provided.get(module, [])}):
+        wheel = metadata.distribution(distribution).read_text("WHEEL") or ""
+        tags = [line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")]
+        found.append(" ".join([distribution, metadata.version(distribution), *tags[:1]]))
+    return "; ".join(found)
+
+
+def _output(*command: str) -> str:
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return run.stdout.strip()

@@ -1,0 +1,188 @@
+"""The result format: JSON Lines, one file a run of one target.
+
+A header, one row a check as it ends, a footer. A file without a footer is incomplete and says so; what is
+already written survives a crash. Floats that are evidence are hex strings. `records.schema.json` describes
+the same, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+OUTCOMES = ("pass", "fail", "deviation", "fixed", "choice", "measured", "absent", "crash", "timeout")
+
+
+class BrokenRecord(ValueError):
+    """The file is not a record of this format; the message says where."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What was judged, where and by which suite.
+
+    `framework` holds name, version and build; `device_model`, `cpu_flags` and `threads` describe the machine.
+    """
+
+    target: str
+    framework: dict[str, str]
+    device_model: str
+    python: str
+    platform: str
+    cpu_flags: str
+    threads: int
+    suite_commit: str
+    tier: str
+    start: str
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Check:
+    """One requirement judged on one operation, format and case.
+
+    `observed` names the choice found, `measured` holds numbers, `bound` the grade they were held against,
+    `witness` the input and result in hex floats, `message` why it failed, `entry` the deviation's id.
+    """
+
+    requirement: str
+    operation: str
+    dtype: str
+    case: str
+    outcome: str
+    observed: str | None = None
+    measured: dict[str, Any] = field(default_factory=dict)
+    bound: str | None = None
+    witness: dict[str, Any] = field(default_factory=dict)
+    message: str | None = None
+    entry: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """What names this check in every run of the suite."""
+        return "/".join((self.requirement, self.operation, self.dtype, self.case))
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The end of a complete file: the number of rows, when, and what went wrong outside any check.
+
+    `unmatched` lists the deviation entries that concern this target and matched no check; `error` says why a
+    target could not be judged at all.
+    """
+
+    rows: int
+    end: str
+    unmatched: list[str] = field(default_factory=list)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One file, read."""
+
+    path: Path
+    header: Header
+    checks: list[Check]
+    footer: Footer | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.footer is not None
+
+
+_KINDS: dict[str, type[Header | Check | Footer]] = {"header": Header, "check": Check, "footer": Footer}
+
+
+class Writer:
+    """Appends rows to a record, each on disk before the next check begins."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, row: Header | Check | Footer) -> None:
+        """Append one row."""
+        kind = next(name for name, cls in _KINDS.items() if isinstance(row, cls))
+        self._file.write(json.dumps({"kind": kind, **asdict(row)}, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read(path: Path) -> Record:
+    """The record in `path`; without its footer where the run was cut off.
+
+    A last line that was cut short is dropped, like the footer that it stands before.
+
+    Raises:
+        BrokenRecord: there is no header, another format version, or a line that is no row.
+    """
+    rows = list(_rows(path))
+    header = rows[0] if rows else None
+    if not isinstance(header, Header):
+        raise BrokenRecord(f"{path}: no header; this is not a Softmark record, or an empty one")
+    checks = [row for row in rows if isinstance(row, Check)]
+    footer = rows[-1] if isinstance(rows[-1], Footer) else None
+    if footer is not None and footer.rows != len(checks):
+        raise BrokenRecord(f"{path}: the footer counts {footer.rows} checks, the file holds {len(checks)}")
+    return Record(path, header, checks, footer)
+
+
+def _rows(path: Path) -> Iterator[Header | Check | Footer]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokenRecord(f"{path}: cannot be read: {error}") from error
+    lines = text.split("\n")
+    whole, cut = lines[:-1], lines[-1]  # a row ends with a newline: what follows the last one was cut off
+    for number, line in enumerate(whole, 1):
+        try:
+            yield _row(json.loads(line))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise BrokenRecord(f"{path}, line {number}: not a row of format {FORMAT}: {error}") from error
+    if cut and not whole:
+        raise BrokenRecord(f"{path}: cut off within its first line; run that target again")
+
+
+def _row(data: dict[str, Any]) -> Header | Check | Footer:
+    kind = data.pop("kind")
+    if kind == "header" and data.get("format") != FORMAT:
+        raise ValueError(f"format version {data.get('format')}, this suite reads {FORMAT}")
+    row = _KINDS[kind](**data)
+    if isinstance(row, Check) and row.outcome not in OUTCOMES:
+        raise ValueError(f"unknown outcome {row.outcome!r}")
+    return row
+
+
+def find(places: list[Path]) -> list[Path]:
+    """The record files at `places`, each a file or a folder of `*.jsonl`, in order of name."""
+    found: list[Path] = []
+    for place in places:
+        found += sorted(place.glob("*.jsonl")) if place.is_dir() else [place]
+    return found
+
+
+def file_name(target: str) -> str:
+    """The file that a target's record goes to: "torch-cpu-eager.jsonl"."""
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in target) + ".jsonl"
+
+
+def trim(path: Path) -> None:
+    """Cut a half-written last line and any footer off, so that the run can go on in the same file."""
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1].splitlines(keepends=True)
+    kept = [line for line in whole if not line.startswith('{"kind": "footer"')]
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text("".join(kept), encoding="utf-8")
+    partial.replace(path)
