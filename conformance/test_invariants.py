@@ -1,0 +1,145 @@
+"""Invariants: what may change in the input without changing the result, or must change it alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.cases import Case, regimes, with_labels
+from conformance.measure import Judgement
+from conformance.target import Check
+from conformance.ulp import format_of, spacing
+
+SHIFTS = {"float8_e4m3fn": 16, "float8_e5m2": 8, "bfloat16": 128, "float16": 1024}  # every sum below is exact
+
+
+def whole_numbers(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Whole logits from −8 to 0, so that adding a power of two is exact."""
+    if dtype in ("float8_e5m2", "float8_e4m3fn"):  # too few bits for a shift and its logits
+        return
+    case = Case("whole-n33-seed1", "-np.random.default_rng(1).integers(0, 9, (6, 33))")
+    yield from with_labels(case, operation, 6, 33)
+
+
+def permuted(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Every regime, at lengths with a tail."""
+    for n in (33, 1000):
+        yield Case(f"regimes-n{n}-seed{n}", regimes(n, seed=n))
+
+
+def distant_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Rows 500 apart in value."""
+    step = 500 if format_of(dtype).largest > 4000 else 100
+    case = Case(
+        "rows-500-apart", f"np.linspace(-2, 2, 33) + {step} * np.array([[0.0], [-4], [4], [1], [-1], [2]])"
+    )
+    yield from with_labels(case, operation, 6, 33)
+
+
+def repeated(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Two values taking turns, so that each stands in every lane and in the tail."""
+    for n in (33, 1001):
+        yield Case(f"two-values-n{n}", f"np.where((np.arange({n}) + np.arange(6)[:, None]) % 2 == 0, 0.3, -1.7)")
+
+
+def ascending(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits in ascending order, many of them neighbours in the format."""
+    logits = "np.sort(np.concatenate([np.linspace(-3, 3, 500), 0.5 + np.arange(501) * 2.0**-24]))"
+    yield Case("ascending-n1001", f"{logits} * [[1.0], [0.5], [4], [2], [3], [0.1]]")
+
+
+def in_every_regime(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Every regime at lengths with a tail, and one class far ahead in the tail."""
+    for n in (33, 1001):
+        yield from with_labels(Case(f"regimes-n{n}-seed{n}", regimes(n, seed=n)), operation, 6, n)
+    ahead = "np.where(np.arange(33) == 32, 40.0, 0.0) * np.ones((6, 1))"
+    yield from with_labels(Case("ahead-in-tail-n33", ahead), operation, 6, 33)
+    if format_of(dtype).largest > 60000:
+        offset = Case("offset-ahead-n33", "20000.0 + 32 * (np.arange(33) == np.arange(6)[:, None] * 7)")
+        yield from with_labels(offset, operation, 6, 33)
+
+
+def padded(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Rows to be padded."""
+    if format_of(dtype).infinite:
+        yield Case("regimes-n33-seed33", regimes(33, seed=33))
+
+
+def largest_ratio(one: Judgement, other: Judgement, order: Any = ...) -> float:
+    """The largest difference of two results over the sum of their bounds; `order` arranges the first."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = np.abs(one.got[order] - other.got)
+        allowed = one.tolerance["D"][order] + other.tolerance["D"]
+        ratio = np.where(difference == 0, 0.0, difference / allowed)
+    return float(np.max(np.where(np.isnan(ratio), np.inf, ratio)))
+
+
+@pytest.mark.requirement("INV-01", cases=whole_numbers)
+def test_exact_shift_changes_nothing(check: Check) -> None:
+    shift = SHIFTS.get(check.dtype, 2**20)
+    shifted = replace(check.case, name="shifted", x=f"({check.case.x}) + {shift}")
+    one, other = check.judgement(), check.judgement(shifted)
+    check.show(other.got, one.got, shifted, ratio_of_difference=largest_ratio(one, other))
+    assert largest_ratio(one, other) <= 1
+
+
+@pytest.mark.requirement("INV-02", cases=permuted)
+def test_permutation_permutes(check: Check) -> None:
+    n = check.call.x.shape[-1]
+    order = np.random.default_rng(2).permutation(n)
+    moved = replace(
+        check.case, name="permuted", x=f"({check.case.x})[:, np.random.default_rng(2).permutation({n})]"
+    )
+    one, other = check.judgement(), check.judgement(moved)
+    ratio = largest_ratio(one, other, (slice(None), order))
+    check.show(other.got, one.got[:, order], moved, ratio_of_difference=ratio)
+    assert ratio <= 1
+
+
+@pytest.mark.requirement("INV-03", cases=distant_rows)
+def test_distant_rows_are_apart(check: Check) -> None:
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("INV-04", cases=repeated)
+def test_equal_logits_have_equal_results(check: Check) -> None:
+    got = check.result()
+    kinds = [
+        np.unique(row[x == value])
+        for row, x in zip(got, check.call.rows(check.call.x), strict=True)
+        for value in np.unique(x)
+    ]
+    check.show(kinds[0], "one value", distinct=max(len(kind) for kind in kinds))
+    assert all(len(kind) == 1 for kind in kinds)
+
+
+@pytest.mark.requirement("INV-05", cases=ascending)
+def test_larger_logit_has_no_smaller_result_by_more_than_an_ulp(check: Check) -> None:
+    got = check.result()
+    falls = np.argwhere(np.diff(got, axis=-1) < -spacing(got[:, 1:], format_of(check.dtype)))
+    shown = got[falls[0][0], falls[0][1] : falls[0][1] + 2] if len(falls) else got[0, :2]
+    check.show(shown, "smaller by an ulp at most", falls=len(falls))
+    assert not len(falls)
+
+
+@pytest.mark.requirement("INV-06", cases=in_every_regime)
+def test_results_stay_in_their_range(check: Check) -> None:
+    got = check.result()
+    low, high = {"softmax": (0, 1), "log_softmax": (-np.inf, 0)}.get(check.operation, (0, np.inf))
+    check.show([got.min(), got.max()], f"[{low}, {high}]")
+    assert ((got >= low) & (got <= high)).all()
+
+
+@pytest.mark.requirement("INV-07", cases=padded)
+def test_padding_with_minus_infinity_leaves_the_rest(check: Check) -> None:
+    wide = replace(
+        check.case, name="padded", x=f"np.pad({check.case.x}, ((0, 0), (0, 967)), constant_values=-np.inf)"
+    )
+    one, other = check.judgement(), check.judgement(wide)
+    ratio = largest_ratio(other, one, (slice(None), slice(0, 33)))
+    check.show(other.got[:, :33], one.got, wide, ratio_of_difference=ratio)
+    assert ratio <= 1
