@@ -1,0 +1,124 @@
+"""`python -m conformance`: judge targets, each in a process of its own, and say whether they hold."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from adapters import MODES
+from conformance import runner
+from conformance.cases import TIERS
+from conformance.records import Record
+from conformance.verdict import problems
+
+# the reference first, for the truths it leaves on disk; then those that compile longest
+DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, print one line a target and return the exit code: 0 holds, 1 does not, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        orders = _orders(options)
+        options.output.mkdir(parents=True, exist_ok=True)
+        if not os.access(options.output, os.W_OK):
+            raise PermissionError(f"the output folder {options.output} is not writable")
+    except (ValueError, OSError) as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    records = _with_progress(orders, options.jobs, console)
+    return _tell(records, console, time.monotonic() - began)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
+    parser.add_argument(
+        "--targets",
+        default=",".join(DEFAULT),
+        help="comma-separated adapter[:device[:mode]], or all for every adapter in every mode",
+    )
+    parser.add_argument("--tier", default="quick", choices=TIERS)
+    parser.add_argument("--output", type=Path, default=Path("results"), help="folder for the record files")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="targets at a time")
+    parser.add_argument("--check-timeout", type=float, default=120.0, help="seconds that one check may take")
+    parser.add_argument("--resume", action="store_true", help="keep what is recorded and go on from there")
+    parser.add_argument("--deviations", type=Path, help="known deviations, instead of the suite's own")
+    return parser
+
+
+def _orders(options: argparse.Namespace) -> list[runner.Order]:
+    names = options.targets.split(",")
+    if options.targets == "all":
+        names = [f"{name}:cpu:{mode}" for name in DEFAULT for mode in MODES[name]]
+    if options.deviations is not None and not options.deviations.is_file():
+        raise ValueError(f"there is no deviations file {options.deviations}")
+    if options.jobs < 1:
+        raise ValueError("--jobs is at least 1")
+    return [
+        runner.Order(
+            *runner.parse(name.strip()),
+            tier=options.tier,
+            output=options.output,
+            check_timeout=options.check_timeout,
+            resume=options.resume,
+            deviations=options.deviations,
+        )
+        for name in dict.fromkeys(names)
+    ]
+
+
+def _with_progress(orders: list[runner.Order], jobs: int, console: Console) -> list[Record]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[check]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(now: runner.Progress) -> None:
+            if now.target not in tasks:
+                tasks[now.target] = progress.add_task(now.target, total=now.total, check="")
+            progress.update(tasks[now.target], completed=now.done, total=now.total, check=now.check)
+
+        return runner.run_all(orders, jobs, report)
+
+
+def _tell(records: list[Record], console: Console, seconds: float) -> int:
+    failed = False
+    for record in records:
+        found = problems(record)
+        counts: dict[str, int] = {}
+        for check in record.checks:
+            counts[check.outcome] = counts.get(check.outcome, 0) + 1
+        spent = sum(check.seconds for check in record.checks)
+        version = record.header.framework["version"]
+        summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        state = "FAILS" if found else "holds"
+        console.print(
+            f"{state}  {record.header.target} {version}: {len(record.checks)} checks in {spent:.0f} s: {summary}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for line in found:
+            console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
+        failed = failed or bool(found)
+    checks = sum(len(record.checks) for record in records)
+    console.print(f"{checks} checks of {len(records)} targets in {seconds:.0f} s", highlight=False)
+    if any(record.footer and record.footer.error and not record.checks for record in records):
+        return 2
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
