@@ -1,0 +1,1 @@
+"""What we tell people: records in, a terminal report, one HTML page and one Markdown file out."""

@@ -1,0 +1,94 @@
+"""`python -m reports DIR_OR_FILE…`: what records say, on the terminal, as one HTML page and as Markdown.
+
+Exit code 0 when all records were reported, 1 when some were broken, 2 when there is nothing to report or the
+report cannot be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from conformance import records
+from reports import markdown, model, page, terminal
+
+PLAIN_WIDTH = 160  # columns where the output is no terminal
+
+
+class ReportError(Exception):
+    """Nothing can be done; the message says why, on one line."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        read, broken = _read(options.records)
+        report = model.assemble(read)
+        # first, so that a pager which is closed early does not cost the files
+        written = _write(report, options.output or _beside(options.records[0]), not options.no_html)
+        console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+        terminal.show(report, console)
+        for path in written:
+            console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+    except ReportError as error:
+        print(f"reports: {error}", file=sys.stderr)
+        return 2
+    for message in broken:
+        print(f"reports: left out: {message}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reports",
+        usage=argparse.SUPPRESS,  # it would stand before each error, which is to be one line
+        description="python -m reports DIR_OR_FILE… [--output DIR] [--no-html]: report what records say.",
+    )
+    parser.add_argument(
+        "records", nargs="+", type=Path, metavar="DIR_OR_FILE", help="a record or a folder of them"
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where the files go (default: the first DIR)")
+    parser.add_argument("--no-html", action="store_true", help="write report.md only")
+    return parser
+
+
+def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
+    """The records at `places`, and one line for each file that is none."""
+    for place in places:
+        if not place.exists():
+            raise ReportError(f"{place}: no such file or folder")
+    read, broken = [], []
+    for path in dict.fromkeys(records.find(places)):
+        try:
+            read.append(records.read(path))
+        except records.BrokenRecord as error:
+            broken.append(" ".join(str(error).split()))
+    if not read:
+        empty = f"{', '.join(map(str, places))}: no records (*.jsonl) here; make some with python -m conformance"
+        raise ReportError("; ".join(broken) or empty)
+    return read, broken
+
+
+def _beside(first: Path) -> Path:
+    return first if first.is_dir() else first.parent
+
+
+def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
+    texts = {"report.html": page.render(report)} if with_html else {}
+    texts["report.md"] = markdown.render(report)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"cannot write to {folder}: {error.strerror or error}") from error
+    return [folder / name for name in texts]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""A recorded check beside what it was judged by: the row, its target and its requirement.
+
+Nothing here decides anew what the run decided; it only says under which name an outcome is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conformance.records import Check
+from conformance.requirements import Requirement
+
+# The names under which outcomes are counted, worst first: a cell takes its mark and colour from the worst.
+KINDS = (
+    "crash",
+    "timeout",
+    "fail",
+    "fixed",
+    "fail (should)",
+    "fail (report)",
+    "deviation",
+    "pass",
+    "choice",
+    "measured",
+    "absent",
+)
+LENIENT = ("should", "report")  # levels at which a failure does not fail the run
+THREAD = re.compile(r"\b([A-Za-z0-9][\w.-]*/[\w.-]+)#(\d+)\b")
+FORMS = ("index", "probability")
+PAGE = re.compile(r"https://[^\s<>\"()\[\]|`]*[^\s<>\"()\[\]|`.,;:]")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One check of one target; `requirement` is None where this suite has none by that id."""
+
+    target: str
+    check: Check
+    requirement: Requirement | None
+
+    @property
+    def level(self) -> str:
+        """The requirement's level, "unknown" where there is no such requirement."""
+        return self.requirement.level if self.requirement else "unknown"
+
+    @property
+    def kind(self) -> str:
+        """The outcome as it is counted: a failure that does not fail the run is apart from one that does."""
+        if self.check.outcome == "fail" and self.level in LENIENT:
+            return f"fail ({self.level})"
+        return self.check.outcome
+
+    @property
+    def fails(self) -> bool:
+        """Whether the check is a failure that fails the run."""
+        return self.kind == "fail"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many checks there are of each kind, worst kind first, none that is zero."""
+
+    items: tuple[tuple[str, int], ...]
+
+    @property
+    def worst(self) -> str:
+        """The worst kind present, "none" where there are no checks."""
+        return self.items[0][0] if self.items else "none"
+
+    @property
+    def total(self) -> int:
+        """The number of checks."""
+        return sum(number for _, number in self.items)
+
+    def of(self, kind: str) -> int:
+        """The number of checks of one kind."""
+        return dict(self.items).get(kind, 0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of text, with the address it leads to or none."""
+
+    text: str
+    url: str | None = None
+
+
+def count(checks: Iterable[Judged]) -> Counts:
+    """The checks by kind."""
+    found = Counter(judged.kind for judged in checks)
+    return Counts(tuple((kind, found[kind]) for kind in KINDS if found[kind]))
+
+
+def parts(text: str) -> tuple[Part, ...]:
+    """`text` with its upstream threads "owner/repo#number" and https addresses as links."""
+    found: list[Part] = []
+    end = 0
+    for match in sorted((*THREAD.finditer(text), *PAGE.finditer(text)), key=lambda match: match.start()):
+        if match.start() < end:  # a thread's name within an address
+            continue
+        if match.start() > end:
+            found.append(Part(text[end : match.start()]))
+        thread = match.re is THREAD
+        url = f"https://github.com/{match[1]}/issues/{match[2]}" if thread else match[0]
+        found.append(Part(match[0], url))
+        end = match.end()
+    if text[end:]:
+        found.append(Part(text[end:]))
+    return tuple(found)
+
+
+def plural(number: int, noun: str = "check") -> str:
+    """ "1 check", "2 checks"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def split_target(target: str) -> tuple[str, str, str]:
+    """Adapter, device and mode of "torch:cpu:eager"; an adapter of its own has a colon in its name."""
+    adapter, device, mode = [*target.rsplit(":", 2), "", ""][:3]
+    return adapter, device, mode
+
+
+def label_form(check: Check) -> str | None:
+    """ "index" or "probability": the labels of a cross-entropy, None where the record does not tell."""
+    call = check.witness.get("call")
+    call = call if isinstance(call, dict) else {}
+    told = "probability" if call.get("wrt") == "labels" else call.get("form")
+    named = next((form for form in FORMS if form in check.case), None)
+    return told if told in FORMS else named if check.operation == "softmax_cross_entropy" else None

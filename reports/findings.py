@@ -1,0 +1,239 @@
+"""What was found: failures, known deviations, stale entries; one line each, the evidence behind it."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from conformance.deviations import Deviation
+from conformance.records import Check, Record
+from conformance.requirements import Requirement
+from reports.behaviour import where
+from reports.checks import Judged, Part, parts, plural, split_target
+from reports.reproduce import reproduction
+from reports.witness import difference, over_bound, rows, short
+
+UNREPORTED = "unreported"
+LONGEST_LINE = 140
+MOST_CASES = 40  # of one finding and target that are listed
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The worst check of one target: where, the witness, why it fails, how many checks fail with it."""
+
+    target: str
+    check: str
+    witness: tuple[tuple[str, str], ...]
+    message: str
+    code: str | None  # the call in the framework alone, where the finding has no reproduction of its own
+    checks: int
+    cases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault on one line, with all that is needed to judge and reproduce it."""
+
+    id: str
+    title: str
+    targets: tuple[str, ...]
+    reason: str
+    link: tuple[Part, ...]
+    requirements: tuple[Requirement, ...]
+    evidence: tuple[Evidence, ...]
+    reproduction: str = ""
+    prints: str = ""
+    expected: str = ""
+    statement: str = ""  # the requirement's, where the title names it
+
+    @property
+    def line(self) -> str:
+        """The finding in one line of plain text."""
+        link = "".join(part.text for part in self.link)
+        title = f"{self.title}: {self.statement}" if self.statement else self.title
+        named = (title, ", ".join(self.targets), self.reason, link)
+        return " — ".join(part for part in named if part)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Findings of one sort; `name` makes a stable anchor."""
+
+    name: str
+    title: str
+    note: str
+    findings: tuple[Finding, ...]
+
+
+def sections(
+    records: Sequence[Record], checks: Sequence[Judged], entries: Iterable[Deviation]
+) -> tuple[Section, ...]:
+    """Every sort of finding, empty ones too: that nothing was found is an answer."""
+    known = {entry.id: entry for entry in entries}
+
+    def of(name: str, title: str, note: str, wanted: Callable[[Judged], bool]) -> Section:
+        return Section(name, title, note, _faults([judged for judged in checks if wanted(judged)]))
+
+    return (
+        of(
+            "failures",
+            "Failures of what every implementation must do",
+            "These fail the run. None of them is a known deviation.",
+            lambda judged: judged.fails,
+        ),
+        of(
+            "crashes",
+            "Crashes and timeouts",
+            "The process that ran the check died or gave no answer in time.",
+            lambda judged: judged.check.outcome in ("crash", "timeout"),
+        ),
+        Section(
+            "deviations",
+            "Known deviations",
+            "Each still fails as deviations.toml says it does; none of them fails the run.",
+            _known([judged for judged in checks if judged.check.outcome == "deviation"], known),
+        ),
+        of(
+            "should",
+            "Failures of good practice",
+            "Level should (or report): told here, they do not fail the run.",
+            lambda judged: judged.kind in ("fail (should)", "fail (report)"),
+        ),
+        Section(
+            "stale",
+            "Entries of deviations.toml to narrow",
+            "Listed as failing, yet passing or met by no check. These fail the run until they are narrowed.",
+            _stale(records, checks, known),
+        ),
+    )
+
+
+def _faults(checks: Iterable[Judged]) -> tuple[Finding, ...]:
+    """One finding for each requirement, operation, outcome and framework; its modes share the line."""
+    found: dict[tuple[str, str, str, str], list[Judged]] = defaultdict(list)
+    for judged in checks:
+        check, adapter = judged.check, split_target(judged.target)[0]
+        found[check.requirement, check.operation, adapter, check.outcome].append(judged)
+    return tuple(_fault(found[key]) for key in sorted(found))
+
+
+def _fault(checks: list[Judged]) -> Finding:
+    worst = max(checks, key=_severity)
+    check, requirement = worst.check, worst.requirement
+    outcome = "" if check.outcome == "fail" else f"{check.outcome} in "
+    return Finding(
+        id="-".join((check.outcome, check.requirement, check.operation, split_target(worst.target)[0])),
+        title=f"{check.requirement} {outcome}{check.operation}",
+        statement=requirement.text if requirement else "A requirement unknown to this suite.",
+        targets=_targets(checks),
+        reason=_reason(checks),
+        link=(),
+        requirements=(requirement,) if requirement else (),
+        evidence=_evidence(checks, alone=True),
+    )
+
+
+def _known(checks: Iterable[Judged], entries: dict[str, Deviation]) -> tuple[Finding, ...]:
+    found: dict[str, list[Judged]] = defaultdict(list)
+    for judged in checks:
+        found[judged.check.entry or judged.check.requirement].append(judged)
+    order = list(entries)
+    names = sorted(found, key=lambda name: (order.index(name) if name in entries else len(order), name))
+    return tuple(_deviation(name, found[name], entries.get(name)) for name in names)
+
+
+def _deviation(name: str, checks: list[Judged], entry: Deviation | None) -> Finding:
+    met = {judged.requirement.id: judged.requirement for judged in checks if judged.requirement}
+    return Finding(
+        id=name,
+        title=entry.title if entry else f"{name}, an entry that this suite's deviations.toml does not hold",
+        targets=_targets(checks),
+        reason=entry.reason if entry else _reason(checks),
+        link=parts(entry.link if entry else UNREPORTED),
+        requirements=tuple(met[key] for key in sorted(met)),
+        evidence=_evidence(checks, alone=entry is None),
+        reproduction=entry.reproduction.strip() if entry else "",
+        prints=entry.prints.strip() if entry else "",
+        expected=entry.expected.strip() if entry else "",
+    )
+
+
+def _stale(
+    records: Iterable[Record], checks: Iterable[Judged], entries: dict[str, Deviation]
+) -> tuple[Finding, ...]:
+    passing: dict[str, list[Judged]] = defaultdict(list)
+    for judged in checks:
+        if judged.check.outcome == "fixed":
+            passing[judged.check.entry or judged.check.id].append(judged)
+    unmatched: dict[str, list[str]] = defaultdict(list)
+    for record in records:
+        for name in record.footer.unmatched if record.footer else ():
+            unmatched[name].append(record.header.target)
+    found = []
+    for name in sorted({*passing, *unmatched}):
+        group, entry = passing.get(name, []), entries.get(name)
+        reasons = [f"passing, of what it lists: {plural(len(group))} ({where(group)})"] if group else []
+        reasons += ["it matches no check"] if name in unmatched else []
+        found.append(
+            Finding(
+                id=f"stale-{name}",
+                title=f"{name}: {entry.title}" if entry else name,
+                targets=tuple(dict.fromkeys((*_targets(group), *unmatched.get(name, ())))),
+                reason="; ".join(reasons),
+                link=parts(entry.link) if entry else (),
+                requirements=(),
+                evidence=_evidence(group, alone=True),
+            )
+        )
+    return tuple(found)
+
+
+def _targets(checks: Iterable[Judged]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(judged.target for judged in checks))
+
+
+def _severity(judged: Judged) -> float:
+    value = over_bound(judged.check)
+    return -1.0 if value is None else value
+
+
+def _reason(checks: list[Judged]) -> str:
+    """How many checks, and by how much the worst is outside its bound."""
+    worst = max(checks, key=_severity).check
+    value = over_bound(worst)
+    found = f"{plural(len(checks))} ({where(checks)})"
+    if value is not None and 1 < value < math.inf:
+        return f"{found}, outside the bound by {short(value)}×"
+    if worst.observed is not None:
+        return f"{found}, observed: {worst.observed}"
+    return f"{found}{difference(worst) or _raised(worst)}"
+
+
+def _raised(check: Check) -> str:
+    """The last line of the message, which names what was raised, where the check left no witness."""
+    last = (check.message or "").strip().split("\n")[-1].strip()
+    if check.witness or not last or last.startswith(("assert", "required:")):
+        return ""
+    return f": {last[:LONGEST_LINE]}{'…' if len(last) > LONGEST_LINE else ''}"
+
+
+def _evidence(checks: Sequence[Judged], alone: bool) -> tuple[Evidence, ...]:
+    found = []
+    for target in _targets(checks):
+        group = [judged for judged in checks if judged.target == target]
+        worst = max(group, key=_severity).check
+        found.append(
+            Evidence(
+                target=target,
+                check=worst.id,
+                witness=rows(worst),
+                message=(worst.message or "").strip(),
+                code=reproduction(target, worst) if alone else None,
+                checks=len(group),
+                cases=tuple(judged.check.id for judged in group[:MOST_CASES]),
+            )
+        )
+    return tuple(found)

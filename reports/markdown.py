@@ -1,0 +1,206 @@
+"""The report as Markdown that GitHub renders: text from records is escaped, code is fenced."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from reports.accuracy import Grade, Table
+from reports.behaviour import Answer, Behaviour, told
+from reports.checks import Counts, Part, parts
+from reports.findings import Evidence, Finding, Section
+from reports.model import GRADES, LEVELS, Report
+from reports.witness import short
+
+
+def render(report: Report) -> str:
+    """The whole report."""
+    blocks = [
+        "# Softmark report",
+        *(f"> {escape(note)}" for note in report.notes),
+        "## Summary",
+        _summary(report),
+        "## Requirements by family",
+        _families(report),
+        "## Findings",
+        *(block for section in report.sections for block in _section(section)),
+        "## Behaviour",
+        "Where several answers are legal, or nothing is required: what each target does.",
+        _behaviour(report),
+        "## Accuracy",
+        "Grade, and the largest error over the bound of grade D, which is what *must* asks for: at most 1.",
+        *(block for table in report.accuracy for block in _accuracy(report, table)),
+        "## About this report",
+        _list(report.facts),
+        "Levels:",
+        _list(LEVELS.items()),
+        "Grades:",
+        _list(GRADES.items()),
+        "For float32 and float64, C, D and E are one. A grade holds for the inputs that were tried, on this "
+        "machine and these versions.",
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def escape(text: str) -> str:
+    """`text` on one line, with nothing in it that Markdown or HTML would act on."""
+    text = html.escape(" ".join(text.split()), quote=False)
+    text = re.sub(r"([\\`*\[\]|~])", r"\\\1", text)
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # within a word it is no emphasis
+
+
+def fence(text: str, language: str = "") -> str:
+    """`text` as a code block that it cannot end."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    marks = "`" * max(3, longest + 1)
+    return f"{marks}{language}\n{text.strip()}\n{marks}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are Markdown already."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _list(items: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"- {escape(name)}: {escape(text)}" for name, text in items)
+
+
+def _counts(counts: Counts) -> str:
+    return " · ".join(f"{number} {kind}" for kind, number in counts.items) or "–"
+
+
+def _names(report: Report) -> list[str]:
+    return [escape(target.name) for target in report.targets]
+
+
+def _summary(report: Report) -> str:
+    head = ("target", "framework", "verdict", "checks", "seconds", "device")
+    return _table(
+        head,
+        (
+            (
+                escape(target.name),
+                escape(target.framework),
+                escape(target.verdict),
+                _counts(target.counts),
+                f"{target.seconds:.1f}",
+                escape(target.device),
+            )
+            for target in report.targets
+        ),
+    )
+
+
+def _families(report: Report) -> str:
+    rows = (
+        (f"{escape(family.prefix)} {escape(family.name)}", *map(_counts, family.cells))
+        for family in report.families
+    )
+    return _table(("family", *_names(report)), rows)
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"### {section.title} ({len(section.findings)})"
+    yield section.note if section.findings else "None."
+    for finding in section.findings:
+        yield f"<details><summary>{_one_line(finding)}</summary>"
+        yield from _body(finding)
+        yield "</details>"
+
+
+def _one_line(finding: Finding) -> str:
+    """The finding as the HTML of a summary element."""
+    named = [
+        f"<b>{_text(finding.title)}</b> {_text(finding.statement)}".strip(),
+        _text(", ".join(finding.targets)),
+        _text(finding.reason),
+    ]
+    link = "".join(
+        f'<a href="{_text(part.url)}">{_text(part.text)}</a>' if part.url else _text(part.text)
+        for part in finding.link
+    )
+    return " — ".join(part for part in (*named, link) if part)
+
+
+def _text(text: str) -> str:
+    """`text` as that of an HTML element; Markdown's own marks as entities."""
+    text = html.escape(" ".join(text.split()))
+    return re.sub(r"[`*_\[\]~|\\]", lambda match: f"&#{ord(match[0])};", text)
+
+
+def _body(finding: Finding) -> Iterator[str]:
+    for requirement in finding.requirements:
+        sources = "; ".join(_linked(parts(source)) for source in requirement.sources)
+        quoted = f"> **{requirement.id}** ({requirement.level}) {escape(requirement.text)}"
+        yield quoted + (f" Sources: {sources}" if sources else "")
+    if finding.reproduction:
+        yield fence(finding.reproduction, "python")
+        yield f"Prints {escape(finding.prints)}; expected {escape(finding.expected)}"
+    for item in finding.evidence:
+        yield from _evidence(item)
+
+
+def _evidence(item: Evidence) -> Iterator[str]:
+    more = f" (the worst of {item.checks} checks)" if item.checks > 1 else ""
+    yield f"{escape(item.target)}, {escape(item.check)}{more}"
+    yield fence("\n".join(f"{name}: {value}" for name, value in item.witness))
+    if item.code:
+        yield fence(item.code, "python")
+
+
+def _linked(pieces: Iterable[Part]) -> str:
+    return "".join(f"[{escape(p.text)}]({p.url})" if p.url else escape(p.text) for p in pieces)
+
+
+def _behaviour(report: Report) -> str:
+    if not report.behaviour:
+        return "No such requirement was looked at."
+    return _table(
+        ("requirement", "", *_names(report)),
+        (
+            (_required(row), "differs" if row.differs else "", *map(_answers, row.cells))
+            for row in report.behaviour
+        ),
+    )
+
+
+def _required(row: Behaviour) -> str:
+    choices = "".join(
+        f"<br>*{escape(name)}*: {escape(meaning)}" for name, meaning in row.requirement.choices.items()
+    )
+    return f"**{row.requirement.id}** {escape(row.requirement.text)}{choices}"
+
+
+def _answers(cell: Sequence[Answer]) -> str:
+    if len(cell) == 1:
+        return escape(told(cell[0]))
+    return "<br>".join(f"{escape(told(answer))} ({escape(answer.where)})" for answer in cell) or "–"
+
+
+def _accuracy(report: Report, table: Table) -> Iterator[str]:
+    yield f"### {table.title.capitalize()}"
+    rows = ((escape(row.operation), escape(row.dtype), *map(_grade, row.cells)) for row in table.rows)
+    yield _table(("operation", "format", *_names(report)), rows)
+    yield "<details><summary>The inputs that attain these errors</summary>"
+    witnesses = (
+        (
+            escape(target.name),
+            escape(cell.case),
+            short(cell.worst),
+            "<br>".join(f"{escape(name)}: {escape(value)}" for name, value in cell.witness),
+        )
+        for row in table.rows
+        for target, cell in zip(report.targets, row.cells, strict=True)
+        if cell
+    )
+    yield _table(("target", "check", "error / bound", "witness"), witnesses)
+    yield "</details>"
+
+
+def _grade(cell: Grade | None) -> str:
+    if cell is None:
+        return "–"
+    relative = "" if cell.relative is None else " · R yes" if cell.relative else " · R no"
+    return f"{cell.letter} {short(cell.worst)}{relative}"

@@ -1,0 +1,135 @@
+"""Records as one plain value that every form of the report is made from.
+
+All counting and grouping is behind `assemble`; what renders it counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance import deviations as known
+from conformance import requirements as specification
+from conformance.deviations import Deviation
+from conformance.records import Record
+from conformance.requirements import Requirement
+from reports import accuracy, behaviour, findings
+from reports.checks import Judged, plural
+from reports.targets import Family, Target, families, summary
+
+LEVELS = {
+    "must": "every implementation; a failure that is no known deviation fails the run",
+    "should": "good practice; told, and does not fail the run",
+    "choice": "several answers are legal; the one found is recorded, and one outside the list fails",
+    "report": "a measurement without a verdict",
+}
+GRADES = {
+    "A": "correctly rounded: never more than half an ulp",
+    "B": "all arithmetic in float32 or wider, pairwise or blocked summation, rounded once to the output",
+    "C": "the same with sequential summation",
+    "D": "elementwise arithmetic in the format itself, the sum in float32 or wider (the bound of must)",
+    "E": "everything in the format itself, sequential summation",
+    "F": "outside all of these",
+    "R": "whether entries near zero (confident log-probabilities and losses) are relatively accurate",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the report says, in the order it says it; `facts` are label and text."""
+
+    targets: tuple[Target, ...]
+    families: tuple[Family, ...]
+    sections: tuple[findings.Section, ...]
+    behaviour: tuple[behaviour.Behaviour, ...]
+    accuracy: tuple[accuracy.Table, ...]
+    notes: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def assemble(
+    records: Sequence[Record],
+    requirements: Mapping[str, Requirement] | None = None,
+    entries: Sequence[Deviation] | None = None,
+) -> Report:
+    """The report of `records`, by this suite's specification and deviations unless others are given."""
+    requirements = specification.load() if requirements is None else requirements
+    entries = known.load() if entries is None else entries
+    used = latest(records)
+    by_target = [
+        [Judged(record.header.target, row, requirements.get(row.requirement)) for row in record.checks]
+        for record in used
+    ]
+    checks = [judged for group in by_target for judged in group]
+    summaries = tuple(summary(*pair) for pair in zip(used, by_target, strict=True))
+    names = [target.name for target in summaries]
+    return Report(
+        targets=summaries,
+        families=families(summaries, checks),
+        sections=findings.sections(used, checks, entries),
+        behaviour=behaviour.table(names, checks),
+        accuracy=accuracy.tables(names, checks),
+        notes=(*_replaced(records, used), *_unknown(checks), *_mixed(used)),
+        facts=_facts(used, len(checks)),
+    )
+
+
+def lines(report: Report, section: str = "deviations") -> tuple[str, ...]:
+    """One line for each finding of a section ("failures", "crashes", "deviations", "should", "stale")."""
+    return tuple(finding.line for part in report.sections if part.name == section for finding in part.findings)
+
+
+def latest(records: Iterable[Record]) -> list[Record]:
+    """The record of each target that started last, in the order of the targets' names."""
+    used: dict[str, Record] = {}
+    for record in records:
+        name = record.header.target
+        if name not in used or record.header.start >= used[name].header.start:
+            used[name] = record
+    return [used[name] for name in sorted(used)]
+
+
+def _replaced(records: Iterable[Record], used: Iterable[Record]) -> list[str]:
+    chosen = {record.header.target: record for record in used}
+    return [
+        f"{record.header.target}: {chosen[record.header.target].path.name} is used, which started at "
+        f"{chosen[record.header.target].header.start}; {record.path.name} ({record.header.start}) is not"
+        for record in records
+        if record is not chosen[record.header.target]
+    ]
+
+
+def _unknown(checks: Iterable[Judged]) -> list[str]:
+    found: dict[str, int] = {}
+    for judged in checks:
+        if judged.requirement is None:
+            found[judged.check.requirement] = found.get(judged.check.requirement, 0) + 1
+    return [f"{name}: unknown to this suite, {plural(number)}" for name, number in sorted(found.items())]
+
+
+def _mixed(used: Sequence[Record]) -> list[str]:
+    found = []
+    for name, values in (
+        ("suite commits", {record.header.suite_commit or "unknown" for record in used}),
+        ("tiers", {record.header.tier for record in used}),
+        ("machines", {(record.header.platform, record.header.threads) for record in used}),
+    ):
+        if len(values) > 1:
+            found.append(f"The records come from different {name}: compare targets with care.")
+    return found
+
+
+def _facts(used: Sequence[Record], checks: int) -> tuple[tuple[str, str], ...]:
+    headers = [record.header for record in used]
+    values = {
+        "checks": [str(checks)],
+        "suite commit": [header.suite_commit or "unknown" for header in headers],
+        "tier": [header.tier for header in headers],
+        "device": [header.device_model for header in headers],
+        "platform": [header.platform for header in headers],
+        "threads": [str(header.threads) for header in headers],
+        "Python": [header.python for header in headers],
+        "builds": [header.framework.get("build", "") for header in headers],
+        "started": [min(header.start for header in headers)] if headers else [],
+    }
+    return tuple((name, "; ".join(dict.fromkeys(filter(None, found)))) for name, found in values.items())

@@ -1,0 +1,48 @@
+"""One self-contained HTML page: text from records is escaped, and nothing on it is fetched from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.checks import parts
+from reports.model import GRADES, LEVELS, Report
+from reports.witness import short
+
+# How each kind of outcome looks: a class, which gives the colour, and a sign, which says it without one.
+LOOKS = {
+    "crash": ("bad", "✕"),
+    "timeout": ("bad", "✕"),
+    "fail": ("bad", "✕"),
+    "fixed": ("bad", "↻"),
+    "fail (should)": ("warn", "▽"),
+    "fail (report)": ("warn", "▽"),
+    "deviation": ("known", "≠"),
+    "pass": ("good", "✓"),
+    "choice": ("plain", "○"),
+    "measured": ("plain", "○"),
+    "absent": ("mute", "–"),
+    "none": ("mute", "–"),
+}
+TONES = {"failures": "bad", "crashes": "bad", "deviations": "known", "should": "warn", "stale": "bad"}
+STATES = {
+    "holds": ("good", "✓"),
+    "failures": ("bad", "✕"),
+    "incomplete": ("warn", "…"),
+    "error": ("bad", "✕"),
+}
+
+
+def render(report: Report) -> str:
+    """The page."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"short": short, "parts": parts}
+    template = environment.get_template("page.html.j2")
+    return template.render(report=report, looks=LOOKS, tones=TONES, states=STATES, levels=LEVELS, grades=GRADES)

@@ -1,0 +1,129 @@
+"""A check's input, result and error as labelled text: hex floats first, their decimal value beside them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from conformance.records import Check
+
+HEX = re.compile(r"[+-]?\b0x[01]\.?[0-9a-f]{0,13}p[+-]?\d{1,4}\b")
+LONGEST_LINE = 90
+LONGEST = 12  # values of one list that are shown
+NAMES = {
+    "input": "logits in hex",
+    "index": "at index",
+    "max": "row maximum",
+    "logit": "logit",
+    "got": "got",
+    "expected": "expected",
+    "error": "error",
+    "bound": "bound",
+}
+
+
+def number(text: Any) -> float | None:
+    """The value of a hex float, of a number or of "inf"; None where it is none of these."""
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        return None
+    if isinstance(text, str) and text.lstrip("+-") not in ("inf", "nan") and not HEX.fullmatch(text):
+        return None  # float.fromhex takes "10" for 16
+    return float.fromhex(text) if isinstance(text, str) else float(text)
+
+
+def short(value: float) -> str:
+    """A number in three significant digits, as it stands in a table."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2e}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−") if abs(value) < 1000 else f"{value:.0f}".replace("-", "−")
+
+
+def over_bound(check: Check) -> float | None:
+    """The witness's error over its bound, and otherwise what was measured over one."""
+    error, bound = number(check.witness.get("error")), number(check.witness.get("bound"))
+    if error is not None and bound is not None and not math.isnan(error):
+        if error == 0:
+            return 0.0
+        return error / bound if bound > 0 else math.inf
+    told = ratio(check, check.bound or "D")
+    return number(check.measured.get("relative")) if told is None else told
+
+
+def ratio(check: Check, grade: str) -> float | None:
+    """The largest error over the bound of `grade` in this check; None where it was not measured."""
+    ratios = check.measured.get("ratio")
+    return number(ratios.get(grade)) if isinstance(ratios, dict) else None
+
+
+def rows(check: Check) -> tuple[tuple[str, str], ...]:
+    """The witness, a label and a text each, in reading order."""
+    call = check.witness.get("call")
+    found = list(_call(call)) if isinstance(call, dict) else []
+    for key in (*NAMES, *(key for key in check.witness if key not in NAMES)):
+        if key in check.witness and key != "call":
+            found.append((NAMES.get(key, key), spelled(check.witness[key])))
+    value = over_bound(check)
+    if value is not None:
+        found.append((f"error / bound {check.bound or ''}".strip(), short(value)))
+    if check.measured:
+        found.append(("measured", numbers(check.measured)))
+    return tuple(found)
+
+
+def difference(check: Check) -> str:
+    """ ", got NaN, expected −481": result and truth where both are short, and otherwise nothing."""
+    found = []
+    for key in ("got", "expected"):
+        if key not in check.witness:
+            return ""
+        value = number(check.witness[key])
+        found.append(f"{key} {spelled(check.witness[key]) if value is None else short(value)}")
+    text = ", ".join(["", *found])
+    return text if len(text) <= LONGEST_LINE and "\n" not in text else ""
+
+
+def numbers(measured: dict[str, Any]) -> str:
+    """What was measured in one line: "ulps 1.2, ratio (A 2.4, B 0.6)"."""
+    found = []
+    for key, value in measured.items():
+        if isinstance(value, dict):
+            found.append(f"{key} ({numbers(value)})")
+        elif (known := number(value)) is not None:
+            found.append(f"{key} {short(known)}")
+        elif isinstance(value, str):
+            found.append(f"{key} {value}")
+    return ", ".join(found)
+
+
+def _call(call: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for key in ("expression", "labels", "cotangent", "tangent"):
+        if call.get(key) is not None:
+            found.append(("logits" if key == "expression" else key, str(call[key])))
+    settings = {
+        "axis": call.get("axis", -1),
+        **{key: call[key] for key in ("derivative", "wrt") if call.get("derivative")},
+    }
+    options = call.get("options")
+    settings |= {k: v for k, v in options.items() if v is not None} if isinstance(options, dict) else {}
+    return [*found, ("arguments", ", ".join(f"{key}={value}" for key, value in settings.items()))]
+
+
+def spelled(value: Any) -> str:
+    """A witness value as text: hex floats with their decimal values, a list up to its first values."""
+    if isinstance(value, list):
+        more = f", … ({len(value)} values)" if len(value) > LONGEST else ""
+        value = f"[{', '.join(_plain(item) for item in value[:LONGEST])}{more}]"
+    text = _plain(value)
+    decimal = HEX.sub(lambda match: f"{float.fromhex(match[0]):.9g}", text)
+    return text if decimal == text else f"{text} ≈ {decimal}"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,456 @@
+"""The report says what the records say, and nothing in a record becomes markup."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from conformance.deviations import Deviation, Scope
+from conformance.records import Check, Footer, Header, Record, Writer, read
+from conformance.requirements import Requirement
+from reports import accuracy, markdown, model, page, terminal, witness
+from reports.__main__ import main
+from reports.checks import parts, split_target
+from reports.findings import Finding
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> | [red]`**x**`"
+LEVELS = {"ACC-01": "must", "ACC-02": "should", "SPV-03": "choice", "DET-04": "report", "GRD-01": "must"}
+REQUIREMENTS = {
+    name: Requirement(name, ("softmax",), level, f"{name} holds.", ("scipy/scipy#19521",), {}, ())
+    for name, level in LEVELS.items()
+}
+ENTRY = Deviation(
+    id="stalled-sum",
+    adapter="torch",
+    versions=">=2",
+    device="cpu",
+    modes=("eager",),
+    tier="quick",
+    title="The sum stalls",
+    reason="70000 equal logits give 0, not 1/70000",
+    link="pytorch/pytorch#1",
+    reproduction="print(0)",
+    prints="0",
+    expected="1.43e-05",
+    scopes=(Scope("ACC-01", ("*",), ("*",), ("*",)),),
+)
+CALL = {
+    "operation": "softmax",
+    "dtype": "float32",
+    "expression": "np.zeros((1, 4))",
+    "axis": -1,
+    "derivative": "",
+    "wrt": "x",
+    "options": {},
+}
+
+
+def header(target: str = "torch:cpu:eager", start: str = "2026-01-01T00:00:00+00:00") -> Header:
+    adapter = split_target(target)[0]
+    return Header(
+        target=target,
+        framework={"name": adapter, "version": "2.0", "build": "wheel"},
+        device_model="a CPU",
+        python="3.11.7",
+        platform="Linux",
+        cpu_flags="",
+        threads=2,
+        suite_commit="abc",
+        tier="quick",
+        start=start,
+    )
+
+
+def check(requirement: str = "ACC-01", outcome: str = "pass", **fields: Any) -> Check:
+    found = {"operation": "softmax", "dtype": "float32", "case": "zeros", "seconds": 0.5, **fields}
+    return Check(requirement=requirement, outcome=outcome, **found)
+
+
+def graded(outcome: str = "pass", requirement: str = "ACC-01", **ratios: float | str) -> Check:
+    found = {"A": 2.0, "B": 0.5, "C": 0.5, "D": 0.4, "E": 0.1, **ratios}
+    return check(requirement, outcome, measured={"ratio": found}, bound="D", witness={"call": CALL})
+
+
+def record(
+    *checks: Check, target: str = "torch:cpu:eager", footer: Footer | None = None, **fields: Any
+) -> Record:
+    end = footer or Footer(rows=len(checks), end="2026-01-01T00:01:00+00:00")
+    return Record(Path("torch.jsonl"), header(target, **fields), list(checks), end)
+
+
+def assembled(*records: Record) -> model.Report:
+    return model.assemble(records, REQUIREMENTS, [ENTRY])
+
+
+def section(report: model.Report, name: str) -> tuple[Finding, ...]:
+    return next(part.findings for part in report.sections if part.name == name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    def write(*checks: Check, target: str = "torch:cpu:eager", complete: bool = True) -> Path:
+        writer = Writer(tmp_path / f"{target.replace(':', '-')}.jsonl")
+        rows: tuple[Header | Check, ...] = (header(target), *checks)
+        for row in rows:
+            writer.write(row)
+        if complete:
+            writer.write(Footer(rows=len(checks), end="2026-01-01T00:01:00+00:00"))
+        writer.close()
+        return tmp_path
+
+    return write
+
+
+# What is counted
+
+
+def test_checks_are_counted_by_outcome_and_level() -> None:
+    checks = [check(), check(), check(outcome="fail"), check("ACC-02", "fail"), check("DET-04", "measured")]
+    (target,) = assembled(record(*checks)).targets
+    assert dict(target.counts.items) == {"fail": 1, "fail (should)": 1, "pass": 2, "measured": 1}
+    assert target.counts.total == len(checks)
+    assert target.seconds == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "footer", "state", "verdict"),
+    [
+        ([check()], None, "holds", "holds"),
+        (
+            [check("ACC-02", "fail"), check("ACC-01", "deviation", entry="stalled-sum")],
+            None,
+            "holds",
+            "holds",
+        ),
+        ([check(outcome="fail")], None, "failures", "1 must failure"),
+        ([check("SPV-03", "fail"), check(outcome="fail")], None, "failures", "2 must failures"),
+        ([check(outcome="crash")], None, "failures", "1 crash"),
+        ([check(outcome="fixed", entry="stalled-sum")], None, "failures", "1 deviation entry to narrow"),
+        ([check()], Footer(1, "", unmatched=["a"]), "failures", "1 deviation entry matches nothing"),
+        ([], Footer(0, "", error="no module named torch"), "error", "not judged: no module named torch"),
+        ([], None, "incomplete", "no checks were run"),
+    ],
+)
+def test_verdict_is_that_of_the_run(rows: list[Check], footer: Footer | None, state: str, verdict: str) -> None:
+    (target,) = assembled(record(*rows, footer=footer)).targets
+    assert (target.state, target.verdict) == (state, verdict)
+
+
+def test_families_have_a_cell_for_each_target() -> None:
+    report = assembled(
+        record(check(outcome="fail"), check()), record(check("SPV-03", "choice"), target="jax:cpu:jit")
+    )
+    cells = {family.prefix: [cell.items for cell in family.cells] for family in report.families}
+    assert [target.name for target in report.targets] == ["jax:cpu:jit", "torch:cpu:eager"]
+    assert cells == {"ACC": [(), (("fail", 1), ("pass", 1))], "SPV": [(("choice", 1),), ()]}
+
+
+def test_cell_takes_its_look_from_the_worst_outcome() -> None:
+    report = assembled(record(check(), check(outcome="deviation", entry="stalled-sum"), check("ACC-02", "fail")))
+    assert report.families[0].cells[0].worst == "fail (should)"
+
+
+def test_record_without_a_footer_is_called_incomplete(folder: Callable[..., Path]) -> None:
+    path = folder(check(), check(), complete=False) / "torch-cpu-eager.jsonl"
+    (target,) = assembled(read(path)).targets
+    assert target.state == "incomplete"
+    assert "the run stopped after 2 checks" in target.verdict
+
+
+def test_latest_record_of_a_target_is_used_and_named() -> None:
+    old, new = record(check(outcome="fail")), record(check(), start="2026-02-01T00:00:00+00:00")
+    for pair in ((old, new), (new, old)):
+        report = assembled(*pair)
+        assert report.targets[0].counts.items == (("pass", 1),)
+        assert "2026-02-01" in report.notes[0]
+
+
+def test_unknown_requirement_is_named_and_its_failure_counts() -> None:
+    report = assembled(record(check("XYZ-99", "fail")))
+    assert report.notes == ("XYZ-99: unknown to this suite, 1 check",)
+    assert report.targets[0].state == "failures"
+    assert [family.prefix for family in report.families] == ["XYZ"]
+
+
+# What is found
+
+
+def test_deviations_are_one_finding_an_entry() -> None:
+    rows = [check(case=f"n{n}", outcome="deviation", entry="stalled-sum") for n in (2049, 65537)]
+    report = assembled(record(*rows), record(*rows, target="torch:cpu:compiled"))
+    (line,) = model.lines(report)
+    assert line == (
+        "The sum stalls — torch:cpu:compiled, torch:cpu:eager — 70000 equal logits give 0, not 1/70000"
+        " — pytorch/pytorch#1"
+    )
+    (found,) = section(report, "deviations")
+    assert found.link[0].url == "https://github.com/pytorch/pytorch/issues/1"
+    assert (found.reproduction, found.prints, found.expected) == ("print(0)", "0", "1.43e-05")
+
+
+def test_entry_that_the_suite_does_not_hold_is_shown_by_its_name() -> None:
+    (line,) = model.lines(assembled(record(check(outcome="deviation", entry="gone"))))
+    assert line.startswith("gone, an entry that")
+    assert line.endswith("unreported")
+
+
+def test_failures_share_a_line_by_requirement_operation_and_framework() -> None:
+    report = assembled(
+        record(graded("fail", D=3.1), graded("fail", D=7.04)),
+        record(graded("fail", D=2.0), target="torch:cpu:compiled"),
+        record(graded("fail", D=2.0), target="jax:cpu:jit"),
+    )
+    lines = model.lines(report, "failures")
+    assert len(lines) == 2
+    assert "outside the bound by 7.04×" in lines[1]
+    assert "torch:cpu:compiled, torch:cpu:eager" in lines[1]
+
+
+def test_stale_entries_are_found_passing_or_unmatched() -> None:
+    rows = [check(outcome="fixed", entry="stalled-sum")]
+    footer = Footer(1, "", unmatched=["other"])
+    reasons = [finding.reason for finding in section(assembled(record(*rows, footer=footer)), "stale")]
+    assert reasons == ["it matches no check", "passing, of what it lists: 1 check (softmax float32)"]
+
+
+def test_failure_brings_its_witness_in_hex_and_decimal() -> None:
+    row = check(
+        outcome="fail",
+        bound="D",
+        witness={"got": "0x1.8p+1", "expected": "0x1.0p+1", "error": "0x1.0p+0", "bound": "0x1.0p-2"},
+    )
+    shown = dict(witness.rows(row))
+    assert shown["got"] == "0x1.8p+1 ≈ 3"
+    assert shown["error / bound D"] == "4"
+
+
+@pytest.mark.parametrize("text", ["10", "0x", "nonsense", "0x1p99999", True, None, [1]])
+def test_text_that_is_no_hex_float_has_no_value(text: Any) -> None:
+    assert witness.number(text) is None
+
+
+def test_sources_and_addresses_become_links_and_nothing_else_does() -> None:
+    found = parts("see a/b#1, https://x.org/a#b. javascript:alert(1) c/d")
+    assert [part.url for part in found if part.url] == [
+        "https://github.com/a/b/issues/1",
+        "https://x.org/a#b",
+    ]
+    assert "".join(part.text for part in found) == "see a/b#1, https://x.org/a#b. javascript:alert(1) c/d"
+
+
+# Behaviour and accuracy
+
+
+def test_behaviour_differs_where_two_targets_answer_one_check_differently() -> None:
+    first = record(check("SPV-03", "choice", observed="nan"))
+    second = record(check("SPV-03", "choice", observed="empty"), target="jax:cpu:jit")
+    other_case = record(check("SPV-03", "choice", observed="empty", case="x"), target="jax:cpu:jit")
+    assert assembled(first, second).behaviour[0].differs
+    assert not assembled(first, other_case).behaviour[0].differs
+
+
+def test_several_answers_of_one_target_are_listed_with_their_place() -> None:
+    rows = [check("SPV-03", "choice", observed="nan", dtype=name) for name in ("float32", "float64")]
+    rows.append(check("SPV-03", "fail", observed="empty", dtype="float16"))
+    (cell,) = assembled(record(*rows)).behaviour[0].cells
+    assert [(answer.text, answer.where, answer.verdict) for answer in cell] == [
+        ("nan", "all other checks", ""),
+        ("empty", "softmax float16", "fails"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "letter"),
+    [
+        ([graded(A=1.0)], "A"),
+        ([graded()], "B"),
+        ([graded(), graded(B=1.5)], "C"),
+        ([graded(A=0.1, B=2), graded(A=1.5, B=0.1, C=0.1)], "C"),
+        ([graded(), graded(B=9, C=9, D="inf", E="inf")], "F"),
+    ],
+)
+def test_grade_is_the_worst_over_all_rows(rows: list[Check], letter: str) -> None:
+    (table,) = assembled(record(*rows)).accuracy
+    cell = table.rows[0].cells[0]
+    assert cell is not None
+    assert cell.letter == letter
+    assert cell.worst == max(witness.ratio(row, "D") or 0 for row in rows)
+
+
+def test_results_and_derivatives_are_graded_apart() -> None:
+    tables = assembled(record(graded(), graded(requirement="GRD-01", B=4.0, C=4.0))).accuracy
+    letters = {table.title: [cell and cell.letter for cell in table.rows[0].cells] for table in tables}
+    assert letters == {"results": ["B"], "derivatives": ["D"]}
+
+
+def test_relative_grade_is_told_where_it_was_measured() -> None:
+    row = check("ACC-02", measured={"relative": "inf"})
+    (table,) = assembled(record(graded(), row)).accuracy
+    assert [cell and cell.relative for cell in table.rows[0].cells] == [False]
+
+
+def test_grades_are_those_of_the_bounds() -> None:
+    from conformance.bounds import GRADES
+
+    assert accuracy.GRADES == GRADES
+    assert set(model.GRADES) == {*GRADES, "F", "R"}
+
+
+# Nothing in a record becomes markup
+
+
+class Tags(HTMLParser):
+    """The elements of a page, and the addresses that it would fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.fetched: list[str] = []
+        self.handlers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "srcset", "data", "poster")]
+        if tag != "a":
+            self.fetched += [value or "" for name, value in attrs if name in ("href", "action")]
+
+
+def hostile() -> model.Report:
+    call = {**CALL, "expression": HOSTILE, "labels": HOSTILE, "options": {HOSTILE: HOSTILE}}
+    fields: dict[str, Any] = {
+        "case": HOSTILE,
+        "dtype": HOSTILE,
+        "observed": HOSTILE,
+        "message": HOSTILE,
+        "witness": {"call": call, "got": HOSTILE, HOSTILE: [HOSTILE]},
+        "measured": {"ratio": {"D": 2.0}, HOSTILE: HOSTILE},
+    }
+    rows = [check(name, "fail", **fields) for name in (*LEVELS, HOSTILE)]
+    rows.append(check(outcome="deviation", entry=HOSTILE, **fields))
+    footer = Footer(len(rows), "", unmatched=[HOSTILE])
+    return assembled(record(*rows, target=f"{HOSTILE}:cpu:eager", footer=footer))
+
+
+def test_text_of_a_record_is_never_markup_in_html() -> None:
+    tags = Tags()
+    text = page.render(hostile())
+    tags.feed(text)
+    assert tags.found.count("script") == 1  # the page's own
+    assert not set(tags.found) & {"img", "iframe", "object", "embed", "link", "base", "form"}
+    assert not tags.handlers
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_text_of_a_record_is_never_markup_in_markdown() -> None:
+    text = markdown.render(hostile())
+    outside = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert "<script" not in outside
+    assert "<img" not in outside
+    assert "**x**" not in outside
+    assert all(len(re.findall(r"(?<!\\)\|", line)) > 2 for line in outside.splitlines() if line.startswith("|"))
+
+
+def test_code_block_cannot_be_closed_from_within() -> None:
+    assert markdown.fence("a\n```\n<b>").startswith("````\n")
+
+
+def test_text_of_a_record_is_never_markup_on_a_terminal() -> None:
+    console = Console(record=True, width=400, file=open(os.devnull, "w"))  # noqa: SIM115  # closed with it
+    terminal.show(hostile(), console)
+    assert "[red]" in console.export_text()
+    console.file.close()
+
+
+def test_page_loads_nothing_from_any_host() -> None:
+    tags = Tags()
+    text = page.render(assembled(record(graded("fail"), check("SPV-03", "choice", observed="nan"))))
+    tags.feed(text)
+    assert all(address.startswith("#") for address in tags.fetched)
+    assert not re.search(r"url\(|@import", text)
+    assert "default-src 'none'" in text
+
+
+# The command
+
+
+def test_command_writes_both_files_beside_the_records(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = folder(graded("fail", D=3.1))
+    assert main([str(place)]) == 0
+    assert (place / "report.html").exists()
+    assert (place / "report.md").exists()
+    assert "torch:cpu:eager" in capsys.readouterr().out
+
+
+def test_command_leaves_the_page_out_when_asked(folder: Callable[..., Path], tmp_path: Path) -> None:
+    place = folder(check())
+    assert main([str(place), "--no-html", "--output", str(tmp_path / "new" / "deep")]) == 0
+    assert [path.name for path in (tmp_path / "new" / "deep").iterdir()] == ["report.md"]
+
+
+def test_broken_record_among_good_ones_is_named_and_the_rest_reported(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = folder(check())
+    (place / "bad.jsonl").write_text("nonsense\n")
+    assert main([str(place)]) == 1
+    shown = capsys.readouterr()
+    assert len(shown.err.splitlines()) == 1
+    assert "bad.jsonl" in shown.err
+    assert "holds" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file or folder"),
+        ({}, "no records"),
+        ({"bad.jsonl": "nonsense\n"}, "bad.jsonl, line 1"),
+        ({"bad.jsonl": ""}, "no header"),
+    ],
+)
+def test_nothing_to_report_is_one_line_and_exit_code_2(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: dict[str, str] | None,
+    message: str,
+) -> None:
+    place = tmp_path / "records"
+    if content is not None:
+        place.mkdir()
+        for name, text in content.items():
+            (place / name).write_text(text)
+    assert main([str(place)]) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert message in error
+
+
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(
+    folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = folder(check())
+    (tmp_path / "taken").write_text("a file, not a folder")
+    assert main([str(place), "--output", str(tmp_path / "taken")]) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "cannot write to" in error
+
+
+@pytest.mark.parametrize("arguments", [[], ["x", "--unknown"], ["x", "--output"]])
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_code:
+        main(arguments)
+    assert exit_code.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
