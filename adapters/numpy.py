@@ -30,6 +30,17 @@ class Terms:
     rest: Array  # Σ exp(gap) − 1, without cancellation
 
 
+@dataclass(frozen=True)
+class Linearised:
+    """What a derivative is made of, class axis last."""
+
+    g: Array  # probabilities
+    vector: Array  # cotangent, of each row's loss for a cross-entropy; or tangent
+    q: Array  # a cross-entropy's targets
+    axis: int
+    shown: Array | None = None  # `where`
+
+
 class Adapter:
     """Plain NumPy on the CPU; every feature of the protocol."""
 
@@ -123,15 +134,10 @@ class Adapter:
     def _forward(
         self, function: Callable[[Array], Array], x: Array, axis: int, where: Array | None, masked: float
     ) -> Array:
-        rows = last(self.working(x), axis)
-        if where is not None:
-            chosen = last(where, axis)
-            rows = np.where(chosen, rows, rows.dtype.type(-np.inf))
+        shown = None if where is None else last(where, axis)
+        rows = hidden(last(self.working(x), axis), shown, -np.inf)
         with np.errstate(all="ignore"):
-            result = function(rows)
-            if where is not None:
-                result = np.where(chosen, result, result.dtype.type(masked))
-            return self.finish(back(result, axis), x)
+            return self.finish(back(hidden(function(rows), shown, masked), axis), x)
 
     def softmax_cross_entropy(
         self,
@@ -248,44 +254,47 @@ class Adapter:
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
-            g, c, q, axis = self._linearised(operation, x, cotangent, kwargs)
+            at = self._linearised(operation, x, cotangent, kwargs)
+            g, c = at.g, at.vector
             if wrt == "labels":
-                slope = -self.log_probabilities(last(self.working(x), axis))
-                return self._label_gradient(slope, c, x, axis, kwargs)
+                slope = -self.log_probabilities(last(self.working(x), at.axis))
+                return self._label_gradient(slope, c, x, at.axis, kwargs)
             if operation == "softmax":
-                return self.finish(back(self.jacobian(g, c), axis), x)
+                return self._give(self.jacobian(g, c), at, x)
             if operation == "log_softmax":
-                return self.finish(back(c - g * self.total(c), axis), x)
-            return self.finish(back(c * self.residual(g, q), axis), x)
+                return self._give(c - g * self.total(c), at, x)
+            return self._give(c * self.residual(g, at.q), at, x)
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """Derivative of operation(x) along `tangent`."""
         with np.errstate(all="ignore"):
-            g, t, q, axis = self._linearised(operation, x, tangent, kwargs, tangent=True)
+            at = self._linearised(operation, x, tangent, kwargs, tangent=True)
+            g, t = at.g, at.vector
             if operation == "softmax":
-                return self.finish(back(self.jacobian(g, t), axis), x)
+                return self._give(self.jacobian(g, t), at, x)
             if operation == "log_softmax":
-                return self.finish(back(t - self.total(g * t), axis), x)
-            losses = self.total(self.residual(g, q) * t)[..., 0]
-            return self.finish(self.reduce(losses, self._share(x, axis, kwargs)), x)
+                return self._give(t - self.total(g * t), at, x)
+            losses = self.total(self.residual(g, at.q) * t)[..., 0]
+            return self.finish(self.reduce(losses, self._share(x, at.axis, kwargs)), x)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
         """Gradient with respect to `wrt` of ⟨vjp(operation, x, cotangent), tangent⟩."""
         with np.errstate(all="ignore"):
-            g, c, q, axis = self._linearised(operation, x, cotangent, kwargs)
-            t = last(self.working(tangent), axis)
+            at = self._linearised(operation, x, cotangent, kwargs)
+            g, c = at.g, at.vector
+            t = hidden(last(self.working(tangent), at.axis), at.shown)
             if wrt == "labels":
-                return self._label_gradient(self.total(g * t) - t, c, x, axis, kwargs)
+                return self._label_gradient(self.total(g * t) - t, c, x, at.axis, kwargs)
             step = self.jacobian(g, t)
             if operation == "softmax":
                 curved = step * (c - self.total(g * c)) - g * self.total(step * c)
             elif operation == "log_softmax":
                 curved = -step * self.total(c)
             else:
-                curved = c * step * self.total(q)
-            return self.finish(back(curved, axis), x)
+                curved = c * step * self.total(at.q)
+            return self._give(curved, at, x)
 
     def jacobian(self, g: Array, v: Array) -> Array:
         """(diag g − g gᵀ) v for each row."""
@@ -310,26 +319,36 @@ class Adapter:
 
     def _linearised(
         self, operation: str, x: Array, vector: Array, kwargs: dict[str, Any], tangent: bool = False
-    ) -> tuple[Array, Array, Array, int]:
-        """Probabilities, cotangent or tangent with the class axis last, targets and the axis."""
+    ) -> Linearised:
         axis = kwargs.get("axis", -1)
         rows = last(self.working(x), axis)
-        g = self.probabilities(rows)
         v = self.working(vector)
         if operation != "softmax_cross_entropy":
-            return g, last(v, axis), g, axis
+            shown = None if kwargs.get("where") is None else last(kwargs["where"], axis)
+            g = self.probabilities(hidden(rows, shown, -np.inf))
+            return Linearised(g, hidden(last(v, axis), shown), g, axis, shown)
+        g = self.probabilities(rows)
         q = self.target(rows, **{name: value for name, value in kwargs.items() if name != "reduction"})
         if tangent:
-            return g, last(v, axis), q, axis
+            return Linearised(g, last(v, axis), q, axis)
         share = self._share(x, axis, kwargs)
         upstream = v[..., None] if share is None else np.full((*rows.shape[:-1], 1), v * share, rows.dtype)
         counted = (q != 0).any(axis=-1, keepdims=True)  # an ignored row stays 0 whatever comes upstream
-        return g, np.where(counted, upstream, 0), q, axis
+        return Linearised(g, np.where(counted, upstream, 0), q, axis)
+
+    def _give(self, rows: Array, at: Linearised, x: Array) -> Array:
+        """A derivative shaped as the logits, 0 where they are hidden."""
+        return self.finish(back(hidden(rows, at.shown), at.axis), x)
 
 
 def is_floating(x: Array) -> bool:
     """Whether `x` holds floating point numbers, ml_dtypes' formats included."""
     return x.dtype.kind == "f" or x.dtype.name.startswith(("bfloat", "float"))
+
+
+def hidden(x: Array, shown: Array | None, value: float = 0.0) -> Array:
+    """`x` with `value` where it is not `shown`."""
+    return x if shown is None else np.where(shown, x, x.dtype.type(value))
 
 
 def last(x: Array, axis: int) -> Array:

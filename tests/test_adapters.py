@@ -129,7 +129,7 @@ def test_attributes_are_those_of_the_protocol(adapter: Adapter) -> None:
     assert adapter.mode in adapters.MODES[adapter.name]
     assert adapter.device == "cpu"
     assert adapter.features <= FEATURES
-    assert {"float16", "bfloat16", "float32", "float64"} <= adapter.dtypes <= DTYPES
+    assert {"float16", "float32", "float64"} <= adapter.dtypes <= DTYPES
     assert adapter.version[0].isdigit()
 
 

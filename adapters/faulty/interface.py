@@ -1,0 +1,110 @@
+"""Wrong axes, views, formats, shapes and buffers."""
+
+# ruff: noqa: D102
+# (a method here has nothing to say that its class's docstring does not)
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from ml_dtypes import bfloat16
+
+from adapters.faulty.base import Faulty, as_stored
+from adapters.numpy import Array, Terms, back, last
+
+
+class AxisModulo(Faulty, _forward=lambda right, f, x, axis, *rest: right(f, x, axis % max(x.ndim, 1), *rest)):
+    """An axis out of range wraps around: tensorflow/tensorflow#22793."""
+
+
+class TrailingAxisOfOne(Faulty):
+    """A last axis of size one is taken for the class axis: jax-ml/jax#20856."""
+
+    def _forward(self, function: Any, x: Array, axis: int, *args: Any) -> Array:
+        return super()._forward(function, x, -1 if x.shape[-1:] == (1,) else axis, *args)
+
+
+class ViewReadAsStored(Faulty, _forward=lambda right, f, x, *rest: right(f, as_stored(x), *rest)):
+    """Logits are read in the order of their storage: tracel-ai/burn#4815."""
+
+
+class IntegerShift(Faulty):
+    """Integer logits wrap around in x − max: a textbook mistake, which SciPy 1.17 makes for uint8."""
+
+    def _forward(self, function: Any, x: Array, axis: int, *args: Any) -> Array:
+        if x.dtype.kind in "iu":
+            x = (x - np.max(x, axis=axis, keepdims=True)).astype(np.float32)
+        return super()._forward(function, x, axis, *args)
+
+
+class SingleClassSigmoid(Faulty):
+    """A single class, or a logit without an axis, has the sigmoid of its logit: a textbook mistake."""
+
+    def _forward(self, function: Any, x: Array, *args: Any) -> Array:
+        return super()._forward(function, np.atleast_1d(x), *args).reshape(x.shape)
+
+    def terms(self, x: Array) -> Terms:
+        return replace(super().terms(x), rest=np.exp(-x)) if x.shape[-1] == 1 else super().terms(x)
+
+
+class NoClassesOneResult(Faulty):
+    """Rows of no classes have one result; they ended the process in pytorch/pytorch#17262."""
+
+    def _forward(self, function: Any, x: Array, axis: int, *args: Any) -> Array:
+        if 0 in last(x, axis).shape[-1:]:
+            x = back(np.zeros((*last(x, axis).shape[:-1], 1), x.dtype), axis)
+        return super()._forward(function, x, axis, *args)
+
+
+class EmptyBatchRefused(Faulty):
+    """A batch of no rows is an error; it ended the process in tensorflow/tensorflow#6766."""
+
+    def terms(self, x: Array) -> Terms:
+        if 0 in x.shape[:-1]:
+            raise ValueError("the batch has no rows")
+        return super().terms(x)
+
+
+class KeptClassAxis(Faulty):
+    """The loss keeps a class axis of one, a shape such as pytorch/pytorch#79531 found documented wrongly."""
+
+    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **kwargs: Any) -> Array:
+        loss = super().softmax_cross_entropy(logits, labels, axis=axis, **kwargs)
+        return np.expand_dims(loss, axis) if loss.ndim else loss
+
+
+class InPlaceShift(Faulty):
+    """The caller's logits are shifted in place, like those that linkedin/Liger-Kernel#968 overwrites."""
+
+    def terms(self, x: Array) -> Terms:
+        return super().terms(np.subtract(x, self.shift(x), out=x if x.flags.writeable else None))
+
+
+class WidenedOutput(Faulty, finish=lambda right, value, x: value):
+    """The result keeps the format of the computation, float32 for float16: a textbook mistake."""
+
+
+class Bfloat16Output(Faulty, dtypes=("float32",), finish=lambda right, v, x: right(v.astype(bfloat16), x)):
+    """A float32 result has been narrowed to bfloat16; vllm-project/vllm#55249 narrows one to float16."""
+
+
+class TruncatedOutput(Faulty, dtypes=("bfloat16",)):
+    """The result is truncated to bfloat16, not rounded: a textbook mistake; cf. pytorch/pytorch#24457."""
+
+    def finish(self, value: Array, x: Array) -> Array:
+        kept = value.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+        return kept.view(np.float32).astype(x.dtype)
+
+
+class ReusedBuffer(Faulty):
+    """Results of one shape share their memory, so that one overwrites another; cf. pytorch/pytorch#114225."""
+
+    shared = staticmethod(cache(np.empty))
+
+    def finish(self, value: Array, x: Array) -> Array:
+        result: Array = self.shared(value.shape, x.dtype)
+        result[...] = value
+        return result

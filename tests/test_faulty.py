@@ -1,0 +1,184 @@
+"""The gallery: each class is listed, cites where its fault was seen, and answers some small call wrongly."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import adapters
+from adapters.faulty import Faulty
+from adapters.numpy import Adapter
+from conformance import requirements
+
+GALLERY = {fault.__name__: fault for fault in Faulty.__subclasses__()}
+CAUGHT = {name for requirement in requirements.load().values() for name in requirement.catches}
+FRAMEWORKS = {*adapters.NAMES, "optax"} - {"numpy"}
+INF, NAN = np.inf, np.nan
+
+NORMAL = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+LONG = np.random.default_rng(1).standard_normal((6, 1000)).astype(np.float32)
+OTHER = np.random.default_rng(2).standard_normal((3, 4)).astype(np.float32)
+SOFT = np.random.default_rng(3).dirichlet(np.ones(4), 3).astype(np.float32)
+INDEX = np.array([0, 3, 1])
+UPSTREAM = np.array([1, -2, 0.5], np.float32)
+LOSS = "softmax_cross_entropy"
+
+Call = Callable[[Adapter], Any]
+
+
+def softmax(x: Any, dtype: Any = np.float32, **kwargs: Any) -> Call:
+    return lambda a: a.softmax(np.asarray(x, dtype), **kwargs)
+
+
+def log_softmax(*x: float) -> Call:
+    return lambda a: a.log_softmax(np.array(x, np.float32))
+
+
+def loss(labels: Any, x: Any = NORMAL, **kwargs: Any) -> Call:
+    return lambda a: a.softmax_cross_entropy(np.asarray(x), np.asarray(labels), **kwargs)
+
+
+def derivative(kind: str, operation: str, *vectors: Any, **kwargs: Any) -> Call:
+    return lambda a: getattr(a, kind)(operation, NORMAL, *vectors, **kwargs)
+
+
+def repeated(a: Adapter) -> Any:
+    return (a.softmax(LONG) == a.softmax(LONG)).all()
+
+
+def afterwards(a: Adapter) -> Any:
+    x = NORMAL.copy()
+    a.softmax(x)
+    return x
+
+
+def overwritten(a: Adapter) -> Any:
+    first = a.softmax(NORMAL)
+    a.log_softmax(NORMAL)
+    return first
+
+
+SHOWN: dict[str, Call] = {
+    "NoShift": softmax([1000, 0]),
+    "MeanShift": softmax([1000, 0, 0]),
+    "BatchMaximum": softmax([[0, 0], [500, 0]]),
+    "MaximumOfFirst128": softmax(np.eye(1, 130, k=129) * 1000),
+    "ShiftRoundedElsewhere": lambda a: a.call(lambda x: a.softmax(x * 1e12), NORMAL),
+    "SumWithoutTail": softmax(np.zeros(9)),
+    "WrongAxisSum": softmax(NORMAL),
+    "EpsilonDenominator": softmax([0, 0]),
+    "Float16Accumulation": softmax(np.zeros(4097), np.float16),
+    "SequentialSum": softmax(LONG),
+    "ShuffledSum": repeated,
+    "ClampedExponent": softmax([0, -30]),
+    "CoarseExponential": softmax([0, -1 / 3]),
+    "TailExponential": softmax(np.zeros(9)),
+    "FlooredProbabilities": softmax([0, -30]),
+    "LogOfSoftmax": log_softmax(0, -200),
+    "LogOfClippedSoftmax": log_softmax(0, -30),
+    "NoLog1p": log_softmax(0, -20),
+    "LogSumExpFirst": log_softmax(1e8, 1e8),
+    "NaNAsMasked": softmax([NAN, 0]),
+    "InfinityAsMasked": softmax([INF, 0]),
+    "AllMaskedUniform": softmax([-INF, -INF]),
+    "LogSoftmaxOwnInfinity": log_softmax(INF, 0),
+    "WhereMultiplies": softmax([1, 2], where=np.array([True, False])),
+    "MaskedTimesInfinity": loss([1], np.array([[-INF, 0]], np.float32)),
+    "DiagonalJacobian": derivative("vjp", "softmax", OTHER),
+    "ProbabilitiesAsLogits": loss(INDEX),
+    "TangentWithoutMean": derivative("jvp", "softmax", OTHER),
+    "ZeroSecondDerivative": derivative("hvp", "softmax", OTHER, OTHER),
+    "ZeroMixedDerivative": derivative("hvp", LOSS, UPSTREAM, OTHER, wrt="labels", labels=SOFT),
+    "ZeroLabelGradient": derivative("vjp", LOSS, UPSTREAM, wrt="labels", labels=SOFT),
+    "UpstreamIgnored": derivative("vjp", LOSS, UPSTREAM, labels=INDEX),
+    "CotangentReadAsStored": derivative("vjp", "softmax", np.asfortranarray(OTHER)),
+    "LabelModulo": loss([0, 4, 1]),
+    "NegativeLabelFromEnd": loss([0, -1, 1]),
+    "LabelsAsInt8": loss(np.array([200], np.uint8), np.linspace(0, 1, 250, dtype=np.float32)[None]),
+    "LabelsNormalised": loss(SOFT * 2),
+    "LabelsBroadcast": loss([2]),
+    "SmoothingOverOthers": loss(INDEX, label_smoothing=0.1),
+    "IgnoredRowCounts": loss([0, -7, 1], ignore_index=-7),
+    "MeanOverAllRows": loss([0, -7, 1], ignore_index=-7, reduction="mean"),
+    "MeanIgnoresWeights": loss(INDEX, weight=np.arange(1, 5), reduction="mean"),
+    "MeanOverElements": loss(INDEX, reduction="mean"),
+    "NarrowMean": loss(np.zeros(4, int), np.array([[-30000, 0]] * 4, np.float16), reduction="mean"),
+    "AxisModulo": softmax(NORMAL, axis=2),
+    "TrailingAxisOfOne": softmax(NORMAL[:, :1], axis=0),
+    "ViewReadAsStored": softmax(NORMAL.T),
+    "IntegerShift": softmax([200, 10, 0], np.uint8),
+    "SingleClassSigmoid": softmax([[0], [1]]),
+    "NoClassesOneResult": softmax(np.zeros((2, 0))),
+    "EmptyBatchRefused": softmax(np.zeros((0, 2))),
+    "KeptClassAxis": loss(INDEX),
+    "InPlaceShift": afterwards,
+    "WidenedOutput": softmax(NORMAL, np.float16),
+    "Bfloat16Output": softmax(NORMAL),
+    "TruncatedOutput": softmax(NORMAL, ml_dtypes.bfloat16),
+    "ReusedBuffer": overwritten,
+}
+
+
+def answer(a: Adapter, call: Call) -> tuple[Any, ...]:
+    """What `a` returns, down to format, shape and bits; or that it raises."""
+    try:
+        result = np.asarray(call(a))
+    except (ValueError, TypeError, IndexError):
+        return ("raises",)
+    return result.dtype.name, result.shape, result.tobytes()
+
+
+def frameworks_after(statement: str) -> list[str]:
+    """The frameworks that a fresh interpreter has imported after `statement`."""
+    program = f"import sys; {statement}; print(*{FRAMEWORKS} & sys.modules.keys())"
+    root = Path(adapters.__file__).parents[1]
+    return subprocess.check_output([sys.executable, "-c", program], cwd=root, text=True).split()
+
+
+def test_gallery_is_what_the_requirements_catch() -> None:
+    assert GALLERY.keys() == CAUGHT
+
+
+def test_each_class_is_shown_wrong_by_a_call() -> None:
+    assert SHOWN.keys() == GALLERY.keys()
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_docstring_says_where_the_fault_was_seen(name: str) -> None:
+    text = GALLERY[name].__doc__ or ""
+    assert re.search(r"\b[\w.-]+/[\w.-]+#\d+\b|textbook mistake", text)
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_class_is_loaded_under_its_own_name(name: str) -> None:
+    adapter = adapters.load(f"adapters.faulty:{name}")
+    assert (adapter.name, adapter.version) == (name, np.__version__)
+    assert adapter.dtypes <= Adapter.dtypes
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_fault_shows(name: str) -> None:
+    assert answer(GALLERY[name](), SHOWN[name]) != answer(Adapter(), SHOWN[name])
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_reference_answers_the_same_twice(name: str) -> None:
+    assert answer(Adapter(), SHOWN[name]) == answer(Adapter(), SHOWN[name])
+
+
+def test_importing_the_gallery_imports_numpy_alone() -> None:
+    assert frameworks_after("import adapters.faulty") == []
+
+
+def test_imported_frameworks_are_seen() -> None:
+    pytest.importorskip("scipy")
+    assert "scipy" in frameworks_after("import adapters.scipy")
