@@ -103,7 +103,7 @@ def normal(rows: int, n: int, seed: int = 0) -> str:
 
 def regimes(n: int, seed: int = 0) -> str:
     """Six rows of n logits, from nearly equal to one that dominates; two rows where n is large."""
-    return f"{normal(6, n, seed)} * {SCALES}" if n <= 5000 else f"{normal(2, n, seed)} * [[1], [6]]"
+    return f"{normal(6, n, seed)} * {SCALES}" if n <= 5000 else f"{normal(2, n, seed)} * [[1], [4]]"
 
 
 def rows_of(n: int) -> int:

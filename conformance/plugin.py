@@ -45,6 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Load the target before the first module: what is wrong with it is said once, and not once a module."""
+    here = Path(__file__).parent
+    places = [Path(argument.split("::")[0]).resolve() for argument in session.config.args]
+    if any(place == here or here in place.parents or place in here.parents for place in places):
+        target_of(session.config)
+
+
 def target_of(config: pytest.Config) -> Target:
     """The target under test, loaded once; a usage error ends the run with exit code 2."""
     if TARGET not in config.stash:
@@ -135,8 +144,8 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def check_id(item: pytest.Item) -> str:
     """The id of an item's check, as in a record."""
-    subject: Subject | None = getattr(getattr(item, "callspec", None), "params", {}).get("check")
-    if subject is None:
+    subject = getattr(getattr(item, "callspec", None), "params", {}).get("check")
+    if not isinstance(subject, Subject):  # a requirement without a case in any format of the target
         return item.nodeid
     return "/".join((subject.requirement.id, subject.operation, subject.dtype, subject.case.name))
 

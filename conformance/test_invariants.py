@@ -48,7 +48,7 @@ def repeated(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 def ascending(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Logits in ascending order, many of them neighbours in the format."""
-    logits = "np.sort(np.concatenate([np.linspace(-3, 3, 500), 0.5 + np.arange(501) * 2.0**-24]))"
+    logits = "np.sort(np.concatenate([np.linspace(-3, 0.49, 500), 0.5 + np.arange(501) * 2.0**-24]))"
     yield Case("ascending-n1001", f"{logits} * [[1.0], [0.5], [4], [2], [3], [0.1]]")
 
 

@@ -1,0 +1,185 @@
+"""The runner outlives crashes and hangs, goes on where it stopped, and says in one line what is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance import __main__ as command
+from conformance import records, runner
+from conformance.verdict import problems
+
+ROOT = Path(__file__).parent.parent
+UNIFORM = """
+[uniform]
+adapter = "small"
+versions = ">=1"
+device = "cpu"
+modes = ["eager"]
+title = "A row of -inf alone is uniform"
+reason = "1/33 in place of NaN"
+link = "unreported"
+reproduction = "print(1)"
+prints = "1"
+expected = "NaN"
+checks = [{ requirement = "SPV-03", operations = ["softmax"], cases = ["CASES"] }]
+"""
+
+
+def order(name: str, output: Path, **options: object) -> runner.Order:
+    """An order for a fake adapter."""
+    defaults: dict[str, object] = {"tier": "quick", "check_timeout": 60.0}
+    return runner.Order(f"tests.fakes:{name}", "cpu", "eager", output=output, **(defaults | options))  # type: ignore[arg-type]  # as given
+
+
+def judge(name: str, output: Path, **options: object) -> records.Record:
+    """The record of a fake adapter."""
+    return runner.run(order(name, output, **options), lambda progress: None)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m …` as a user runs it."""
+    line = [sys.executable, "-m", *arguments]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> records.Record:
+    """A run that nothing happened to."""
+    return judge("Small", tmp_path_factory.mktemp("whole"))
+
+
+def ids(record: records.Record) -> set[str]:
+    """The ids of a record's checks."""
+    return {check.id for check in record.checks}
+
+
+def test_crash_costs_one_check(whole: records.Record, tmp_path: Path) -> None:
+    record = judge("Crashing", tmp_path)
+    crashed = [check for check in record.checks if check.outcome == "crash"]
+    assert [(check.requirement, check.operation) for check in crashed] == [("IFC-10", "softmax")]
+    assert "SIGABRT" in str(crashed[0].message)
+    assert record.complete
+    assert ids(record) == ids(whole)
+    assert problems(record) == ["IFC-10: 1 crash"]
+
+
+def test_hang_costs_one_check_and_its_limit(whole: records.Record, tmp_path: Path) -> None:
+    record = judge("Hanging", tmp_path, check_timeout=4.0)
+    late = [check for check in record.checks if check.outcome == "timeout"]
+    assert [(check.requirement, check.operation) for check in late] == [("IFC-10", "log_softmax")]
+    assert record.complete
+    assert ids(record) == ids(whole)
+
+
+def test_target_that_cannot_begin_has_a_record_that_says_why(tmp_path: Path) -> None:
+    record = judge("Stopping", tmp_path)
+    assert record.footer is not None
+    assert "libframework.so.1" in str(record.footer.error)
+    assert problems(record) == [record.footer.error]
+
+
+def test_interrupted_run_goes_on_where_it_stopped(whole: records.Record, tmp_path: Path) -> None:
+    path = tmp_path / records.file_name("tests.fakes:Small:cpu:eager")
+    lines = whole.path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:100]) + lines[100][:40])
+    assert records.read(path).footer is None
+    resumed = judge("Small", tmp_path, resume=True)
+    assert resumed.complete
+    assert [check.id for check in resumed.checks] == [check.id for check in whole.checks]
+    assert path.read_text().splitlines(keepends=True)[:100] == lines[:100]
+
+
+def test_two_runs_have_the_same_outcomes(whole: records.Record, tmp_path: Path) -> None:
+    again = judge("Small", tmp_path)
+    assert [(c.id, c.outcome, c.observed, c.measured) for c in again.checks] == [
+        (c.id, c.outcome, c.observed, c.measured) for c in whole.checks
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cases", "outcomes", "line"),
+    [
+        ("all-masked-*", {"deviation"}, None),
+        ("all-masked-n33", {"deviation", "fail"}, "SPV-03: 1 fail"),
+        ("no-such-case", {"fail"}, "deviation uniform matches no check of this target"),
+    ],
+)
+def test_deviation_is_exact_or_the_run_fails(
+    tmp_path: Path, cases: str, outcomes: set[str], line: str | None
+) -> None:
+    known = tmp_path / "known.toml"
+    known.write_text(UNIFORM.replace("CASES", cases))
+    record = judge("Uniform", tmp_path, deviations=known)
+    found = {c.outcome for c in record.checks if c.requirement == "SPV-03" and c.operation == "softmax"}
+    assert found == outcomes
+    assert any(text.startswith(line) for text in problems(record)) if line else problems(record) == []
+
+
+def test_deviation_that_passes_is_fixed_and_fails_the_run(tmp_path: Path) -> None:
+    known = tmp_path / "known.toml"
+    known.write_text(UNIFORM.replace("CASES", "*"))
+    record = judge("Small", tmp_path, deviations=known)
+    assert problems(record) == ["SPV-03: 2 fixed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("torch", ("torch", "cpu", "eager")),
+        ("jax", ("jax", "cpu", "jit")),
+        ("torch:cuda", ("torch", "cuda", "eager")),
+        ("tensorflow:cpu:xla", ("tensorflow", "cpu", "xla")),
+        ("package.module:Class", ("package.module:Class", "cpu", "eager")),
+        ("package.module:Class:cuda:graph", ("package.module:Class", "cuda", "graph")),
+    ],
+)
+def test_target_is_parsed(text: str, expected: tuple[str, str, str]) -> None:
+    assert runner.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--targets", "numppy"], "unknown adapter 'numppy': choose one of numpy, scipy"),
+        (["--targets", "torch:cpu:jit"], "torch has the modes eager, compiled"),
+        (["--deviations", "nowhere.toml"], "there is no deviations file nowhere.toml"),
+        (["--jobs", "0"], "--jobs is at least 1"),
+        (["--output", "/dev/null/results"], "/dev/null/results"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("\n") == 1
+
+
+def test_absent_device_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    ended = run("conformance", "--targets", "numpy:cuda:eager,tests.fakes:Small", "--output", str(tmp_path))
+    assert ended.returncode == 2
+    assert "NumPy computes on the CPU; it has no device 'cuda'" in ended.stdout
+    assert "holds  tests.fakes:Small:cpu:eager" in ended.stdout
+
+
+def test_module_that_is_not_there_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    ended = run("conformance", "--targets", "no_such.module:Class", "--output", str(tmp_path))
+    assert ended.returncode == 2
+    assert "unknown adapter 'no_such.module:Class': no module 'no_such.module'" in ended.stdout
+
+
+def test_pytest_says_an_unknown_adapter_in_one_line_and_exits_2() -> None:
+    ended = run("pytest", "conformance", "--adapter", "numppy", "-q")
+    assert ended.returncode == 2
+    assert "cannot judge numppy:cpu:eager: unknown adapter 'numppy'" in ended.stdout + ended.stderr
+
+
+def test_pytest_says_an_unwritable_record_in_one_line_and_exits_2() -> None:
+    ended = run("pytest", "conformance", "--record", "/dev/null/x.jsonl", "-q")
+    assert ended.returncode == 2
+    assert "cannot write the record /dev/null/x.jsonl" in ended.stdout + ended.stderr
