@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from conformance.records import Check
 from conformance.requirements import Requirement
+from conformance.verdict import LENIENT
 
 # The names under which outcomes are counted, worst first: a cell takes its mark and colour from the worst.
 KINDS = (
@@ -27,7 +28,6 @@ KINDS = (
     "measured",
     "absent",
 )
-LENIENT = ("should", "report")  # levels at which a failure does not fail the run
 THREAD = re.compile(r"\b([A-Za-z0-9][\w.-]*/[\w.-]+)#(\d+)\b")
 FORMS = ("index", "probability")
 PAGE = re.compile(r"https://[^\s<>\"()\[\]|`]*[^\s<>\"()\[\]|`.,;:]")
