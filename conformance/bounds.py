@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.oracle import Query, Truth
-from conformance.ulp import Floats, Format, format_of
+from conformance.ulp import Floats, Format, format_of, spacing
 
 EXPONENTIAL = 4.0  # E, in unit roundoffs: two ulps
 LOGARITHM = 4.0  # L, likewise
@@ -63,8 +63,8 @@ class Arithmetic:
     def rounded(self, value: Floats, tolerance: Floats) -> Floats:
         """`tolerance`, and the rounding to the output where that is narrower; no less than 0."""
         if self.output.precision < self.element.precision:
-            final = self.output.roundoff * (np.abs(value) + tolerance) + self.unit(self.output)
-            tolerance = tolerance + final
+            half_ulp = spacing(np.abs(value) + tolerance, self.output) / 2
+            tolerance = tolerance + half_ulp + (self.unit(self.output) if self.flushes else 0.0)
         enlarged: Floats = tolerance * SLACK
         return enlarged
 
@@ -131,11 +131,11 @@ def spread(rows: Rows, how: Arithmetic) -> Spread:
     # g·expm1(±u·gap) as exp(l ± …)·(1 − exp(…)): no overflow times zero far from the maximum
     wider = np.exp(rows.l + u * rows.live) * -np.expm1(-u * rows.live)
     narrower = rows.g * -np.expm1(-u * rows.live)
-    lost = rows.gap.shape[-1] * how.unit(how.element)
-    lost_share = lost / np.exp(rows.log_total)
-    up = np.log1p(_total(wider)) + math.log1p(EXPONENTIAL * u) + h * math.log1p(u_s) + np.log1p(lost_share)
-    down = -np.log1p(-_total(narrower)) - math.log1p(-EXPONENTIAL * u) - h * math.log1p(-u_s)
-    down = down - np.log1p(-np.minimum(lost_share, 0.5))
+    lost = how.unit(how.element) / np.exp(rows.log_total)  # the share of Σ that one underflow can make
+    raised = rows.gap.shape[-1] * lost
+    fallen = np.minimum(lost / (1 - EXPONENTIAL * u), rows.g - narrower)  # none loses more than itself
+    up = np.log1p(_total(wider)) + math.log1p(EXPONENTIAL * u) + h * math.log1p(u_s) + np.log1p(raised)
+    down = -np.log1p(-_total(narrower + fallen)) - math.log1p(-EXPONENTIAL * u) - h * math.log1p(-u_s)
     if how.narrowed:
         up, down = up + math.log1p(u), down - math.log1p(-u)
     return Spread(up, down)
@@ -143,7 +143,7 @@ def spread(rows: Rows, how: Arithmetic) -> Spread:
 
 def softmax(rows: Rows, how: Arithmetic) -> Floats:
     """Largest |p̂ − g| of each element, (r, n); 0 where the logit is −inf."""
-    return how.rounded(rows.g, probability_error(rows, how))
+    return np.where(np.isinf(rows.gap), 0.0, how.rounded(rows.g, probability_error(rows, how)))
 
 
 def probability_error(rows: Rows, how: Arithmetic) -> Floats:
@@ -190,7 +190,8 @@ def confident(rows: Rows, how: Arithmetic) -> Floats:
     off = np.log1p(drift) + math.log1p(EXPONENTIAL * u) + how.additions * math.log1p(how.total.roundoff)
     off = off + math.log1p(LOGARITHM * u) + math.log1p(u)
     nearest = np.abs(np.take_along_axis(rows.l, peak, axis=-1))
-    return how.rounded(nearest, nearest * np.expm1(off) + how.unit(how.element))[:, 0]
+    lost = (rows.gap.shape[-1] + 1) * how.unit(how.element)  # by each of the others, and by the logarithm
+    return how.rounded(nearest, nearest * np.expm1(off) + lost)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -322,6 +323,7 @@ def _saved(operation: str, rows: Rows, how: Arithmetic) -> Running:
     if operation != "softmax":
         from_logs = _log_error(rows, how) + math.log1p(EXPONENTIAL * how.u)
         raised = np.exp(np.where(rows.g == 0, -np.inf, rows.l + from_logs)) * -np.expm1(-from_logs)
+        raised = raised + how.unit(how.element)
         error = np.maximum(error, np.where(np.isinf(rows.gap), 0.0, raised))
     return Running(rows.g, error)
 

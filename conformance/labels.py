@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import arb, fmpq
+from flint import arb, ctx, fmpq
 from numpy.typing import NDArray
 
 from conformance.ulp import Floats
+
+BITS = 1280  # of q and share where they are no dyadic fractions: as many as the oracle ever takes
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def targets(loss: Loss, shape: tuple[int, ...]) -> list[Target]:
             mass += weights[y]
         positions = range(n) if floor != 0 else labels
         exact_rows.append({j: weights[j] * (keep * labels.get(j, fmpq(0)) + floor) for j in positions})
-    share = arb(1) if loss.reduction != "mean" else arb.nan() if mass == 0 else arb(1) / arb(mass)
-    return [Target({j: arb(q) for j, q in row.items()}, share, loss.weight, keep) for row in exact_rows]
+    with ctx.workprec(BITS):  # whatever the precision outside
+        share = arb(1) if loss.reduction != "mean" else arb.nan() if mass == 0 else arb(1) / arb(mass)
+        return [Target({j: arb(q) for j, q in row.items()}, share, loss.weight, keep) for row in exact_rows]
 
 
 def _exact(value: float) -> fmpq:

@@ -16,7 +16,7 @@ from adapters.protocol import Adapter
 from conformance import bounds, store
 from conformance.labels import Loss, targets
 from conformance.oracle import Query, Truth
-from conformance.ulp import Floats, exact, format_of, spacing
+from conformance.ulp import Floats, Format, exact, format_of, spacing
 
 Array = NDArray[Any]
 
@@ -182,12 +182,20 @@ def _rows(query: Query, truth: Truth) -> bounds.Rows:
 def _tolerances(query: Query, truth: Truth, rows: bounds.Rows, dtype: str, flushes: bool) -> dict[str, Floats]:
     """The bound of each grade, shaped as the truth."""
     weights = _weights(query)
-    found = {"A": np.where(np.isfinite(truth.value), spacing(truth.value, format_of(dtype)) / 2, 0.0)}
+    found = {"A": _half_ulp(truth, format_of(dtype))}
     for grade in bounds.GRADES[1:]:
         how = bounds.arithmetic(grade, dtype, query.rows.shape[1], flushes)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             found[grade] = np.nan_to_num(_tolerance(query, rows, weights, how), nan=0.0, posinf=np.inf)
     return found
+
+
+def _half_ulp(truth: Truth, fmt: Format) -> Floats:
+    """Half the spacing where the truth lies: at a power of two, and below it, that of the lower binade."""
+    above = np.sign(truth.value) * np.sign(truth.residual) > 0
+    magnitude = np.abs(truth.value)
+    half: Floats = spacing(np.where(above, magnitude, np.nextafter(magnitude, 0)), fmt) / 2
+    return np.where(np.isfinite(truth.value), half, 0.0)
 
 
 def _tolerance(query: Query, rows: bounds.Rows, weights: bounds.Weights | None, how: bounds.Arithmetic) -> Floats:

@@ -139,12 +139,15 @@ def read(path: Path) -> Record:
     return Record(path, header, checks, footer)
 
 
-def _rows(path: Path) -> Iterator[Header | Check | Footer]:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BrokenRecord(f"{path}: cannot be read: {error}") from error
-    lines = text.split("\n")
+
+
+def _rows(path: Path) -> Iterator[Header | Check | Footer]:
+    lines = _text(path).split("\n")
     whole, cut = lines[:-1], lines[-1]  # a row ends with a newline: what follows the last one was cut off
     for number, line in enumerate(whole, 1):
         try:
@@ -179,8 +182,12 @@ def file_name(target: str) -> str:
 
 
 def trim(path: Path) -> None:
-    """Cut a half-written last line and any footer off, so that the run can go on in the same file."""
-    text = path.read_text(encoding="utf-8")
+    """Cut a half-written last line and any footer off, so that the run can go on in the same file.
+
+    Raises:
+        BrokenRecord: the file cannot be read as text.
+    """
+    text = _text(path)
     whole = text[: text.rfind("\n") + 1].splitlines(keepends=True)
     kept = [line for line in whole if not line.startswith('{"kind": "footer"')]
     partial = path.with_suffix(f".{os.getpid()}")

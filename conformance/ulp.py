@@ -77,4 +77,5 @@ def round_to(values: Any, name: str) -> NDArray[Any]:
 
 def exact(x: Any) -> Floats:
     """`x`, of any format here, as float64: no bit is lost."""
-    return np.asarray(x).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        return np.asarray(x).astype(np.float64)

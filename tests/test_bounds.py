@@ -1,0 +1,245 @@
+"""The bounds hold for honest arithmetic, are nearly attained, and are exceeded by the faults they are for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import product
+
+import numpy as np
+import pytest
+
+from conformance import bounds
+from conformance.bounds import EXPONENTIAL, LOGARITHM, Arithmetic, arithmetic
+from conformance.ulp import Floats, exact, format_of, round_to
+from tests import decimals
+from tests.emulation import (
+    Known,
+    Machine,
+    first_down,
+    known,
+    known_logits,
+    nearest,
+    none,
+    random_signs,
+    up,
+    worst,
+)
+
+FORMATS = ("float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64")
+LENGTHS = (1, 2, 3, 7, 33, 128, 129, 1000, 2049, 4097)
+SEEDS = (0, 1)
+NARROW = [(dtype, grade) for dtype in FORMATS for grade in "BCDE"]
+
+
+def ratios(machine: Machine, case: Known) -> tuple[float, float]:
+    """Worst error over bound of softmax and of log_softmax."""
+    with np.errstate(all="ignore"):
+        p = machine.finish(machine.probabilities(case.x))
+        l = machine.finish(machine.log_probabilities(case.x))  # noqa: E741 -- the letter of the formulas
+        return (
+            worst(p, case.softmax, bounds.softmax(case.rows, machine.how)),
+            worst(l, case.log_softmax, bounds.log_softmax(case.rows, machine.how)),
+        )
+
+
+def lengths(dtype: str, grade: str) -> tuple[int, ...]:
+    """float8_e4m3fn ends at 448: a longer sum overflows it, which no bound covers."""
+    return tuple(n for n in LENGTHS if n < 448 or grade in "BC" or dtype != "float8_e4m3fn")
+
+
+@pytest.mark.parametrize(("dtype", "grade"), NARROW)
+def test_correctly_rounded_functions_stay_within_their_grade(dtype: str, grade: str) -> None:
+    for n, seed in product(lengths(dtype, grade), SEEDS):
+        how = arithmetic(grade, dtype, n)
+        for pairwise in (True,) if grade == "B" else (True, False):
+            assert max(ratios(Machine(how, none, pairwise), known_logits(dtype, n, seed))) <= 1, (n, seed)
+
+
+@pytest.mark.parametrize(("dtype", "grade"), NARROW)
+def test_functions_as_bad_as_granted_come_near_the_bound_and_stay_within(dtype: str, grade: str) -> None:
+    found = {
+        (n, seed, signs.__name__): ratios(
+            Machine(arithmetic(grade, dtype, n), signs, grade == "B"), known_logits(dtype, n, seed)
+        )
+        for n, seed, signs in product(lengths(dtype, grade), SEEDS, (up, first_down, random_signs))
+    }
+    for operation in (0, 1):
+        assert 0.3 <= max(pair[operation] for pair in found.values()) <= 1, found
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_flushed_subnormals_stay_within_the_bound_that_grants_them(dtype: str) -> None:
+    below = math.log(format_of(dtype).smallest_normal) - 0.1
+    for n in (2, 1000, 20001, 50257):
+        how = arithmetic("D", dtype, n, flushes=True)
+        case = known(np.where(np.arange(n) == 0, 0, below)[None], dtype)
+        assert max(ratios(Machine(how, none, True), case)) <= 1, n
+
+
+def test_flushing_adds_the_smallest_normal() -> None:
+    for dtype in ("float16", "float32", "float64"):
+        fmt = format_of(dtype)
+        rows = known([[0.0, math.log(fmt.smallest_normal) + 1]], dtype).rows
+        for bound in (bounds.softmax, bounds.confident):
+            kept, flushed = (bound(rows, arithmetic("B", dtype, 2, flushes)) for flushes in (False, True))
+            at = ... if bound is bounds.confident else (0, 1)
+            unit = arithmetic("B", dtype, 2).element.smallest_normal
+            assert (np.asarray(flushed - kept)[at] >= unit * (1 - 2.0**-20)).all()
+
+
+@pytest.mark.parametrize("bound", [bounds.softmax, bounds.log_softmax])
+def test_a_bound_grows_with_the_additions_and_with_the_unit_roundoff(
+    bound: Callable[[bounds.Rows, Arithmetic], Floats],
+) -> None:
+    rows = known_logits("bfloat16", 33).rows
+    how = arithmetic("C", "float64", 33)
+    live = rows.g > 0
+    for changed in (
+        replace(how, additions=64),
+        replace(how, total=format_of("float32")),
+        replace(how, element=format_of("float32"), total=format_of("float32")),
+        replace(how, output=format_of("float32")),
+    ):
+        assert (bound(rows, changed) > bound(rows, how))[live].all()
+        assert (bound(rows, changed) == 0)[np.isinf(rows.gap)].all()
+
+
+@pytest.mark.parametrize("n", [2, 33, 1000])
+def test_the_bound_is_to_first_order_the_sharpened_constant(n: int) -> None:
+    rows = known_logits("float32", n).rows
+    how = arithmetic("C", "float64", n)
+    g, gap = rows.g, np.where(np.isinf(rows.gap), 0, rows.gap)
+    entropy = -np.sum(np.where(g > 0, g * np.where(g > 0, rows.l, 0), 0), axis=-1, keepdims=True)
+    constant = gap + entropy - rows.log_total + 2 * EXPONENTIAL + how.additions + 1
+    normal = g > 1e-290
+    np.testing.assert_allclose(bounds.softmax(rows, how)[normal], (g * how.u * constant)[normal], rtol=0.01)
+
+
+def test_the_confident_entry_is_relatively_accurate_also_where_the_rest_is_subnormal() -> None:
+    for n, gap in ((3, 20.0), (3, 103.0), (1000, 103.0), (1000, 30.0), (4097, 12.0)):
+        case = known(np.where(np.arange(n) == 0, 0, -gap)[None], "float32")
+        how = arithmetic("B", "float32", n)
+        machine = Machine(how, pairwise=True)
+        rest = machine.total(machine.exp(machine.gap(case.x))[:, 1:])
+        got = -nearest(np.log1p(rest), how.element)
+        granted = bounds.confident(case.rows, how)
+        assert (np.abs(got - case.log_softmax.value)[:, 0] <= granted).all()
+        assert granted[0] <= max(1e-5 * float(rest[0, 0]), 2 * n * how.element.smallest_subnormal)
+
+
+def formula(case: Known, how: Arithmetic) -> list[tuple[Floats, Floats, float, float]]:
+    """Each row's bounds of softmax and log_softmax, ln S_max and −ln S_min: the module's formulas in decimals."""
+    found = []
+    with decimals.digits(60):
+        one, e, u, u_s = map(Decimal, (1, EXPONENTIAL, how.u, how.total.roundoff))
+        narrowing = u if how.narrowed else Decimal(0)
+        for row in case.x:
+            x = decimals.decimals(row)
+            g, logs = decimals.softmax(x), decimals.log_softmax(x)
+            gap = [max(x) - v for v in x]
+            wide, close = (sum(p * (s * u * d).exp() for p, d in zip(g, gap, strict=True)) for s in (1, -1))
+            s_max = wide * (1 + e * u) * (1 + u_s) ** how.additions * (1 + narrowing)
+            s_min = close * (1 - e * u) * (1 - u_s) ** how.additions * (1 - narrowing)
+            p_bound, l_bound = [], []
+            for p, log_p, d in zip(g, logs, gap, strict=True):
+                lower = p * (-u * d).exp() * (1 - e * u) * (one - u) / s_max
+                upper = p * (u * d).exp() * (1 + e * u) * (one + u) / s_min
+                p_bound.append(float(max(upper - p, p - lower)))
+                widest = max(s_max.ln(), -s_min.ln())
+                a = u * d + widest + Decimal(LOGARITHM) * u * (-max(logs) + widest)
+                l_bound.append(float(a + u * (abs(log_p) + a)))
+            found.append((np.array(p_bound), np.array(l_bound), float(s_max.ln()), float(-s_min.ln())))
+    return found
+
+
+@pytest.mark.parametrize(("dtype", "grade"), NARROW)
+def test_the_bounds_are_their_formulas_evaluated_exactly(dtype: str, grade: str) -> None:
+    case = known(np.random.default_rng(3).standard_normal((5, 7)) * [[0.1], [1], [4], [10], [40]], dtype)
+    how = arithmetic(grade, dtype, 7)
+    element = replace(how.element, smallest_subnormal=0.0)
+    how = replace(how, element=element, output=element)  # no underflow and no rounding at the end
+    off = bounds.spread(case.rows, how)
+    p_bound, l_bound = bounds.softmax(case.rows, how), bounds.log_softmax(case.rows, how)
+    for i, (p, l, above, below) in enumerate(formula(case, how)):  # noqa: E741 -- the letter of the formulas
+        np.testing.assert_allclose(p_bound[i], p, rtol=1e-8)
+        np.testing.assert_allclose(l_bound[i], l, rtol=1e-8)
+        np.testing.assert_allclose([off.up[i, 0], off.down[i, 0]], [above, below], rtol=1e-8)
+
+
+# Faults
+
+
+def test_a_sum_accumulated_in_sixteen_bits_exceeds_grade_d() -> None:
+    for dtype, n in (("bfloat16", 2049), ("float16", 4097)):  # they count to 256 and to 2048
+        case = known(np.zeros((1, n)), dtype)
+        honest, stalled = arithmetic("D", dtype, n), arithmetic("E", dtype, n)
+        got = Machine(stalled).probabilities(case.x)
+        assert worst(got, case.softmax, bounds.softmax(case.rows, honest)) > 10
+        assert worst(got, case.softmax, bounds.softmax(case.rows, stalled)) <= 1
+
+
+def test_a_sequential_sum_of_a_long_row_exceeds_grade_b_and_not_c() -> None:
+    case = known(np.where(np.arange(100001) == 0, 0, -1.3)[None], "float32")
+    blocked, sequential = (arithmetic(grade, "float32", 100001) for grade in "BC")
+    got = Machine(sequential).probabilities(case.x)
+    assert worst(got, case.softmax, bounds.softmax(case.rows, blocked)) > 1
+    assert worst(got, case.softmax, bounds.softmax(case.rows, sequential)) <= 1
+
+
+def coarse_exponential(x: Floats) -> Floats:
+    e = np.exp(x - np.max(x)) * (1 + 2.0**-14 * np.cos(np.arange(x.size)))
+    p: Floats = e / e.sum()
+    return p
+
+
+def bfloat16_output(x: Floats) -> Floats:
+    e = np.exp(x - np.max(x))
+    return exact(round_to(e / e.sum(), "bfloat16"))
+
+
+def one_less_in_the_sum(x: Floats) -> Floats:
+    e = np.exp(x - np.max(x))
+    p: Floats = e / e.ravel()[:-1].sum()
+    return p
+
+
+@pytest.mark.parametrize("fault", [coarse_exponential, bfloat16_output, one_less_in_the_sum])
+def test_a_faulty_float32_softmax_exceeds_grade_d(fault: Callable[[Floats], Floats]) -> None:
+    for n in (33, 1000):
+        case = known(np.random.default_rng(n).standard_normal((1, n)), "float32")
+        how = arithmetic("D", "float32", n)
+        assert worst(fault(case.x), case.softmax, bounds.softmax(case.rows, how)) > 1, n
+
+
+def log_of_softmax(x: Floats) -> Floats:
+    e = np.exp(x - np.max(x)).astype(np.float32)
+    return np.log(exact(e / e.sum()))
+
+
+def maximum_added_back(x: Floats) -> Floats:
+    peak = np.max(x)
+    return x - exact(np.float32(peak + np.log(np.exp(x - peak).sum())))
+
+
+def no_shift(x: Floats) -> Floats:
+    return x - np.log(exact(np.exp(x.astype(np.float32)).sum()))
+
+
+@pytest.mark.parametrize(
+    ("fault", "logits"),
+    [
+        (log_of_softmax, [[0.0, -110, -1]]),
+        (maximum_added_back, [[1e4, 1e4 + 1, 1e4 - 2]]),
+        (no_shift, [[100.0, 1, 0]]),
+    ],
+)
+def test_a_textbook_log_softmax_exceeds_grade_d(
+    fault: Callable[[Floats], Floats], logits: list[list[float]]
+) -> None:
+    case = known(logits, "float32")
+    how = arithmetic("D", "float32", 3)
+    with np.errstate(all="ignore"):
+        assert worst(fault(case.x), case.log_softmax, bounds.log_softmax(case.rows, how)) > 1

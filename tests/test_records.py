@@ -1,0 +1,222 @@
+"""Records: what is written is read, what is broken says so in one line, and the schema describes both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from conformance import records
+from conformance.cases import TIERS
+from conformance.records import FORMAT, OUTCOMES, BrokenRecord, Check, Footer, Header, Writer
+from conformance.requirements import load
+
+HEADER = Header(
+    target="torch:cpu:eager",
+    framework={"name": "torch", "version": "2.0", "build": "wheel"},
+    device_model="a CPU",
+    python="3.11.0",
+    platform="Linux",
+    cpu_flags="avx2",
+    threads=2,
+    suite_commit="abc",
+    tier="quick",
+    start="2026-01-01T00:00:00+00:00",
+)
+CHECKS = [Check("ACC-01", "softmax", "float32", f"case-{outcome}", outcome) for outcome in OUTCOMES]
+FULL = Check(
+    requirement="SPV-03",
+    operation="log_softmax",
+    dtype="bfloat16",
+    case="einzeln – 行",
+    outcome="deviation",
+    observed="nan",
+    measured={"ratio": {"B": 0.5, "D": "inf"}, "ulps": 1.0},
+    bound="D",
+    witness={"got": "0x1p-1", "index": [0, 1]},
+    message="two\nlines \u2028 and a separator",
+    entry="an-entry",
+    seconds=0.25,
+)
+FOOTER = Footer(rows=len(CHECKS) + 1, end="2026-01-01T00:01:00+00:00", unmatched=["x"], error=None)
+ROWS: list[Header | Check | Footer] = [HEADER, *CHECKS, FULL, FOOTER]
+SCHEMA = json.loads(Path(records.__file__).with_name("records.schema.json").read_text(encoding="utf-8"))
+KINDS = {"header": Header, "check": Check, "footer": Footer}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A whole record."""
+    file = tmp_path / "new" / "torch-cpu-eager.jsonl"
+    writer = Writer(file)
+    for row in ROWS:
+        writer.write(row)
+    writer.close()
+    return file
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines(keepends=True)
+
+
+def branches() -> dict[str, Any]:
+    return {branch["properties"]["kind"]["const"]: branch for branch in SCHEMA["oneOf"]}
+
+
+def test_what_is_written_is_read(path: Path) -> None:
+    record = records.read(path)
+    assert record.header == HEADER
+    assert record.checks == [*CHECKS, FULL]
+    assert record.footer == FOOTER
+    assert record.complete
+    assert record.checks[0].id == "ACC-01/softmax/float32/case-pass"
+
+
+def test_each_row_is_on_disk_before_the_next(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "a.jsonl")
+    for number, row in enumerate(ROWS, 1):
+        writer.write(row)
+        assert len(lines(writer.path)) == number
+    writer.close()
+
+
+def test_numbers_that_json_lacks_are_refused(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "a.jsonl")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        writer.write(Check("ACC-01", "softmax", "float32", "c", "pass", measured={"ratio": float("inf")}))
+    writer.close()
+
+
+def test_every_row_is_valid_under_the_schema(path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    for line in lines(path):
+        validator.validate(json.loads(line))
+    row = json.loads(lines(path)[1])
+    for wrong in ({**row, "more": 1}, {**row, "outcome": "skip"}, {k: v for k, v in row.items() if k != "dtype"}):
+        assert not validator.is_valid(wrong)
+
+
+def test_the_schema_lists_the_fields_of_the_rows_and_no_others() -> None:
+    assert set(branches()) == set(KINDS)
+    for kind, branch in branches().items():
+        names = ["kind", *(field.name for field in fields(KINDS[kind]))]
+        assert list(branch["properties"]) == names
+        assert branch["required"] == names
+        assert branch["additionalProperties"] is False
+
+
+def test_the_schema_lists_the_outcomes_tiers_operations_and_ids_of_the_suite() -> None:
+    header, check = (branches()[kind]["properties"] for kind in ("header", "check"))
+    assert check["outcome"]["enum"] == list(OUTCOMES)
+    assert header["tier"]["enum"] == list(TIERS)
+    assert header["format"]["const"] == FORMAT
+    operations = {operation for requirement in load().values() for operation in requirement.operations}
+    assert set(check["operation"]["enum"]) == operations
+    validator = jsonschema.Draft202012Validator(check["requirement"])
+    assert all(validator.is_valid(name) for name in load())
+
+
+@pytest.mark.parametrize("kept", [0, 1, 20])
+def test_a_last_line_cut_short_leaves_an_incomplete_record(path: Path, kept: int) -> None:
+    whole = lines(path)
+    path.write_text("".join(whole[:-1]) + whole[-1][:kept], encoding="utf-8")
+    record = records.read(path)
+    assert record.footer is None
+    assert not record.complete
+    assert record.checks == [*CHECKS, FULL]
+
+
+def test_a_check_cut_short_is_dropped(path: Path) -> None:
+    whole = lines(path)
+    path.write_text("".join(whole[:3]) + whole[3][:-1], encoding="utf-8")
+    assert records.read(path).checks == CHECKS[:2]
+
+
+def line(**data: Any) -> str:
+    return json.dumps(data) + "\n"
+
+
+BROKEN: dict[str, Any] = {
+    "no-header": lambda whole: whole[1:],
+    "header-cut-short": lambda whole: [whole[0][:-5]],
+    "footer-alone": lambda whole: whole[-1:],
+    "broken-middle": lambda whole: [whole[0], whole[1][:-10] + "\n", *whole[2:]],
+    "blank-middle": lambda whole: [whole[0], "\n", *whole[1:]],
+    "not-an-object": lambda whole: [whole[0], "[1, 2]\n", *whole[1:]],
+    "number": lambda whole: [whole[0], "5\n", *whole[1:]],
+    "null": lambda whole: [whole[0], "null\n"],
+    "unknown-kind": lambda whole: [whole[0], line(kind="note"), *whole[1:]],
+    "no-kind": lambda whole: [whole[0], line(target="x"), *whole[1:]],
+    "kind-is-a-list": lambda whole: [whole[0], line(kind=[]), *whole[1:]],
+    "unknown-field": lambda whole: [whole[0], line(**json.loads(whole[1]), more=1), *whole[2:]],
+    "unknown-outcome": lambda whole: [whole[0], whole[1].replace('"pass"', '"skip"'), *whole[2:]],
+    "another-format": lambda whole: [whole[0].replace('"format": 1', '"format": 2'), *whole[1:]],
+    "no-format": lambda whole: [whole[0].replace(', "format": 1', ""), *whole[1:]],
+    "footer-count": lambda whole: [*whole[:2], *whole[3:]],
+    "two-runs": lambda whole: whole + whole,
+    "empty": lambda whole: [],
+    "blank": lambda whole: ["\n"],
+    "html": lambda whole: ["<!doctype html>\n<p>\n"],
+}
+
+
+def assert_broken(path: Path) -> None:
+    with pytest.raises(BrokenRecord) as raised:
+        records.read(path)
+    message = str(raised.value)
+    assert str(path) in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_named_in_one_line(path: Path, name: str) -> None:
+    path.write_text("".join(BROKEN[name](lines(path))), encoding="utf-8")
+    assert_broken(path)
+
+
+def test_what_is_no_text_file_is_named_in_one_line(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.jsonl"
+    binary.write_bytes(bytes(range(256)))
+    for place in (binary, tmp_path, tmp_path / "absent.jsonl"):
+        assert_broken(place)
+        with pytest.raises(BrokenRecord, match="cannot be read"):
+            records.trim(place)
+
+
+@pytest.mark.parametrize(("rows", "tail"), [(12, 0), (11, 0), (11, 15), (4, 7), (1, 0), (0, 9), (0, 0)])
+def test_trim_cuts_exactly_the_half_written_tail_and_the_footer(path: Path, rows: int, tail: int) -> None:
+    whole = lines(path)
+    rest = whole[rows][:tail] if rows < len(whole) else ""
+    path.write_text("".join(whole[:rows]) + rest, encoding="utf-8")
+    records.trim(path)
+    assert lines(path) == whole[: min(rows, len(whole) - 1)]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    records.trim(path)
+    assert lines(path) == whole[: min(rows, len(whole) - 1)]
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("torch:cpu:eager", "torch-cpu-eager.jsonl"),
+        ("package.module:Class:cuda:jit", "package.module-Class-cuda-jit.jsonl"),
+        ("../../etc/passwd", "..-..-etc-passwd.jsonl"),
+        ("C:\\a b\n*?", "C--a-b---.jsonl"),
+    ],
+)
+def test_a_file_name_stays_in_its_folder(target: str, name: str) -> None:
+    assert records.file_name(target) == name
+    assert Path(name).name == name
+
+
+def test_records_are_found_in_the_order_asked_and_in_folders_by_name(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl", "c.log"):
+        (tmp_path / name).touch()
+    first = tmp_path / "z.other"
+    assert records.find([first, tmp_path]) == [first, tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    assert records.find([]) == []
