@@ -1,0 +1,126 @@
+"""Imports go one way: reports → conformance → adapters ← benchmarks; and modules stay small."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "adapters": {"adapters"},
+    "conformance": {"conformance", "adapters"},
+    "benchmarks": {"benchmarks", "adapters"},
+    "reports": {"reports", "conformance", "adapters"},
+}
+OURS = {*MAY_IMPORT, "tests"}
+FRAMEWORKS = {"torch", "tensorflow", "jax", "jaxlib", "optax", "scipy", "keras"}
+OWN = {"torch": {"torch"}, "tensorflow": {"tensorflow"}, "jax": {"jax", "jaxlib", "optax"}, "scipy": {"scipy"}}
+LONGEST = 400
+MODULES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The modules that the import statements of `tree` name, at any depth; "." for a relative one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." if node.level else node.module or ""
+
+
+def at_module_level(tree: ast.Module) -> Iterator[str]:
+    """Those that run when the module is imported: outside functions, and outside `if TYPE_CHECKING`."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from imported(node)
+        todo += ast.iter_child_nodes(node)
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def upward(source: str, folder: str) -> list[str]:
+    """Imports of ours that a module in `folder` may not make, and relative ones."""
+    names = imported(ast.parse(source))
+    return [name for name in names if name == "." or (top(name) in OURS and top(name) not in MAY_IMPORT[folder])]
+
+
+def eager(source: str, module: str) -> list[str]:
+    """Frameworks imported at module level, other than in the adapter module of that name."""
+    own = OWN.get(module.removeprefix("adapters."), set()) if module.startswith("adapters.") else set()
+    return [name for name in at_module_level(ast.parse(source)) if top(name) in FRAMEWORKS - own]
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def everywhere() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", MODULES, ids=dotted)
+
+
+def test_every_folder_is_looked_at() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(MAY_IMPORT)
+    assert all((ROOT / folder / "__init__.py").exists() for folder in MAY_IMPORT)
+
+
+@everywhere()
+def test_imports_go_one_way(path: Path) -> None:
+    assert upward(path.read_text(encoding="utf-8"), path.relative_to(ROOT).parts[0]) == []
+
+
+@everywhere()
+def test_a_framework_is_imported_in_its_own_adapter_alone(path: Path) -> None:
+    assert eager(path.read_text(encoding="utf-8"), dotted(path)) == []
+
+
+@everywhere()
+def test_no_module_is_longer_than_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("source", "folder", "found"),
+    [
+        ("import conformance.bounds", "adapters", ["conformance.bounds"]),
+        ("def f():\n    from reports import model", "conformance", ["reports"]),
+        ("from conformance import store", "benchmarks", ["conformance"]),
+        ("from tests import emulation", "reports", ["tests"]),
+        ("from . import ulp", "conformance", ["."]),
+        ("from adapters import load\nimport numpy", "benchmarks", []),
+        ("import conformancelike", "adapters", []),
+    ],
+)
+def test_an_import_the_wrong_way_is_found(source: str, folder: str, found: list[str]) -> None:
+    assert upward(source, folder) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "found"),
+    [
+        ("import torch.nn.functional as F", "adapters.torch", []),
+        ("import torch", "adapters.jax", ["torch"]),
+        ("import jax, optax", "adapters.jax", []),
+        (
+            "try:\n    import scipy.special\nexcept ImportError:\n    pass",
+            "conformance.oracle",
+            ["scipy.special"],
+        ),
+        ("class A:\n    import torch", "conformance.torch", ["torch"]),
+        ("def f():\n    import torch", "benchmarks.overhead", []),
+        ("if TYPE_CHECKING:\n    import torch", "benchmarks.overhead", []),
+        ("import numpy, ml_dtypes", "conformance.ulp", []),
+    ],
+)
+def test_a_framework_imported_elsewhere_is_found(source: str, module: str, found: list[str]) -> None:
+    assert eager(source, module) == found
