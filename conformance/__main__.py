@@ -15,7 +15,7 @@ from adapters import MODES
 from conformance import runner
 from conformance.cases import TIERS
 from conformance.records import Record
-from conformance.verdict import problems
+from conformance.verdict import counted, problems
 
 # the reference first, for the truths it leaves on disk; then those that compile longest
 DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
@@ -100,7 +100,7 @@ def _tell(records: list[Record], console: Console, seconds: float) -> int:
         found = problems(record)
         counts: dict[str, int] = {}
         for check in record.checks:
-            counts[check.outcome] = counts.get(check.outcome, 0) + 1
+            counts[counted(check)] = counts.get(counted(check), 0) + 1
         spent = sum(check.seconds for check in record.checks)
         version = record.header.framework["version"]
         summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))

@@ -8,14 +8,22 @@ from conformance.records import Check, Record
 LENIENT = ("should", "report")  # levels at which a failure does not fail the run
 
 
+def kind(outcome: str, level: str) -> str:
+    """The outcome as it is counted: a failure that does not fail the run is apart from one that does."""
+    return f"fail ({level})" if outcome == "fail" and level in LENIENT else outcome
+
+
+def counted(check: Check) -> str:
+    """The kind of a check; one of an unknown requirement counts as a must."""
+    requirement = requirements.load().get(check.requirement)
+    return kind(check.outcome, requirement.level if requirement else "must")
+
+
 def fails_run(check: Check) -> bool:
     """Whether this row alone makes the run fail."""
-    requirement = requirements.load().get(check.requirement)
-    if check.outcome == "fixed":
-        return True
     if check.outcome in ("crash", "timeout"):
         return check.entry is None
-    return check.outcome == "fail" and not (requirement and requirement.level in LENIENT)
+    return counted(check) in ("fail", "fixed")
 
 
 def problems(record: Record) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from conformance.records import Check
 from conformance.requirements import Requirement
-from conformance.verdict import LENIENT
+from conformance.verdict import kind
 
 # The names under which outcomes are counted, worst first: a cell takes its mark and colour from the worst.
 KINDS = (
@@ -48,10 +48,8 @@ class Judged:
 
     @property
     def kind(self) -> str:
-        """The outcome as it is counted: a failure that does not fail the run is apart from one that does."""
-        if self.check.outcome == "fail" and self.level in LENIENT:
-            return f"fail ({self.level})"
-        return self.check.outcome
+        """The outcome as it is counted, "fail (should)" apart from "fail"."""
+        return kind(self.check.outcome, self.level)
 
     @property
     def fails(self) -> bool:
