@@ -17,7 +17,8 @@ COUNTS = (257, 2049, 65537, 70000)  # past what bfloat16, float16 and a 16-bit i
 
 def equal_logits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Rows of equal logits, where 1/n is not below the format."""
-    for n in COUNTS:
+    wide = format_of(dtype).precision >= 24  # counts further than any row goes
+    for n in COUNTS[-1:] if wide else COUNTS:
         if 1 / n >= format_of(dtype).smallest_subnormal:
             yield Case(f"equal-n{n}", f"np.zeros((1, {n}))")
 
@@ -31,7 +32,7 @@ def near_zero(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 def sums(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Row lengths whose sums have every kind of tail."""
-    for n in (33, 1000, 2049):
+    for n in (33, 1000) if tier == "quick" else (33, 1000, 2049):
         yield Case(f"regimes-n{n}-seed{n}", regimes(n, seed=n))
 
 
