@@ -16,6 +16,8 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from conformance.cases import TIERS
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -78,19 +80,65 @@ def _any(value: str, patterns: tuple[str, ...]) -> bool:
 
 
 FILE = Path(__file__).with_name("deviations.toml")
+TEXTS = ("adapter", "versions", "device", "title", "reason", "link", "reproduction", "prints", "expected")
+PATTERNS = ("operations", "dtypes", "cases")
 
 
 @cache
 def load(path: Path = FILE) -> tuple[Deviation, ...]:
-    """Every entry, in the order of the file."""
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    return tuple(_entry(name, table) for name, table in data.items())
+    """Every entry, in the order of the file.
+
+    Raises:
+        ValueError: the file is not TOML, or an entry is not one; a line that names the file and the entry.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    found = []
+    for name, table in data.items():
+        try:
+            found.append(_entry(name, table))
+        except ValueError as error:
+            raise ValueError(f"{path.name}, [{name}]: {error}") from error
+    return tuple(found)
 
 
-def _entry(name: str, table: dict[str, Any]) -> Deviation:
-    scopes = tuple(
-        Scope(scope["requirement"], *(tuple(scope.get(key, ["*"])) for key in ("operations", "dtypes", "cases")))
-        for scope in table.pop("checks")
-    )
-    modes = tuple(table.pop("modes"))
-    return Deviation(id=name, modes=modes, scopes=scopes, **{"tier": "quick", **table})
+def _entry(name: str, table: Any) -> Deviation:
+    _fields(table, required={*TEXTS, "modes", "checks"}, optional={"tier"})
+    tier = table.get("tier", "quick")
+    if tier not in TIERS:
+        raise ValueError(f"tier {tier!r} is none of {', '.join(TIERS)}")
+    texts = {key: _text(key, table[key]) for key in TEXTS}
+    SpecifierSet(texts["versions"])  # an InvalidSpecifier is a ValueError that quotes it
+    if not isinstance(table["checks"], list) or not table["checks"]:
+        raise ValueError("checks is not a list of one table and more")
+    scopes = tuple(_scope(scope) for scope in table["checks"])
+    return Deviation(id=name, modes=_texts("modes", table["modes"]), tier=tier, scopes=scopes, **texts)
+
+
+def _scope(table: Any) -> Scope:
+    _fields(table, required={"requirement"}, optional=set(PATTERNS))
+    patterns = (_texts(key, table.get(key, ["*"])) for key in PATTERNS)
+    return Scope(_text("requirement", table["requirement"]), *patterns)
+
+
+def _fields(table: Any, required: set[str], optional: set[str]) -> None:
+    if not isinstance(table, dict):
+        raise ValueError(f"{table!r} is not a table")
+    if unknown := table.keys() - required - optional:
+        raise ValueError(f"unknown field {', '.join(sorted(unknown))}")
+    if missing := required - table.keys():
+        raise ValueError(f"no {', '.join(sorted(missing))}")
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is not a text: {value!r}")
+    return value
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{key} is not a list of one text and more: {value!r}")
+    return tuple(_text(key, item) for item in value)
