@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
-from conformance import runner
+from conformance import deviations, runner
 from conformance.cases import TIERS
 from conformance.records import Record
 from conformance.verdict import counted, problems
@@ -60,6 +60,7 @@ def _orders(options: argparse.Namespace) -> list[runner.Order]:
         names = [f"{name}:cpu:{mode}" for name in DEFAULT for mode in MODES[name]]
     if options.deviations is not None and not options.deviations.is_file():
         raise ValueError(f"there is no deviations file {options.deviations}")
+    deviations.load(options.deviations or deviations.FILE)  # what is wrong with it is said before anything runs
     if options.jobs < 1:
         raise ValueError("--jobs is at least 1")
     return [

@@ -84,7 +84,7 @@ def _spelled(expression: str, dtype: str) -> str:
 
 def _value(expression: str, dtype: str) -> np.ndarray[Any, Any]:
     # Our own text, from this repository: evaluated so that the case and its reproduction are one thing.
-    return np.asarray(eval(expression, {"np": np, "MAX": format_of(dtype).largest}))
+    return np.asarray(eval(expression, {"np": np, "MAX": format_of(dtype).largest}), order="C")
 
 
 def _array(expression: str | None, dtype: str) -> np.ndarray[Any, Any] | None:

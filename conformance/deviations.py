@@ -6,6 +6,7 @@ every one of them fails as the entry says, or the run does.
 
 from __future__ import annotations
 
+import platform
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -42,7 +43,8 @@ class Scope:
 class Deviation:
     """One fault of one framework.
 
-    `versions` is a PEP 440 specifier; `modes` the modes it shows in; `tier` the smallest tier that sees it.
+    `versions` is a PEP 440 specifier; `modes` the modes it shows in; `machines` the processors, by
+    `platform.machine()`, where it needs one; `tier` the smallest tier that sees it.
     `link` is an upstream thread "owner/repo#number", or "unreported". `reproduction` is a program of the
     framework alone and `prints` what it prints on the pinned version.
     """
@@ -52,6 +54,7 @@ class Deviation:
     versions: str
     device: str
     modes: tuple[str, ...]
+    machines: tuple[str, ...]
     tier: str
     title: str
     reason: str
@@ -67,6 +70,7 @@ class Deviation:
             adapter == self.adapter
             and device == self.device
             and mode in self.modes
+            and _any(platform.machine(), self.machines)
             and SpecifierSet(self.versions, prereleases=True).contains(Version(version))
         )
 
@@ -105,7 +109,7 @@ def load(path: Path = FILE) -> tuple[Deviation, ...]:
 
 
 def _entry(name: str, table: Any) -> Deviation:
-    _fields(table, required={*TEXTS, "modes", "checks"}, optional={"tier"})
+    _fields(table, required={*TEXTS, "modes", "checks"}, optional={"tier", "machines"})
     tier = table.get("tier", "quick")
     if tier not in TIERS:
         raise ValueError(f"tier {tier!r} is none of {', '.join(TIERS)}")
@@ -114,7 +118,14 @@ def _entry(name: str, table: Any) -> Deviation:
     if not isinstance(table["checks"], list) or not table["checks"]:
         raise ValueError("checks is not a list of one table and more")
     scopes = tuple(_scope(scope) for scope in table["checks"])
-    return Deviation(id=name, modes=_texts("modes", table["modes"]), tier=tier, scopes=scopes, **texts)
+    return Deviation(
+        id=name,
+        modes=_texts("modes", table["modes"]),
+        machines=_texts("machines", table.get("machines", ["*"])),
+        tier=tier,
+        scopes=scopes,
+        **texts,
+    )
 
 
 def _scope(table: Any) -> Scope:

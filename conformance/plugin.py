@@ -53,6 +53,10 @@ def pytest_collection(session: pytest.Session) -> None:
     places = [Path(argument.split("::")[0]).resolve() for argument in session.config.args]
     if any(place == here or here in place.parents or place in here.parents for place in places):
         target_of(session.config)
+        try:
+            known_deviations(session.config)
+        except (ValueError, OSError) as error:
+            pytest.exit(f"cannot read the known deviations: {error}", returncode=2)
 
 
 def target_of(config: pytest.Config) -> Target:

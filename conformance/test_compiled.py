@@ -86,17 +86,19 @@ def constant(check: Check) -> Any:
 
 
 def stays_a_distribution(check: Check, got: Floats) -> None:
-    """No NaN; a total of one within the bound of the sum; losses not negative.
+    """No NaN; a total of one within the bound of the sum; losses finite, and not negative beyond rounding.
 
     The logits themselves carry the rounding of their product: which distribution it is, is not asked.
     """
     check.show(got, "no NaN, and a total of one")
     assert not np.isnan(got).any()
+    fmt = format_of(check.dtype)
     if check.operation == "softmax_cross_entropy":
-        assert (got >= 0).all()
+        logits = eval(str(check.case.argument), {"x": exact(check.call.x)})  # our own text, as in `cases`
+        assert np.isfinite(got).all()
+        assert (got >= -8 * fmt.roundoff * np.abs(logits).max()).all()
         return
     totals = (np.exp(got) if check.operation == "log_softmax" else got).sum(axis=-1)
-    fmt = format_of(check.dtype)
     # 33 addends: 32 additions, an exponential and a division each in the format, grade D; and underflow
     allowed = np.expm1(64 * np.log1p(fmt.roundoff)) + 33 * fmt.smallest_normal
     if check.operation == "log_softmax":  # its own rounding of values that matter, those above −88

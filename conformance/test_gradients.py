@@ -118,12 +118,13 @@ def unnormalised(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 
 def long_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """Equal logits past what a 16-bit sum can count, for a cotangent of ones."""
+    """Equal logits past what a 16-bit sum can count, and one ahead of the others, for a cotangent of ones."""
     for n in (2049, 65546):
         if 1 / n >= format_of(dtype).smallest_subnormal:
-            yield Case(
-                f"equal-n{n}-ones", f"np.zeros((1, {n}))", derivative="vjp", cotangent=f"np.ones((1, {n}))"
-            )
+            ones = f"np.ones((1, {n}))"
+            ahead = f"np.where(np.arange({n}) == 0, 5.0, np.zeros((1, {n})))"
+            yield Case(f"ahead-n{n}-ones", ahead, derivative="vjp", cotangent=ones)
+            yield Case(f"equal-n{n}-ones", f"np.zeros((1, {n}))", derivative="vjp", cotangent=ones)
 
 
 def strided(operation: str, dtype: str, tier: str) -> Iterator[Case]:
