@@ -99,6 +99,10 @@ def _tell(records: list[Record], console: Console, seconds: float) -> int:
     failed = False
     for record in records:
         found = problems(record)
+        if not record.checks and record.footer and record.footer.error:
+            console.print(f"FAILS  {record.footer.error}", highlight=False, markup=False, soft_wrap=True)
+            failed = True
+            continue
         counts: dict[str, int] = {}
         for check in record.checks:
             counts[counted(check)] = counts.get(counted(check), 0) + 1

@@ -65,8 +65,8 @@ class Subject:
 
     @property
     def id(self) -> str:
-        """The test's parameter id."""
-        return f"{self.operation}-{self.dtype}-{self.case.name}"
+        """The test's parameter id, which `pytest -k` looks through."""
+        return f"{self.requirement.id}-{self.operation}-{self.dtype}-{self.case.name}"
 
 
 @dataclass(frozen=True)

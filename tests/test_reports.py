@@ -1,115 +1,23 @@
-"""The report says what the records say, and nothing in a record becomes markup."""
+"""The report says what the records say."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from conformance.deviations import Deviation, Scope
-from conformance.records import Check, Footer, Header, Record, Writer, read
-from conformance.requirements import Requirement
-from reports import accuracy, markdown, model, page, terminal, witness
-from reports.__main__ import main
-from reports.checks import parts, split_target
-from reports.findings import Finding
-
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> | [red]`**x**`"
-LEVELS = {"ACC-01": "must", "ACC-02": "should", "SPV-03": "choice", "DET-04": "report", "GRD-01": "must"}
-REQUIREMENTS = {
-    name: Requirement(name, ("softmax",), level, f"{name} holds.", ("scipy/scipy#19521",), {}, ())
-    for name, level in LEVELS.items()
-}
-ENTRY = Deviation(
-    id="stalled-sum",
-    adapter="torch",
-    versions=">=2",
-    device="cpu",
-    modes=("eager",),
-    machines=("*",),
-    tier="quick",
-    title="The sum stalls",
-    reason="70000 equal logits give 0, not 1/70000",
-    link="pytorch/pytorch#1",
-    reproduction="print(0)",
-    prints="0",
-    expected="1.43e-05",
-    scopes=(Scope("ACC-01", ("*",), ("*",), ("*",)),),
+from conformance.records import Check, Footer, read
+from reports import accuracy, model, witness
+from reports.checks import parts
+from tests.samples import (
+    assembled,
+    check,
+    graded,
+    record,
+    section,
 )
-CALL = {
-    "operation": "softmax",
-    "dtype": "float32",
-    "expression": "np.zeros((1, 4))",
-    "axis": -1,
-    "derivative": "",
-    "wrt": "x",
-    "options": {},
-}
-
-
-def header(target: str = "torch:cpu:eager", start: str = "2026-01-01T00:00:00+00:00") -> Header:
-    adapter = split_target(target)[0]
-    return Header(
-        target=target,
-        framework={"name": adapter, "version": "2.0", "build": "wheel"},
-        device_model="a CPU",
-        python="3.11.7",
-        platform="Linux",
-        cpu_flags="",
-        threads=2,
-        suite_commit="abc",
-        tier="quick",
-        start=start,
-    )
-
-
-def check(requirement: str = "ACC-01", outcome: str = "pass", **fields: Any) -> Check:
-    found = {"operation": "softmax", "dtype": "float32", "case": "zeros", "seconds": 0.5, **fields}
-    return Check(requirement=requirement, outcome=outcome, **found)
-
-
-def graded(outcome: str = "pass", requirement: str = "ACC-01", **ratios: float | str) -> Check:
-    found = {"A": 2.0, "B": 0.5, "C": 0.5, "D": 0.4, "E": 0.1, **ratios}
-    return check(requirement, outcome, measured={"ratio": found}, bound="D", witness={"call": CALL})
-
-
-def record(
-    *checks: Check, target: str = "torch:cpu:eager", footer: Footer | None = None, **fields: Any
-) -> Record:
-    end = footer or Footer(rows=len(checks), end="2026-01-01T00:01:00+00:00")
-    return Record(Path("torch.jsonl"), header(target, **fields), list(checks), end)
-
-
-def assembled(*records: Record) -> model.Report:
-    return model.assemble(records, REQUIREMENTS, [ENTRY])
-
-
-def section(report: model.Report, name: str) -> tuple[Finding, ...]:
-    return next(part.findings for part in report.sections if part.name == name)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Callable[..., Path]:
-    def write(*checks: Check, target: str = "torch:cpu:eager", complete: bool = True) -> Path:
-        writer = Writer(tmp_path / f"{target.replace(':', '-')}.jsonl")
-        rows: tuple[Header | Check, ...] = (header(target), *checks)
-        for row in rows:
-            writer.write(row)
-        if complete:
-            writer.write(Footer(rows=len(checks), end="2026-01-01T00:01:00+00:00"))
-        writer.close()
-        return tmp_path
-
-    return write
-
-
-# What is counted
 
 
 def test_checks_are_counted_by_outcome_and_level() -> None:
@@ -305,153 +213,3 @@ def test_grades_are_those_of_the_bounds() -> None:
 
 
 # Nothing in a record becomes markup
-
-
-class Tags(HTMLParser):
-    """The elements of a page, and the addresses that it would fetch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.fetched: list[str] = []
-        self.handlers: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append(tag)
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-        self.fetched += [value or "" for name, value in attrs if name in ("src", "srcset", "data", "poster")]
-        if tag != "a":
-            self.fetched += [value or "" for name, value in attrs if name in ("href", "action")]
-
-
-def hostile() -> model.Report:
-    call = {**CALL, "expression": HOSTILE, "labels": HOSTILE, "options": {HOSTILE: HOSTILE}}
-    fields: dict[str, Any] = {
-        "case": HOSTILE,
-        "dtype": HOSTILE,
-        "observed": HOSTILE,
-        "message": HOSTILE,
-        "witness": {"call": call, "got": HOSTILE, HOSTILE: [HOSTILE]},
-        "measured": {"ratio": {"D": 2.0}, HOSTILE: HOSTILE},
-    }
-    rows = [check(name, "fail", **fields) for name in (*LEVELS, HOSTILE)]
-    rows.append(check(outcome="deviation", entry=HOSTILE, **fields))
-    footer = Footer(len(rows), "", unmatched=[HOSTILE])
-    return assembled(record(*rows, target=f"{HOSTILE}:cpu:eager", footer=footer))
-
-
-def test_text_of_a_record_is_never_markup_in_html() -> None:
-    tags = Tags()
-    text = page.render(hostile())
-    tags.feed(text)
-    assert tags.found.count("script") == 1  # the page's own
-    assert not set(tags.found) & {"img", "iframe", "object", "embed", "link", "base", "form"}
-    assert not tags.handlers
-    assert "&lt;script&gt;alert(1)" in text
-
-
-def test_text_of_a_record_is_never_markup_in_markdown() -> None:
-    text = markdown.render(hostile())
-    outside = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
-    assert "<script" not in outside
-    assert "<img" not in outside
-    assert "**x**" not in outside
-    assert all(len(re.findall(r"(?<!\\)\|", line)) > 2 for line in outside.splitlines() if line.startswith("|"))
-
-
-def test_code_block_cannot_be_closed_from_within() -> None:
-    assert markdown.fence("a\n```\n<b>").startswith("````\n")
-
-
-def test_text_of_a_record_is_never_markup_on_a_terminal() -> None:
-    console = Console(record=True, width=400, file=open(os.devnull, "w"))  # noqa: SIM115  # closed with it
-    terminal.show(hostile(), console)
-    assert "[red]" in console.export_text()
-    console.file.close()
-
-
-def test_page_loads_nothing_from_any_host() -> None:
-    tags = Tags()
-    text = page.render(assembled(record(graded("fail"), check("SPV-03", "choice", observed="nan"))))
-    tags.feed(text)
-    assert all(address.startswith("#") for address in tags.fetched)
-    assert not re.search(r"url\(|@import", text)
-    assert "default-src 'none'" in text
-
-
-# The command
-
-
-def test_command_writes_both_files_beside_the_records(
-    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = folder(graded("fail", D=3.1))
-    assert main([str(place)]) == 0
-    assert (place / "report.html").exists()
-    assert (place / "report.md").exists()
-    assert "torch:cpu:eager" in capsys.readouterr().out
-
-
-def test_command_leaves_the_page_out_when_asked(folder: Callable[..., Path], tmp_path: Path) -> None:
-    place = folder(check())
-    assert main([str(place), "--no-html", "--output", str(tmp_path / "new" / "deep")]) == 0
-    assert [path.name for path in (tmp_path / "new" / "deep").iterdir()] == ["report.md"]
-
-
-def test_broken_record_among_good_ones_is_named_and_the_rest_reported(
-    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = folder(check())
-    (place / "bad.jsonl").write_text("nonsense\n")
-    assert main([str(place)]) == 1
-    shown = capsys.readouterr()
-    assert len(shown.err.splitlines()) == 1
-    assert "bad.jsonl" in shown.err
-    assert "holds" in shown.out
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "no such file or folder"),
-        ({}, "no records"),
-        ({"bad.jsonl": "nonsense\n"}, "bad.jsonl, line 1"),
-        ({"bad.jsonl": ""}, "no header"),
-    ],
-)
-def test_nothing_to_report_is_one_line_and_exit_code_2(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    content: dict[str, str] | None,
-    message: str,
-) -> None:
-    place = tmp_path / "records"
-    if content is not None:
-        place.mkdir()
-        for name, text in content.items():
-            (place / name).write_text(text)
-    assert main([str(place)]) == 2
-    error = capsys.readouterr().err
-    assert len(error.splitlines()) == 1
-    assert message in error
-
-
-def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(
-    folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = folder(check())
-    (tmp_path / "taken").write_text("a file, not a folder")
-    assert main([str(place), "--output", str(tmp_path / "taken")]) == 2
-    error = capsys.readouterr().err
-    assert len(error.splitlines()) == 1
-    assert "cannot write to" in error
-
-
-@pytest.mark.parametrize("arguments", [[], ["x", "--unknown"], ["x", "--output"]])
-def test_wrong_usage_is_one_line_and_exit_code_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as exit_code:
-        main(arguments)
-    assert exit_code.value.code == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1

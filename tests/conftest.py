@@ -1,0 +1,29 @@
+"""What several test modules are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conformance.records import Check, Footer, Header, Writer
+from tests.samples import header
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    def write(*checks: Check, target: str = "torch:cpu:eager", complete: bool = True) -> Path:
+        writer = Writer(tmp_path / f"{target.replace(':', '-')}.jsonl")
+        rows: tuple[Header | Check, ...] = (header(target), *checks)
+        for row in rows:
+            writer.write(row)
+        if complete:
+            writer.write(Footer(rows=len(checks), end="2026-01-01T00:01:00+00:00"))
+        writer.close()
+        return tmp_path
+
+    return write
+
+
+# What is counted
