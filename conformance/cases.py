@@ -130,31 +130,11 @@ def with_labels(case: Case, operation: str, rows: int, n: int) -> Iterator[Case]
     yield replace(case, name=f"probability-{case.name}", labels=soft_labels(rows, n))
 
 
-# Row lengths where kernels switch
-
-LENGTHS = (
-    1,
-    2,
-    3,
-    7,
-    31,
-    32,
-    33,
-    127,
-    128,
-    129,
-    1000,
-    1023,
-    1024,
-    1025,
-    2047,
-    2048,
-    2049,
-    4097,
-    32000,
-    50257,
-)
-LONG = (100001, 128256, 131071)
+# Row lengths where kernels switch: within and past a vector, a block, a cache, a grid; and real vocabularies
+SHORT = (1, 2, 3, 7, 31, 32, 33, 127, 128, 129)
+MIDDLE = (1000, 1023, 1024, 1025, 2047, 2048, 2049, 4097)
+LONG = (32000, 50257, 100001, 128256, 131071)
+HUGE = (262144, 1048577)  # the exhaustive tier's
 # the quick tier's are few, since a compiler is asked anew for each
 QUICK = {"float32": (3, 33, 129, 1000, 2049, 50257)}
 QUICK_OTHERS = (33, 1000)
@@ -164,7 +144,7 @@ def lengths(dtype: str, tier: str) -> tuple[int, ...]:
     """The row lengths a tier tries in a format."""
     if tier == "quick":
         return QUICK.get(dtype, QUICK_OTHERS)
-    return LENGTHS if tier == "full" else LENGTHS + LONG
+    return SHORT + MIDDLE + LONG + (HUGE if tier == "exhaustive" else ())
 
 
 def accuracy(operation: str, dtype: str, tier: str) -> Iterator[Case]:
