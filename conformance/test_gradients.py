@@ -259,10 +259,10 @@ def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
 def right_or_refused(check: Check, *features: str) -> None:
     """Judge, unless the framework refuses by raising."""
     check.need(*features)
-    judged = check.attempt(lambda: check.judge("D"))
-    if isinstance(judged, Refused):
+    answer = check.attempt(lambda: check.call.run(check.adapter))
+    if isinstance(answer, Refused):
         check.observed = "refused"
-        check.show(judged, "the derivative, or an error")
+        check.show(answer, "the derivative, or an error")
         return
     check.observed = "computed"
-    assert judged <= 1
+    assert check.judge("D") <= 1
