@@ -22,7 +22,7 @@ DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run, print one line a target and return the exit code: 0 holds, 1 does not, 2 wrong usage."""
+    """Run, print one line a target; exit code 0: holds, 1: does not, 2: wrong usage, 130: interrupted."""
     options = _parser().parse_args(arguments)
     console = Console()
     try:
@@ -34,7 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
     began = time.monotonic()
-    records = _with_progress(orders, options.jobs, console)
+    try:
+        records = _with_progress(orders, options.jobs, console)
+    except KeyboardInterrupt:
+        print(
+            f"conformance: interrupted; the same command with --resume goes on in {options.output}",
+            file=sys.stderr,
+        )
+        return 130
     return _tell(records, console, time.monotonic() - began)
 
 

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 from adapters import MODES, UnknownAdapter
 from conformance import deviations, machine, records
@@ -101,23 +102,30 @@ def run_all(orders: list[Order], jobs: int, report: Callable[[Progress], None]) 
 
     The reference goes first: it leaves the truths on disk while the compilers of the others compile.
     """
+    stop = Event()
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = [pool.submit(run, order, report) for order in orders]
+        futures = [pool.submit(run, order, report, stop) for order in orders]
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
+            stop.set()  # the processes are in sessions of their own, which the terminal does not interrupt
+            pool.shutdown(cancel_futures=True)
             raise
 
 
-def run(order: Order, report: Callable[[Progress], None]) -> records.Record:
-    """Judge one target; every check ends in a row, whatever it does to its process."""
+def run(order: Order, report: Callable[[Progress], None], stop: Event | None = None) -> records.Record:
+    """Judge one target; every check ends in a row, whatever it does to its process.
+
+    Raises:
+        KeyboardInterrupt: `stop` was set; what is recorded stays, and resuming goes on behind it.
+    """
+    stop = stop or Event()
     if order.resume and _complete(order):
         return records.read(order.record)
     order.running.unlink(missing_ok=True)
     resume = order.resume and order.record.exists()
     while True:
-        ended = _process(replace(order, resume=resume), report)
+        ended = _process(replace(order, resume=resume), report, stop)
         if ended is None:
             return records.read(order.record)
         if isinstance(ended, str):
@@ -153,7 +161,7 @@ def command(order: Order) -> list[str]:
     return [*line, *(part for option in options.items() for part in option), *["--resume"] * order.resume]
 
 
-def _process(order: Order, report: Callable[[Progress], None]) -> records.Check | str | None:
+def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Check | str | None:
     """None after a whole run, the row of a check that took the process along, or why it never began."""
     path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), os.environ.get("PYTHONPATH")]))
     with order.log.open("w", encoding="utf-8") as log:
@@ -162,7 +170,7 @@ def _process(order: Order, report: Callable[[Progress], None]) -> records.Check 
             env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
         )  # fmt: skip
         try:
-            outcome = _watch(child, order, report)
+            outcome = _watch(child, order, report, stop)
         except BaseException:
             _kill(child)
             raise
@@ -177,8 +185,8 @@ def _process(order: Order, report: Callable[[Progress], None]) -> records.Check 
     return f"the process ended ({_died(child.returncode)}) before its first check; see {order.log}"
 
 
-def _watch(child: subprocess.Popen[bytes], order: Order, report: Callable[[Progress], None]) -> str:
-    while True:
+def _watch(child: subprocess.Popen[bytes], order: Order, report: Callable[[Progress], None], stop: Event) -> str:
+    while not stop.is_set():
         try:
             child.wait(timeout=0.2)
             return "ended"
@@ -193,6 +201,7 @@ def _watch(child: subprocess.Popen[bytes], order: Order, report: Callable[[Progr
         if time.time() - began > order.check_timeout:
             _kill(child)
             return "timeout"
+    raise KeyboardInterrupt
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

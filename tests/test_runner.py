@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,24 @@ def test_interrupted_run_goes_on_where_it_stopped(whole: records.Record, tmp_pat
     assert resumed.complete
     assert [check.id for check in resumed.checks] == [check.id for check in whole.checks]
     assert path.read_text().splitlines(keepends=True)[:100] == lines[:100]
+
+
+def test_interrupt_is_one_line_and_keeps_what_is_recorded(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "conformance", "--targets", "tests.fakes:Hanging", "--output", str(tmp_path)]
+    started = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = runner.running_file(tmp_path / records.file_name("tests.fakes:Hanging:cpu:eager"))
+    for _ in range(600):
+        if running.exists() and running.read_text().startswith("IFC-10/log_softmax"):
+            break
+        time.sleep(0.1)
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert said.count("\n") == 1
+    assert "--resume" in said
+    record = records.read(tmp_path / records.file_name("tests.fakes:Hanging:cpu:eager"))
+    assert record.checks
+    assert not record.complete
 
 
 def test_two_runs_have_the_same_outcomes(whole: records.Record, tmp_path: Path) -> None:
