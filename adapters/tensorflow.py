@@ -23,6 +23,9 @@ tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not i
 
 DEVICES = {"cpu": "/CPU:0", "cuda": "/GPU:0"}
 
+# by identity, since dtypes are singletons whose is_integer and == take longer than the rest of a call's way
+INTEGERS = frozenset(map(id, (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint64, tf.uint32, tf.uint16, tf.uint8)))
+
 
 class Adapter:
     """tf.nn on the CPU or the first CUDA device."""
@@ -95,7 +98,7 @@ class Adapter:
         """tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
         if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
             raise NotProvided("tf.nn's cross-entropies have no reduction, weight, ignore_index or smoothing")
-        if not labels.dtype.is_integer:
+        if id(labels.dtype) not in INTEGERS:
             return self._probability(labels=labels, logits=logits, axis=axis)
         if axis != -1 and axis != logits.shape.rank - 1:
             raise NotProvided(f"tf.nn.sparse_softmax_cross_entropy_with_logits has no axis; got {axis}")
