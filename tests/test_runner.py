@@ -95,21 +95,18 @@ def test_interrupted_run_goes_on_where_it_stopped(whole: records.Record, tmp_pat
     assert path.read_text().splitlines(keepends=True)[:100] == lines[:100]
 
 
-def interruptible() -> None:
-    """Take SIGINT again, which a shell has its background jobs ignore."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# SIGINT is taken again first: a shell has its background jobs ignore it
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from conformance.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def test_interrupt_is_one_line_and_keeps_what_is_recorded(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "conformance", "--targets", "tests.fakes:Hanging", "--output", str(tmp_path)]
-    started = subprocess.Popen(
-        line,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=interruptible,
-    )
+    line = [sys.executable, "-c", INTERRUPTIBLE, "--targets", "tests.fakes:Hanging", "--output", str(tmp_path)]
+    started = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = runner.running_file(tmp_path / records.file_name("tests.fakes:Hanging:cpu:eager"))
     for _ in range(600):
         if running.exists() and running.read_text().startswith("IFC-10/log_softmax"):
