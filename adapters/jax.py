@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -23,7 +24,10 @@ class Adapter:
     name = "jax"
     version: str = jax.__version__
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
-    features = frozenset({"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"})
+    features = frozenset(
+        {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"}
+        | {"elementary", "vmap", "residuals"}
+    )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -40,6 +44,9 @@ class Adapter:
         self.mode = mode
         compiled = jax.jit if mode == "jit" else as_is
         self._compiled = lru_cache(maxsize=64)(compiled)
+        self._mapped = lru_cache(maxsize=64)(lambda function: compiled(jax.vmap(function)))
+        self.exp = compiled(jnp.exp)
+        self.log = compiled(jnp.log)
         self._softmax = compiled(jax.nn.softmax, static_argnames=("axis",))
         self._log_softmax = compiled(jax.nn.log_softmax, static_argnames=("axis",))
         self._index = compiled(optax.softmax_cross_entropy_with_integer_labels, static_argnames=("axis",))
@@ -102,6 +109,16 @@ class Adapter:
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays), compiled in mode "jit"."""
         return self._compiled(function)(*arrays)
+
+    def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """jax.vmap of `function`, compiled in mode "jit"."""
+        return self._mapped(function)(*arrays)
+
+    def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
+        """The arrays that the function returned by jax.vjp holds, each counted once."""
+        function, point = along("x", getattr(self, operation), x, kwargs)
+        kept = {id(leaf): leaf.nbytes for leaf in jax.tree.leaves(jax.vjp(function, point)[1])}
+        return int(sum(kept.values()))
 
     def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         function, point = along(wrt, getattr(self, operation), x, kwargs)

@@ -73,6 +73,32 @@ class Adapter:
         """function(*arrays)."""
         return function(*arrays)
 
+    def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function of each row, stacked."""
+        return np.stack([function(*rows) for rows in zip(*arrays, strict=True)])
+
+    def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays), which is computed in float32 as it is."""
+        return function(*arrays)
+
+    def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays), which repeats itself as it is."""
+        return function(*arrays)
+
+    def exp(self, x: Array) -> Array:
+        """The exponential step, rounded to the format of `x`."""
+        with np.errstate(all="ignore"):
+            return self.finish(self.exponential(self.working(x)), x)
+
+    def log(self, x: Array) -> Array:
+        """np.log in the working format, rounded to the format of `x`."""
+        with np.errstate(all="ignore"):
+            return self.finish(self.logarithm(self.working(x)), x)
+
+    def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
+        """The logits, of which every derivative here is computed anew."""
+        return int(x.nbytes)
+
     # The steps, apart so that the gallery can get each of them wrong by itself.
 
     def working(self, x: Array) -> Array:
@@ -93,6 +119,10 @@ class Adapter:
     def exponential(self, gap: Array) -> Array:
         """exp, elementwise."""
         return np.exp(gap)
+
+    def logarithm(self, values: Array) -> Array:
+        """Natural logarithm, elementwise."""
+        return np.log(values)
 
     def total(self, values: Array) -> Array:
         """The sum along the last axis, pairwise."""

@@ -18,6 +18,8 @@ is nothing to inherit from) and name it on the command line:
 4. `dtypes` holds the formats in which the three functions run; `features` the optional abilities, from
    `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
    range, a label out of range) goes to the framework untouched, since its answer is what is judged.
+5. A method whose feature is not listed is never called and may be left out: `vjp`, `jvp`, `hvp`, `exp` and
+   `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals").
 """
 
 from __future__ import annotations
@@ -40,6 +42,11 @@ FEATURES = frozenset(
         "ignore_index",
         "label_smoothing",
         "where",
+        "elementary",
+        "vmap",
+        "autocast",
+        "deterministic",
+        "residuals",
     }
 )
 
@@ -135,3 +142,21 @@ class Adapter(Protocol):
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays) in this mode: for compositions such as softmax(x * c)."""
+
+    def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function mapped over the first axis of every array by the framework's own vmap, in this mode."""
+
+    def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays) in this mode under automatic mixed precision to the format of `arrays[0]`."""
+
+    def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays) in this mode in the framework's deterministic mode, left as it was after."""
+
+    def exp(self, x: Array) -> Array:
+        """The framework's own elementwise exponential."""
+
+    def log(self, x: Array) -> Array:
+        """The framework's own elementwise natural logarithm."""
+
+    def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
+        """Bytes that the forward pass of operation(x, **kwargs) keeps for the backward pass, outputs included."""

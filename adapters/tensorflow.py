@@ -15,6 +15,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
+# enable_op_determinism is public, its opposite is not; without it every later call would be judged under it
+from tensorflow.python.framework.config import disable_op_determinism
+
 from adapters import MODES
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
@@ -33,7 +36,10 @@ class Adapter:
     name = "tensorflow"
     version: str = tf.__version__
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
-    features = frozenset({"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"})
+    features = frozenset(
+        {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"}
+        | {"elementary", "vmap", "deterministic"}
+    )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -50,6 +56,9 @@ class Adapter:
         self._device = DEVICES[device]
         compiled = {"eager": as_is, "graph": graph, "xla": xla}[mode]
         self._compiled = lru_cache(maxsize=64)(compiled)
+        self._mapped = lru_cache(maxsize=64)(lambda function: compiled(mapped(function)))
+        self.exp = compiled(tf.math.exp)
+        self.log = compiled(tf.math.log)
         self._softmax = compiled(tf.nn.softmax)
         self._log_softmax = compiled(tf.nn.log_softmax)
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
@@ -122,6 +131,18 @@ class Adapter:
         """function(*arrays), traced or compiled in modes "graph" and "xla"."""
         return self._compiled(function)(*arrays)
 
+    def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """tf.vectorized_map of `function`, traced or compiled in modes "graph" and "xla"."""
+        return self._mapped(function)(*arrays)
+
+    def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays) with tf.config.experimental.enable_op_determinism."""
+        tf.config.experimental.enable_op_determinism()
+        try:
+            return self.call(function, *arrays)
+        finally:
+            disable_op_determinism()
+
     def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         point = x if wrt == "x" else kwargs[wrt]
         with tf.GradientTape() as tape:
@@ -142,6 +163,12 @@ class Adapter:
             tape.watch(point)
             gradient = self._plain_vjp(operation, x, cotangent, **kwargs)
         return provided(tape.gradient(gradient, point, output_gradients=tangent), operation, wrt)
+
+
+def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of every row, by tf.vectorized_map."""
+    # fallback_to_while_loop=False: what cannot be vectorised raises, and is not run row by row in silence
+    return lambda *arrays: tf.vectorized_map(lambda rows: function(*rows), arrays, fallback_to_while_loop=False)
 
 
 def as_is(function: Callable[..., Any]) -> Callable[..., Any]:

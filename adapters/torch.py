@@ -45,6 +45,9 @@ class Adapter:
         self.mode = mode
         compiled = whole() if mode == "compiled" else as_is
         self._compiled = lru_cache(maxsize=64)(compiled)
+        self._mapped = lru_cache(maxsize=64)(lambda function: compiled(torch.func.vmap(function)))
+        self.exp = compiled(torch.exp)
+        self.log = compiled(torch.log)
         self._softmax = compiled(functional.softmax)
         self._log_softmax = compiled(functional.log_softmax)
         self._cross_entropy = compiled(functional.cross_entropy)
@@ -130,6 +133,37 @@ class Adapter:
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays), compiled whole in mode "compiled"."""
         return self._compiled(function)(*arrays)
+
+    def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """torch.func.vmap of `function`, compiled whole in mode "compiled"."""
+        return self._mapped(function)(*arrays)
+
+    def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays) within torch.autocast to the format of `arrays[0]`."""
+        with torch.autocast(self.device, dtype=arrays[0].dtype):
+            return self.call(function, *arrays)
+
+    def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays) with torch.use_deterministic_algorithms."""
+        before = torch.are_deterministic_algorithms_enabled()
+        torch.use_deterministic_algorithms(True)
+        try:
+            return self.call(function, *arrays)
+        finally:
+            torch.use_deterministic_algorithms(before)
+
+    def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
+        """The tensors that autograd saves, each storage counted once."""
+        kept: dict[int, int] = {}
+
+        def pack(saved: Array) -> Array:
+            kept[saved.untyped_storage().data_ptr()] = saved.nbytes
+            return saved
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+            value = getattr(self, operation)(x.detach().requires_grad_(), **kwargs)
+        del value  # kept until here: a storage that is freed lends its address to the next
+        return sum(kept.values())
 
     def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         function, point = along(wrt, getattr(self, operation), x, kwargs)

@@ -1,0 +1,110 @@
+"""What only some adapters provide beside the three functions and their derivatives."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adapters
+from adapters.protocol import FEATURES, Adapter
+
+# a compiler of PyTorch's calls what PyTorch deprecates
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script.* is deprecated:DeprecationWarning")
+
+ROWS = np.random.default_rng(7).standard_normal((6, 5)).astype(np.float32)
+INDEX = np.arange(6) % 5
+NAMES = {"elementary": "exp", "residuals": "residual_bytes"}  # feature → its method, where the names differ
+OPTIONAL = ("elementary", "vmap", "autocast", "deterministic", "residuals")
+
+
+@pytest.fixture(params=[f"{name}:{mode}" for name in adapters.NAMES for mode in adapters.MODES[name]])
+def adapter(request: pytest.FixtureRequest) -> Adapter:
+    name, mode = request.param.split(":")
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return adapters.load(name, mode=mode)
+
+
+def ran(adapter: Adapter, function: str, *arguments: Any) -> np.ndarray[Any, Any]:
+    """What `function` of the adapter returns for NumPy arrays and functions of native ones."""
+    native = [adapter.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    return np.asarray(adapter.to_numpy(getattr(adapter, function)(*native)))
+
+
+@pytest.mark.parametrize("feature", OPTIONAL)
+def test_a_method_is_there_where_its_feature_is_listed(adapter: Adapter, feature: str) -> None:
+    assert feature in FEATURES
+    assert hasattr(adapter, NAMES.get(feature, feature)) == (feature in adapter.features)
+
+
+def test_exponential_and_logarithm_are_inverse(adapter: Adapter) -> None:
+    if "elementary" not in adapter.features:
+        pytest.skip("not provided")
+    x = np.array([0, -1, -20], np.float32)
+    back = ran(adapter, "log", ran(adapter, "exp", x))
+    assert (np.abs(back - x) <= 1e-5).all()
+
+
+def test_vmap_maps_function_and_gradient(adapter: Adapter) -> None:
+    if "vmap" not in adapter.features:
+        pytest.skip("not provided")
+    expected = ran(adapter, "softmax", ROWS)
+    assert np.allclose(ran(adapter, "vmap", adapter.softmax, ROWS), expected)
+    losses = ran(adapter, "vmap", adapter.softmax_cross_entropy, ROWS, INDEX)
+    assert np.allclose(losses, ran(adapter, "softmax_cross_entropy", ROWS, INDEX))
+
+    def slope(x: Any, c: Any) -> Any:
+        return adapter.vjp("softmax", x, c, axis=-1)
+
+    gradients = ran(adapter, "vmap", slope, ROWS, ROWS[::-1].copy())
+    native = (adapter.asarray(ROWS), adapter.asarray(ROWS[::-1].copy()))
+    assert np.allclose(gradients, adapter.to_numpy(adapter.vjp("softmax", *native, axis=-1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("feature", ["autocast", "deterministic"])
+def test_modes_of_a_framework_end_with_the_call(adapter: Adapter, feature: str) -> None:
+    if feature not in adapter.features:
+        pytest.skip("not provided")
+    before = ran(adapter, "softmax", ROWS)
+    x = ROWS.astype("bfloat16" if feature == "autocast" else np.float32)
+    assert ran(adapter, feature, adapter.softmax, x).shape == ROWS.shape
+    assert ran(adapter, "softmax", ROWS).tobytes() == before.tobytes()
+
+
+def raising(x: Any) -> Any:
+    raise ArithmeticError
+
+
+@pytest.fixture
+def switches() -> Callable[[str], bool]:
+    """Whether a framework's deterministic mode is on."""
+    torch = pytest.importorskip("torch")
+    config = pytest.importorskip("tensorflow.python.framework.config")
+    return {
+        "torch": torch.are_deterministic_algorithms_enabled,
+        "tensorflow": config.is_op_determinism_enabled,
+    }.__getitem__
+
+
+@pytest.mark.parametrize("name", ["torch", "tensorflow"])
+def test_deterministic_mode_is_off_after_an_error_too(name: str, switches: Any) -> None:
+    adapter = adapters.load(name)
+    during = []
+    adapter.deterministic(lambda x: during.append(switches(name)()), adapter.asarray(ROWS))
+    with pytest.raises(ArithmeticError):
+        adapter.deterministic(raising, adapter.asarray(ROWS))
+    assert during == [True]
+    assert not switches(name)()
+
+
+def test_residuals_are_at_least_the_output_or_the_logits(adapter: Adapter) -> None:
+    if "residuals" not in adapter.features:
+        pytest.skip("not provided")
+    kept = adapter.residual_bytes("softmax", adapter.asarray(ROWS), axis=-1)
+    assert ROWS.nbytes <= kept <= 8 * ROWS.nbytes
+    labels = adapter.asarray(INDEX)
+    assert adapter.residual_bytes("softmax_cross_entropy", adapter.asarray(ROWS), labels=labels) >= ROWS.nbytes
