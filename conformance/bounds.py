@@ -17,12 +17,14 @@ error of the logarithm,
 To first order |p̂_j − g_j| ≤ g_j·u·[gap_j + H(g) − b + 2E + h + 1]: the normwise constant of Blanchard, Higham
 and Higham (IMA J. Numer. Anal. 2021) sharpened to one an element. A result rounded once more to a narrower
 output adds half an ulp of it; underflow adds the smallest subnormal, or the smallest normal where the target
-flushes. The bounds are evaluated in float64 in forms without cancellation, and enlarged by 2^−30 for that.
+flushes. E and L are a target's own where `elementary` measures them to be worse than the defaults. The bounds
+are evaluated in float64 in forms without cancellation, and enlarged by 2^−30 for that.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +32,7 @@ import numpy as np
 from conformance.oracle import Query, Truth
 from conformance.ulp import Floats, Format, format_of, spacing
 
-EXPONENTIAL = 4.0  # E, in unit roundoffs: two ulps
+EXPONENTIAL = 4.0  # E, in unit roundoffs: two ulps, where a target's own is not measured to be worse
 LOGARITHM = 4.0  # L, likewise
 SLACK = 1 + 2.0**-30  # over the rounding errors of evaluating a bound in float64
 GRADES = ("A", "B", "C", "D", "E")  # and F, outside all of them
@@ -45,6 +47,13 @@ class Arithmetic:
     output: Format
     additions: int  # h, the most on any path of the sum
     flushes: bool = False  # subnormal results become zero
+    exponential: float = EXPONENTIAL  # E of the elementwise format
+    logarithm: float = LOGARITHM  # L
+    blocked: bool = False  # sums of any length are taken in blocks or pairs
+
+    def path(self, count: int) -> int:
+        """The most additions on any path of a sum of `count` numbers that is not along a row."""
+        return additions(count, self.blocked)
 
     @property
     def u(self) -> float:
@@ -69,23 +78,31 @@ class Arithmetic:
         return enlarged
 
 
-def arithmetic(grade: str, output: str, n: int, flushes: bool = False) -> Arithmetic:
+def additions(count: int, blocked: bool) -> int:
+    """h of a sum of `count` numbers: count − 1 one after another, ⌈log₂ count⌉ + 8 in blocks or pairs."""
+    sequential = max(count - 1, 0)
+    return min(sequential, math.ceil(math.log2(max(count, 1))) + 8) if blocked else sequential
+
+
+def arithmetic(
+    grade: str,
+    output: str,
+    n: int,
+    flushes: bool = False,
+    errors: Mapping[str, tuple[float, float]] | None = None,
+) -> Arithmetic:
     """The arithmetic that grade B, C, D or E grants to rows of n in format `output`.
 
     B: all in float32 or wider, h = ⌈log₂ n⌉ + 8, rounded once. C: the same with h = n − 1. D: elementwise in
-    the format itself, the sum in float32 or wider. E: everything in the format itself.
+    the format itself, the sum in float32 or wider. E: everything in the format itself. `errors` holds E and L
+    by format, where they are measured.
     """
     own = format_of(output)
     wide = own if own.precision >= 24 else format_of("float32")
-    sequential = max(n - 1, 0)
-    blocked = min(sequential, math.ceil(math.log2(max(n, 1))) + 8)
-    element, total, additions = {
-        "B": (wide, wide, blocked),
-        "C": (wide, wide, sequential),
-        "D": (own, wide, sequential),
-        "E": (own, own, sequential),
-    }[grade]
-    return Arithmetic(element, total, own, additions, flushes)
+    element, total = {"B": (wide, wide), "C": (wide, wide), "D": (own, wide), "E": (own, own)}[grade]
+    blocked = grade == "B"
+    exponential, logarithm = (errors or {}).get(element.name, (EXPONENTIAL, LOGARITHM))
+    return Arithmetic(element, total, own, additions(n, blocked), flushes, exponential, logarithm, blocked)
 
 
 @dataclass(frozen=True)
@@ -133,9 +150,9 @@ def spread(rows: Rows, how: Arithmetic) -> Spread:
     narrower = rows.g * -np.expm1(-u * rows.live)
     lost = how.unit(how.element) / np.exp(rows.log_total)  # the share of Σ that one underflow can make
     raised = rows.gap.shape[-1] * lost
-    fallen = np.minimum(lost / (1 - EXPONENTIAL * u), rows.g - narrower)  # none loses more than itself
-    up = np.log1p(_total(wider)) + math.log1p(EXPONENTIAL * u) + h * math.log1p(u_s) + np.log1p(raised)
-    down = -np.log1p(-_total(narrower + fallen)) - math.log1p(-EXPONENTIAL * u) - h * math.log1p(-u_s)
+    fallen = np.minimum(lost / (1 - how.exponential * u), rows.g - narrower)  # none loses more than itself
+    up = np.log1p(_total(wider)) + math.log1p(how.exponential * u) + h * math.log1p(u_s) + np.log1p(raised)
+    down = -np.log1p(-_total(narrower + fallen)) - math.log1p(-how.exponential * u) - h * math.log1p(-u_s)
     if how.narrowed:
         up, down = up + math.log1p(u), down - math.log1p(-u)
     return Spread(up, down)
@@ -150,8 +167,8 @@ def probability_error(rows: Rows, how: Arithmetic) -> Floats:
     """The same before the rounding to the output: what a derivative starts from."""
     u = how.u
     off = spread(rows, how)
-    above = u * rows.live + math.log1p(EXPONENTIAL * u) + math.log1p(u) + off.down
-    below = u * rows.live - math.log1p(-EXPONENTIAL * u) - math.log1p(-u) + off.up
+    above = u * rows.live + math.log1p(how.exponential * u) + math.log1p(u) + off.down
+    below = u * rows.live - math.log1p(-how.exponential * u) - math.log1p(-u) + off.up
     upper = np.exp(rows.l + above) * -np.expm1(-above)
     lower = rows.g * -np.expm1(-below)
     tolerance = np.maximum(upper, lower) + 2 * how.unit(how.element)
@@ -168,7 +185,7 @@ def _log_error(rows: Rows, how: Arithmetic) -> Floats:
     u = how.u
     d = spread(rows, how).widest
     magnitude = np.where(np.isinf(rows.gap), 0.0, np.abs(rows.l))
-    a = u * rows.live + d + LOGARITHM * u * (np.abs(rows.log_total) + d)
+    a = u * rows.live + d + how.logarithm * u * (np.abs(rows.log_total) + d)
     tolerance: Floats = a + u * (magnitude + a) + how.unit(how.element)
     return tolerance
 
@@ -187,8 +204,8 @@ def confident(rows: Rows, how: Arithmetic) -> Floats:
     wider = _total(np.exp(others + u * rows.live) * -np.expm1(-u * rows.live))
     with np.errstate(invalid="ignore"):
         drift = np.where(mass > 0, wider / mass, 0.0)
-    off = np.log1p(drift) + math.log1p(EXPONENTIAL * u) + how.additions * math.log1p(how.total.roundoff)
-    off = off + math.log1p(LOGARITHM * u) + math.log1p(u)
+    off = np.log1p(drift) + math.log1p(how.exponential * u) + how.additions * math.log1p(how.total.roundoff)
+    off = off + math.log1p(how.logarithm * u) + math.log1p(u)
     nearest = np.abs(np.take_along_axis(rows.l, peak, axis=-1))
     lost = (rows.gap.shape[-1] + 1) * how.unit(how.element)  # by each of the others, and by the logarithm
     return how.rounded(nearest, nearest * np.expm1(off) + lost)[:, 0]
@@ -270,7 +287,7 @@ def cross_entropy(rows: Rows, weights: Weights, how: Arithmetic, reduced: bool =
 
 def _reduced(loss: Running, weights: Weights, how: Arithmetic) -> Running:
     """`share` times the sum over the rows, each addition in the format of the sums."""
-    whole = loss.total(how, max(len(loss.value) - 1, 0)).times(Running(np.asarray(abs(weights.share))))
+    whole = loss.total(how, how.path(len(loss.value))).times(Running(np.asarray(abs(weights.share))))
     whole = whole.rounded(how, 2)
     return Running(whole.value[..., 0], np.asarray(whole.error)[..., 0])
 
@@ -321,7 +338,7 @@ def _saved(operation: str, rows: Rows, how: Arithmetic) -> Running:
     """The probabilities that a derivative starts from, and their error."""
     error = probability_error(rows, how)
     if operation != "softmax":
-        from_logs = _log_error(rows, how) + math.log1p(EXPONENTIAL * how.u)
+        from_logs = _log_error(rows, how) + math.log1p(how.exponential * how.u)
         raised = np.exp(np.where(rows.g == 0, -np.inf, rows.l + from_logs)) * -np.expm1(-from_logs)
         raised = raised + how.unit(how.element)
         error = np.maximum(error, np.where(np.isinf(rows.gap), 0.0, raised))

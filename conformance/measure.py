@@ -146,16 +146,32 @@ class Judgement:
         return ulps
 
 
-def judge(adapter: Adapter, call: Call, flushes: bool = False) -> Judgement:
+@dataclass(frozen=True)
+class Traits:
+    """What has been probed of a target: whether it flushes subnormals, and E and L by format."""
+
+    flushes: bool = False
+    errors: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def arithmetic(self, grade: str, dtype: str, n: int) -> bounds.Arithmetic:
+        """What `grade` grants to such a target."""
+        return bounds.arithmetic(grade, dtype, n, self.flushes, self.errors)
+
+
+def judge(adapter: Adapter, call: Call, traits: Traits = Traits()) -> Judgement:
     """Run `call` and measure it against the truth, with the tolerance of every grade."""
-    got = exact(call.run(adapter))
+    return compare(call, exact(call.run(adapter)), traits)
+
+
+def compare(call: Call, got: Floats, traits: Traits = Traits()) -> Judgement:
+    """Measure `got`, however it was come by, against the truth of `call`."""
     query = call.query
     truth = store.truth(query)
     if not query.per_row:
         got = call.rows(got)
     got = got.reshape(truth.value.shape)
     rows = _rows(query, truth)
-    granted = _tolerances(query, truth, rows, call.dtype, flushes)
+    granted = _tolerances(query, truth, rows, call.dtype, traits)
     return Judgement(call, got, truth, _errors(got, truth, granted["D"], call.dtype), granted, rows)
 
 
@@ -179,12 +195,12 @@ def _rows(query: Query, truth: Truth) -> bounds.Rows:
     return bounds.Rows.of(query.rows, *forward)
 
 
-def _tolerances(query: Query, truth: Truth, rows: bounds.Rows, dtype: str, flushes: bool) -> dict[str, Floats]:
+def _tolerances(query: Query, truth: Truth, rows: bounds.Rows, dtype: str, traits: Traits) -> dict[str, Floats]:
     """The bound of each grade, shaped as the truth."""
     weights = _weights(query)
     found = {"A": _half_ulp(truth, format_of(dtype))}
     for grade in bounds.GRADES[1:]:
-        how = bounds.arithmetic(grade, dtype, query.rows.shape[1], flushes)
+        how = traits.arithmetic(grade, dtype, query.rows.shape[1])
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             found[grade] = np.nan_to_num(_tolerance(query, rows, weights, how), nan=0.0, posinf=np.inf)
     return found

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
 from conformance.cases import Case
-from conformance.measure import Call, Judgement, judge
+from conformance.elementary import Errors, measure
+from conformance.measure import Call, Judgement, Traits, compare, judge
 from conformance.requirements import Requirement
 from conformance.ulp import Floats, exact, format_of, round_to
 
@@ -29,6 +30,7 @@ class Target:
     name: str  # "torch:cpu:eager"
     adapter: Adapter
     _flushes: dict[str, bool] = field(default_factory=dict)
+    _errors: dict[str, Errors] = field(default_factory=dict)
     _judged: dict[str, Judgement] = field(default_factory=dict)
 
     def flushes(self, dtype: str) -> bool:
@@ -44,13 +46,28 @@ class Target:
             self._flushes[dtype] = bool(exact(Call("softmax", x).run(self.adapter))[0, 1] == 0)
         return self._flushes[dtype]
 
+    def errors(self, dtype: str) -> Errors:
+        """E and L in `dtype`, measured once; assumed where the framework does not expose its functions."""
+        if "elementary" not in self.adapter.features or dtype not in self.adapter.dtypes:
+            return Errors()
+        if dtype not in self._errors:
+            self._errors[dtype] = measure(self.adapter, dtype)
+        return self._errors[dtype]
+
+    def traits(self, dtype: str) -> Traits:
+        """What the bounds of `dtype` depend on: those of the format and of float32, in which it may compute."""
+        granted = {name: self.errors(name).granted for name in (dtype, "float32")}
+        return Traits(
+            self.flushes(dtype), {name: (found.exponential, found.logarithm) for name, found in granted.items()}
+        )
+
     def judge(self, case: Case, operation: str, dtype: str) -> Judgement:
         """`case` measured, kept while the requirements that look at it follow one another."""
         key = repr((case, operation, dtype))
         if key not in self._judged:
             if len(self._judged) > 256:
                 self._judged.clear()
-            self._judged[key] = judge(self.adapter, case.call(operation, dtype), self.flushes(dtype))
+            self._judged[key] = judge(self.adapter, case.call(operation, dtype), self.traits(dtype))
         return self._judged[key]
 
 
@@ -129,13 +146,21 @@ class Check:
 
     def judge(self, grade: str = "D", case: Case | None = None) -> float:
         """Worst error over the bound of `grade`; the numbers and the worst element are kept."""
-        judgement = self.target.judge(case or self.case, self.operation, self.dtype)
+        return self.keep(self.target.judge(case or self.case, self.operation, self.dtype), grade, case)
+
+    def compare(self, got: Any, grade: str = "D", case: Case | None = None) -> float:
+        """The same for `got`, which the framework returned by another way than the case's own call."""
+        call = (case or self.case).call(self.operation, self.dtype)
+        return self.keep(compare(call, exact(got), self.target.traits(self.dtype)), grade, case)
+
+    def keep(self, judgement: Judgement, grade: str = "D", case: Case | None = None) -> float:
+        """Worst error over the bound; the numbers and the worst element are kept where none was worse."""
         worst = judgement.worst(grade)
         if not self.measured or worst > float(self.measured["ratio"][grade]):
             self.bound = grade
             self.measured = {
                 "ratio": {letter: _number(judgement.worst(letter)) for letter in "ABCDE"},
-                "ulps": _number(float(np.max(np.abs(judgement.ulps), initial=0.0))),
+                **_spread(judgement.ulps),
             }
             self.witness = judgement.witness(grade)
             self.describe(case or self.case)
@@ -201,6 +226,18 @@ class Check:
             if name in self.witness:
                 lines.append(f"  {name}: {self.witness[name]}")
         return "\n".join(lines)
+
+
+def _spread(ulps: Floats) -> dict[str, Any]:
+    """The largest error of many outputs in ulps, their mean (bias) and variance."""
+    if not ulps.size:
+        return {"ulps": 0.0, "bias": 0.0, "variance": 0.0, "elements": 0}
+    return {
+        "ulps": _number(float(np.max(np.abs(ulps)))),
+        "bias": _number(float(np.mean(ulps))),
+        "variance": _number(float(np.var(ulps))),
+        "elements": int(ulps.size),
+    }
 
 
 def _number(value: float) -> float | str:
