@@ -8,14 +8,14 @@ tier)` yields its cases.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 import adapters
 from adapters.protocol import DeviceUnavailable, NotProvided
-from conformance import deviations, machine, records, requirements
+from conformance import consistency, deviations, machine, records, requirements
 from conformance.cases import TIERS
 from conformance.runner import running_file
 from conformance.target import Check, Subject, Target
@@ -47,16 +47,42 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
-    """Load the target before the first module: what is wrong with it is said once, and not once a module."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Load the target and open the record before the first module, and before pytest-xdist starts its workers.
+
+    What is wrong with them is said once, and not once a module or worker.
+    """
+    config = session.config
     here = Path(__file__).parent
-    places = [Path(argument.split("::")[0]).resolve() for argument in session.config.args]
-    if any(place == here or here in place.parents or place in here.parents for place in places):
-        target_of(session.config)
-        try:
-            known_deviations(session.config)
-        except (ValueError, OSError) as error:
-            pytest.exit(f"cannot read the known deviations: {error}", returncode=2)
+    places = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    if not any(place == here or here in place.parents or place in here.parents for place in places):
+        return
+    target_of(config)
+    try:
+        known_deviations(config)
+    except (ValueError, OSError) as error:
+        pytest.exit(f"cannot read the known deviations: {error}", returncode=2)
+    if hasattr(config, "workerinput"):
+        return
+    if config.getoption("--record") is not None:
+        _open_record(config)
+    config.pluginmanager.register(_Recorder(config), "softmark-recorder")
+
+
+def _open_record(config: pytest.Config) -> None:
+    path = config.getoption("--record")
+    try:
+        if config.getoption("--resume") and path.exists():
+            records.trim(path)
+            records.read(path)  # what is no record is told before anything is judged
+            config.stash[WRITER] = records.Writer(path)
+            return
+        path.unlink(missing_ok=True)
+        target = target_of(config)
+        config.stash[WRITER] = records.Writer(path)
+        config.stash[WRITER].write(machine.header(target.adapter, target.name, config.getoption("--tier")))
+    except (OSError, records.BrokenRecord) as error:
+        pytest.exit(f"cannot write the record {path}: {error}", returncode=2)
 
 
 def target_of(config: pytest.Config) -> Target:
@@ -116,33 +142,30 @@ def check(request: pytest.FixtureRequest) -> Check:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Open the record, and leave out what a resumed one already holds."""
+    """Leave out what a resumed record already holds."""
     subjects = [item for item in items if item.get_closest_marker("requirement")]
     for item in subjects:
         item.add_marker(pytest.mark.filterwarnings("ignore"))  # what a framework warns of is no failure of it
     path = config.getoption("--record")
-    if not subjects or path is None or hasattr(config, "workerinput"):
+    if not subjects or path is None:
         return
-    done: set[str] = set()
-    try:
-        if config.getoption("--resume") and path.exists():
-            records.trim(path)
-            done = {row.id for row in records.read(path).checks}
-            config.stash[WRITER] = records.Writer(path)
-        else:
-            path.unlink(missing_ok=True)
-            config.stash[WRITER] = records.Writer(path)
-            target = target_of(config)
-            config.stash[WRITER].write(machine.header(target.adapter, target.name, config.getoption("--tier")))
-    except (OSError, records.BrokenRecord) as error:
-        pytest.exit(f"cannot write the record {path}: {error}", returncode=2)
+    done = {row.id for row in records.read(path).checks}  # none, unless the run is a resumed one
     config.stash[COUNTS] = (len(done), len(subjects))
     if done:
         items[:] = [item for item in items if check_id(item) not in done]
 
 
+def partly(config: pytest.Config) -> bool:
+    """Whether this run leaves checks out: then what matches nothing in it may match elsewhere."""
+    here = Path(__file__).parent
+    whole = any(Path(argument).resolve() in (here, *here.parents) for argument in config.args)
+    # with pytest-xdist what is deselected is known to the workers alone
+    selected = config.getoption("keyword") or config.getoption("markexpr")
+    return bool(not whole or selected or config.stash.get(DESELECTED, False))
+
+
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Remember that this run is a part: what matches nothing in it may match elsewhere."""
+    """Remember that this run is a part."""
     if items:
         items[0].config.stash[DESELECTED] = True
 
@@ -176,16 +199,6 @@ def pytest_runtest_makereport(
     outcome, message = _outcome(found, call)
     if outcome == "fail" and "call" not in found.witness:
         found.describe(found.case)
-    entry = next(
-        (
-            known.id
-            for known in known_deviations(item.config)
-            if known.covers(found.subject.requirement.id, found.operation, found.dtype, found.case.name)
-        ),
-        None,
-    )
-    if entry is not None and outcome != "absent":
-        outcome = "deviation" if outcome == "fail" else "fixed"
     row = records.Check(
         requirement=found.subject.requirement.id,
         operation=found.operation,
@@ -197,11 +210,19 @@ def pytest_runtest_makereport(
         bound=found.bound,
         witness=found.witness,
         message=message,
-        entry=entry if outcome in ("deviation", "fixed") else None,
         seconds=round(call.duration, 6),
     )
+    return _told(item.config, report, row)
+
+
+def _told(config: pytest.Config, report: pytest.TestReport, row: records.Check) -> pytest.TestReport:
+    """`report` with the row in it, and the outcome that a known deviation makes of the row's."""
+    for known in known_deviations(config) if row.outcome != "absent" else ():
+        if known.covers(row.requirement, row.operation, row.dtype, row.case):
+            row = replace(row, outcome="deviation" if row.outcome == "fail" else "fixed", entry=known.id)
+            break
     vars(report)["softmark"] = asdict(row)  # a plain dict, which pytest-xdist carries to the recorder
-    _show(report, row, found.subject.requirement.level)
+    _show(report, row, requirements.load()[row.requirement].level)
     return report
 
 
@@ -236,40 +257,51 @@ def _show(report: pytest.TestReport, row: records.Check, level: str) -> None:
 
 
 class _Recorder:
-    """Writes each row as its report arrives; with workers, in the process that gathers their reports."""
+    """Keeps each row as its report arrives; with workers, in the process that gathers their reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        self.rows: list[records.Check] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         row = getattr(report, "softmark", None)
-        if row is not None and WRITER in self.config.stash:
-            self.config.stash[WRITER].write(records.Check(**row))
+        if row is None:
+            return
+        self.rows.append(records.Check(**row))
+        if WRITER in self.config.stash:
+            self.config.stash[WRITER].write(self.rows[-1])
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge what only all checks together show, and write the footer of a run that came to its end."""
+        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return
+        writer = self.config.stash.get(WRITER, None)
+        for row in consistency.judge(target_of(self.config).name, self._all_rows()):
+            report = pytest.TestReport(f"conformance::{row.id}", ("", 0, row.id), {}, "passed", None, "call")
+            self.config.hook.pytest_runtest_logreport(report=_told(self.config, report, row))
+        failed = bool(session.testsfailed)
+        if writer is not None:
+            failed |= self._finish(writer)
+        if failed:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Listen for reports."""
-    if not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(_Recorder(session.config), "softmark-recorder")
+    def _all_rows(self) -> list[records.Check]:
+        """Those of this run, and of the one that it goes on from."""
+        if WRITER not in self.config.stash:
+            return self.rows
+        return records.read(self.config.stash[WRITER].path).checks
 
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the footer of a run that came to its end; an entry that matched nothing fails it."""
-    config = session.config
-    if WRITER not in config.stash or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        return
-    writer = config.stash[WRITER]
-    writer.close()
-    path = writer.path
-    rows = records.read(path).checks
-    matched = {row.entry for row in rows}
-    partial = config.stash.get(DESELECTED, False)
-    unmatched = [] if partial else [e.id for e in known_deviations(config) if e.id not in matched]
-    writer = records.Writer(path)
-    writer.write(records.Footer(rows=len(rows), end=machine.now(), unmatched=unmatched))
-    writer.close()
-    running_file(path).unlink(missing_ok=True)
-    for entry in unmatched:
-        print(f"\ndeviation {entry} matches no check of this target: narrow it or take it out")
-    if unmatched:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    def _finish(self, writer: records.Writer) -> bool:
+        """Write the footer; whether an entry matched nothing, which fails the run."""
+        rows = self._all_rows()
+        matched = {row.entry for row in rows}
+        unmatched = (
+            [] if partly(self.config) else [e.id for e in known_deviations(self.config) if e.id not in matched]
+        )
+        writer.write(records.Footer(rows=len(rows), end=machine.now(), unmatched=unmatched))
+        writer.close()
+        running_file(writer.path).unlink(missing_ok=True)
+        for entry in unmatched:
+            print(f"\ndeviation {entry} matches no check of this target: narrow it or take it out")
+        return bool(unmatched)
