@@ -29,7 +29,8 @@ def _described(target: str, tier: str) -> Header:
         framework={},
         device_model=cpu("model name") or platform.processor(),
         python=platform.python_version(),
-        platform=platform.platform(),
+        # the kernel's release is a matter of the one machine and of no arithmetic
+        platform=" ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver()))),
         cpu_flags=cpu("flags"),
         threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         suite_commit=commit(),
@@ -55,6 +56,15 @@ def cpu(field: str) -> str:
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def free_memory() -> int:
+    """Bytes of memory that can still be had, by /proc/meminfo; 0 where there is none."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), 0)
 
 
 def gpu() -> str:

@@ -2,12 +2,13 @@
 
 A header, one row a check as it ends, a footer. A file without a footer is incomplete and says so; what is
 already written survives a crash. Floats that are evidence are hex strings. `records.schema.json` describes
-the same, and a test holds the two together.
+the same, and a test holds the two together. A finished record may be kept compressed, as `*.jsonl.xz`.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 1
+PLAIN = ".jsonl"
+PACKED = ".jsonl.xz"
 OUTCOMES = ("pass", "fail", "deviation", "fixed", "choice", "measured", "absent", "crash", "timeout")
 
 
@@ -74,13 +77,14 @@ class Footer:
     """The end of a complete file: the number of rows, when, and what went wrong outside any check.
 
     `unmatched` lists the deviation entries that concern this target and matched no check; `error` says why a
-    target could not be judged at all.
+    target could not be judged at all; `oracle_seconds` is what of the checks' time went into true values.
     """
 
     rows: int
     end: str
     unmatched: list[str] = field(default_factory=list)
     error: str | None = None
+    oracle_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,18 +105,29 @@ class Record:
 _KINDS: dict[str, type[Header | Check | Footer]] = {"header": Header, "check": Check, "footer": Footer}
 
 
+def line(row: Header | Check | Footer) -> str:
+    """The row as it stands in a record."""
+    kind = next(name for name, cls in _KINDS.items() if isinstance(row, cls))
+    return json.dumps({"kind": kind, **asdict(row)}, allow_nan=False) + "\n"
+
+
 class Writer:
-    """Appends rows to a record, each on disk before the next check begins."""
+    """Appends rows to a record, each on disk before the next check begins.
+
+    Raises:
+        BrokenRecord: the name is that of a compressed record, which nothing is appended to.
+    """
 
     def __init__(self, path: Path) -> None:
+        if path.name.endswith(PACKED):
+            raise BrokenRecord(f"{path}: a run writes a {PLAIN} file; python -m reports.archive compresses it")
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, row: Header | Check | Footer) -> None:
         """Append one row."""
-        kind = next(name for name, cls in _KINDS.items() if isinstance(row, cls))
-        self._file.write(json.dumps({"kind": kind, **asdict(row)}, allow_nan=False) + "\n")
+        self._file.write(line(row))
         self._file.flush()
 
     def close(self) -> None:
@@ -141,8 +156,11 @@ def read(path: Path) -> Record:
 
 def _text(path: Path) -> str:
     try:
+        if path.name.endswith(PACKED):
+            with lzma.open(path, "rt", encoding="utf-8") as file:
+                return file.read()
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise BrokenRecord(f"{path}: cannot be read: {error}") from error
 
 
@@ -169,16 +187,20 @@ def _row(data: dict[str, Any]) -> Header | Check | Footer:
 
 
 def find(places: list[Path]) -> list[Path]:
-    """The record files at `places`, each a file or a folder of `*.jsonl`, in order of name."""
+    """The record files at `places`, each a file or a folder of `*.jsonl` and `*.jsonl.xz`, in order of name."""
     found: list[Path] = []
     for place in places:
-        found += sorted(place.glob("*.jsonl")) if place.is_dir() else [place]
+        found += sorted(p for p in place.iterdir() if _named(p)) if place.is_dir() else [place]
     return found
+
+
+def _named(path: Path) -> bool:
+    return path.name.endswith((PLAIN, PACKED))
 
 
 def file_name(target: str) -> str:
     """The file that a target's record goes to: "torch-cpu-eager.jsonl"."""
-    return "".join(c if c.isalnum() or c in "._" else "-" for c in target) + ".jsonl"
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in target) + PLAIN
 
 
 def trim(path: Path) -> None:

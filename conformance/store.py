@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from contextlib import suppress
 from dataclasses import fields
 from functools import cache
@@ -22,17 +23,25 @@ FOLDER = Path(os.environ.get("SOFTMARK_CACHE", Path(__file__).parent.parent / ".
 
 
 _MEMORY: dict[str, Truth] = {}
+_SPENT = [0.0]  # seconds
 _KEPT = 64  # truths in memory at a time; the tests of one case follow one another
 
 
 def truth(query: Query) -> Truth:
     """The truth of `query`, from memory, from disk or from the oracle."""
+    began = time.perf_counter()
     digest = _digest(query)
     if digest not in _MEMORY:
         if len(_MEMORY) >= _KEPT:
             _MEMORY.clear()
         _MEMORY[digest] = _kept(FOLDER / digest[:2] / f"{digest}.npy", query)
+    _SPENT[0] += time.perf_counter() - began
     return _MEMORY[digest]
+
+
+def seconds() -> float:
+    """How long this process has waited for true values."""
+    return _SPENT[0]
 
 
 def _kept(path: Path, query: Query) -> Truth:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from conformance.records import Check
+from conformance.records import Check, Record
 from conformance.requirements import Requirement
 from conformance.verdict import kind
 
@@ -84,6 +84,15 @@ class Part:
 
     text: str
     url: str | None = None
+
+
+def all_checks(records: Iterable[Record], specification: Mapping[str, Requirement]) -> list[Judged]:
+    """Every check of `records`, in their order."""
+    return [
+        Judged(record.header.target, row, specification.get(row.requirement))
+        for record in records
+        for row in record.checks
+    ]
 
 
 def count(checks: Iterable[Judged]) -> Counts:

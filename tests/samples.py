@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,38 @@ def record(
 ) -> Record:
     end = footer or Footer(rows=len(checks), end="2026-01-01T00:01:00+00:00")
     return Record(Path("torch.jsonl"), header(target, **fields), list(checks), end)
+
+
+def hostile_record() -> Record:
+    """A record whose every text is HOSTILE, with a check at each level and a deviation."""
+    call = {**CALL, "expression": HOSTILE, "labels": HOSTILE, "options": {HOSTILE: HOSTILE}}
+    fields: dict[str, Any] = {
+        "case": HOSTILE,
+        "dtype": HOSTILE,
+        "observed": HOSTILE,
+        "message": HOSTILE,
+        "witness": {"call": call, "got": HOSTILE, HOSTILE: [HOSTILE]},
+        "measured": {"ratio": {"D": 2.0}, HOSTILE: HOSTILE},
+    }
+    rows = [check(name, "fail", **fields) for name in (*LEVELS, HOSTILE)]
+    rows.append(check(outcome="deviation", entry=HOSTILE, **fields))
+    rows.append(check(outcome="deviation", entry=ENTRY.id, **fields))
+    rows.append(check("ACC-08", outcome="absent", **fields))
+    footer = Footer(len(rows), "", unmatched=[HOSTILE])
+    return record(*rows, target=f"{HOSTILE}:cpu:eager", footer=footer)
+
+
+def markup(text: str) -> list[str]:
+    """What of HOSTILE acts as markup in Markdown, and rows that have not the cells of their table's head."""
+    outside = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = [mark for mark in ("<script", "<img", "**x**") if mark in outside]
+    width = None
+    for line in outside.splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line))
+        width = (width or cells) if line.startswith("|") else None
+        if width is not None and cells != width:
+            found.append(line)
+    return found
 
 
 def assembled(*records: Record) -> model.Report:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+import lzma
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +182,43 @@ def test_a_broken_file_is_named_in_one_line(path: Path, name: str) -> None:
     assert_broken(path)
 
 
+@pytest.fixture
+def packed(path: Path) -> Path:
+    """The same record, compressed."""
+    file = path.with_suffix(".jsonl.xz")
+    file.write_bytes(lzma.compress(path.read_bytes()))
+    return file
+
+
+def test_a_compressed_record_reads_as_the_same_one(path: Path, packed: Path) -> None:
+    assert replace(records.read(packed), path=path) == records.read(path)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda data: b"",
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:],
+        lzma.decompress,
+        lambda data: lzma.compress(b""),
+        lambda data: lzma.compress(bytes(range(256))),
+        lambda data: lzma.compress(b"<!doctype html>\n"),
+    ],
+)
+def test_a_broken_compressed_record_is_named_in_one_line(packed: Path, broken: Callable[[bytes], bytes]) -> None:
+    packed.write_bytes(broken(packed.read_bytes()))
+    assert_broken(packed)
+
+
+def test_nothing_is_appended_to_a_compressed_record(packed: Path) -> None:
+    before = packed.read_bytes()
+    with pytest.raises(BrokenRecord, match=re.escape(str(packed))):
+        Writer(packed)
+    assert packed.read_bytes() == before
+
+
 def test_what_is_no_text_file_is_named_in_one_line(tmp_path: Path) -> None:
     binary = tmp_path / "binary.jsonl"
     binary.write_bytes(bytes(range(256)))
@@ -215,8 +255,11 @@ def test_a_file_name_stays_in_its_folder(target: str, name: str) -> None:
 
 
 def test_records_are_found_in_the_order_asked_and_in_folders_by_name(tmp_path: Path) -> None:
-    for name in ("b.jsonl", "a.jsonl", "c.log"):
+    for name in ("c.jsonl", "a.jsonl", "b.jsonl.xz", "d.log", "e.xz"):
         (tmp_path / name).touch()
     first = tmp_path / "z.other"
-    assert records.find([first, tmp_path]) == [first, tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    assert records.find([first, tmp_path]) == [
+        first,
+        *(tmp_path / f"{n}" for n in ("a.jsonl", "b.jsonl.xz", "c.jsonl")),
+    ]
     assert records.find([]) == []
