@@ -19,7 +19,8 @@ is nothing to inherit from) and name it on the command line:
    `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
    range, a label out of range) goes to the framework untouched, since its answer is what is judged.
 5. A method whose feature is not listed is never called and may be left out: `vjp`, `jvp`, `hvp`, `exp` and
-   `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals").
+   `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals"). "threads" has
+   no method: it says that the CPU computes in several threads.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ FEATURES = frozenset(
         "autocast",
         "deterministic",
         "residuals",
+        "threads",
     }
 )
 

@@ -38,7 +38,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"}
-        | {"elementary", "vmap", "deterministic"}
+        | {"elementary", "vmap", "deterministic", "threads"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +22,7 @@ from conformance.verdict import counted, problems
 
 # the reference first, for the truths it leaves on disk; then those that compile longest
 DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
+LONGEST = ("numpy:eager", "torch:compiled", "jax:eager", "jax:jit", "tensorflow:xla")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     began = time.monotonic()
     try:
-        records = _with_progress(orders, options.jobs, console)
+        with _terminated_like_interrupted():
+            records = _with_progress(orders, options.jobs, console)
     except KeyboardInterrupt:
         print(
             f"conformance: interrupted; the same command with --resume goes on in {options.output}",
@@ -43,6 +48,16 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 130
     return _tell(records, console, time.monotonic() - began)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Take SIGTERM, a CI's way to stop a job, for an interrupt: the targets' processes end with this one."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 def _orders(options: argparse.Namespace) -> list[runner.Order]:
     names = options.targets.split(",")
     if options.targets == "all":
-        names = [f"{name}:cpu:{mode}" for name in DEFAULT for mode in MODES[name]]
+        pairs = [f"{name}:{mode}" for name in DEFAULT for mode in MODES[name]]
+        names = [pair.replace(":", ":cpu:") for pair in dict.fromkeys((*LONGEST, *pairs))]
     if options.deviations is not None and not options.deviations.is_file():
         raise ValueError(f"there is no deviations file {options.deviations}")
     deviations.load(options.deviations or deviations.FILE)  # what is wrong with it is said before anything runs
@@ -125,8 +141,16 @@ def _tell(records: list[Record], console: Console, seconds: float) -> int:
         for line in found:
             console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
         failed = failed or bool(found)
-    checks = sum(len(record.checks) for record in records)
-    console.print(f"{checks} checks of {len(records)} targets in {seconds:.0f} s", highlight=False)
+    checks = [check for record in records for check in record.checks]
+    spent = sum(check.seconds for check in checks)
+    oracle = sum(record.footer.oracle_seconds for record in records if record.footer)
+    share = f"; {oracle / spent:.0%} of {spent:.0f} s spent in checks was the oracle's" if spent else ""
+    console.print(
+        f"{len(checks)} checks of {len(records)} targets in {seconds:.0f} s, "
+        f"{len(checks) / max(seconds, 1e-9):.0f} a second{share}",
+        highlight=False,
+        soft_wrap=True,
+    )
     if any(record.footer and record.footer.error and not record.checks for record in records):
         return 2
     return int(failed)

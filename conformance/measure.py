@@ -31,7 +31,7 @@ class Call:
 
     operation: str
     x: Array
-    axis: int = -1
+    axis: int | tuple[int, ...] | None = -1  # more than one axis, or none, only to see what is made of it
     derivative: str = ""
     cotangent: Array | None = None
     tangent: Array | None = None
@@ -50,23 +50,31 @@ class Call:
 
     def native(self, adapter: Adapter) -> Any:
         """What the framework returns, in its own array type."""
-        x = adapter.asarray(self.x)
-        kwargs = dict(self.options)
+        return self.on(adapter, *self.arrays(adapter))
+
+    def arrays(self, adapter: Adapter) -> list[Any]:
+        """The native logits, labels, cotangent, tangent and weight, those that there are."""
+        parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"))
+        return [adapter.asarray(part) for part in parts if part is not None]
+
+    def on(self, adapter: Adapter, *arrays: Any) -> Any:
+        """The call on native arrays in the order of `arrays`, for a compiler or a mode to be given as a whole."""
+        given = iter(arrays)
+        x = next(given)
+        labels = {} if self.labels is None else {"labels": next(given)}
+        vectors = [next(given) for vector in (self.cotangent, self.tangent) if vector is not None]
+        kwargs = self.options | {"axis": self.axis}
         if self.options.get("weight") is not None:
-            kwargs["weight"] = adapter.asarray(self.options["weight"])
-        kwargs["axis"] = self.axis
-        vectors = [adapter.asarray(v) for v in (self.cotangent, self.tangent) if v is not None]
-        if self.derivative:
-            if self.labels is not None:
-                kwargs["labels"] = adapter.asarray(self.labels)
-            if self.derivative != "jvp" and self.wrt != "x":
-                kwargs["wrt"] = self.wrt
-            return getattr(adapter, self.derivative)(self.operation, x, *vectors, **kwargs)
-        first = [] if self.labels is None else [adapter.asarray(self.labels)]
-        return getattr(adapter, self.operation)(x, *first, **kwargs)
+            kwargs["weight"] = next(given)
+        if not self.derivative:
+            return getattr(adapter, self.operation)(x, *labels.values(), **kwargs)
+        if self.derivative != "jvp" and self.wrt != "x":
+            kwargs["wrt"] = self.wrt
+        return getattr(adapter, self.derivative)(self.operation, x, *vectors, **labels, **kwargs)
 
     def rows(self, values: Array) -> Floats:
         """`values`, shaped as the logits, as exact rows (r, n)."""
+        assert isinstance(self.axis, int), "an oracle's row lies along one axis"
         moved = np.moveaxis(values, self.axis, -1)
         return exact(moved.reshape(-1, moved.shape[-1]))
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
+from conformance import alone
 from conformance.cases import Case
 from conformance.elementary import Errors, measure
 from conformance.measure import Call, Judgement, Traits, compare, judge
@@ -60,6 +61,14 @@ class Target:
         return Traits(
             self.flushes(dtype), {name: (found.exponential, found.logarithm) for name, found in granted.items()}
         )
+
+    def in_one_thread(self, call: Call) -> Any:
+        """What the framework returns in a process of its own that may use one core.
+
+        Raises:
+            NotProvided: the device is not the CPU, or there is but one core.
+        """
+        return alone.run(self.name, call)
 
     def judge(self, case: Case, operation: str, dtype: str) -> Judgement:
         """`case` measured, kept while the requirements that look at it follow one another."""
@@ -156,10 +165,10 @@ class Check:
     def keep(self, judgement: Judgement, grade: str = "D", case: Case | None = None) -> float:
         """Worst error over the bound; the numbers and the worst element are kept where none was worse."""
         worst = judgement.worst(grade)
-        if not self.measured or worst > float(self.measured["ratio"][grade]):
+        if "ratio" not in self.measured or worst > float(self.measured["ratio"][grade]):
             self.bound = grade
-            self.measured = {
-                "ratio": {letter: _number(judgement.worst(letter)) for letter in "ABCDE"},
+            self.measured |= {
+                "ratio": {letter: number(judgement.worst(letter)) for letter in "ABCDE"},
                 **_spread(judgement.ulps),
             }
             self.witness = judgement.witness(grade)
@@ -173,7 +182,7 @@ class Check:
     def show(self, got: Any, expected: Any, case: Case | None = None, **numbers: float) -> None:
         """Keep what was found and what was expected, in hex where they are floats."""
         self.witness = {"got": _shown(got), "expected": _shown(expected)}
-        self.measured |= {name: _number(float(value)) for name, value in numbers.items()}
+        self.measured |= {name: number(float(value)) for name, value in numbers.items()}
         self.describe(case or self.case)
 
     def describe(self, case: Case) -> None:
@@ -233,14 +242,14 @@ def _spread(ulps: Floats) -> dict[str, Any]:
     if not ulps.size:
         return {"ulps": 0.0, "bias": 0.0, "variance": 0.0, "elements": 0}
     return {
-        "ulps": _number(float(np.max(np.abs(ulps)))),
-        "bias": _number(float(np.mean(ulps))),
-        "variance": _number(float(np.var(ulps))),
+        "ulps": number(float(np.max(np.abs(ulps)))),
+        "bias": number(float(np.mean(ulps))),
+        "variance": number(float(np.var(ulps))),
         "elements": int(ulps.size),
     }
 
 
-def _number(value: float) -> float | str:
+def number(value: float) -> float | str:
     """JSON has no infinity."""
     return value if np.isfinite(value) else str(value)
 

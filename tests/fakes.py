@@ -55,3 +55,11 @@ class Uniform(Small):
             masked = np.isneginf(x).all(axis=-1)
             result[masked] = 1 / x.shape[1]
         return result
+
+
+class Cores(Small):
+    """Answers with the number of cores that its process may use, and the threads it is told to."""
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """The two numbers, in a row."""
+        return np.array([len(os.sched_getaffinity(0)), int(os.environ.get("OMP_NUM_THREADS", "0"))], np.float32)

@@ -55,6 +55,14 @@ def test_formats_are_compared_each_by_itself() -> None:
     assert set(outcomes(rows).values()) == {"choice"}
 
 
+def test_a_loss_may_answer_otherwise_than_the_functions() -> None:
+    rows = [Check("CMP-08", "softmax", "float16", name, "choice", "kept") for name in ("n3", "n33")]
+    rows += [
+        Check("CMP-08", "softmax_cross_entropy", "float16", name, "choice", "widened") for name in ("n3", "n33")
+    ]
+    assert {row.outcome for row in judge(TARGET, rows)} == {"choice"}
+
+
 def test_what_fails_already_and_what_stands_alone_is_left_out() -> None:
     assert judge(TARGET, [answered("nan", "n3")]) == []
     assert judge(TARGET, [answered("nan", "n3"), answered("x / y", "n33", outcome="deviation")]) == []

@@ -104,7 +104,8 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_interrupt_is_one_line_and_keeps_what_is_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_is_one_line_and_keeps_what_is_recorded(tmp_path: Path, number: signal.Signals) -> None:
     line = [sys.executable, "-c", INTERRUPTIBLE, "--targets", "tests.fakes:Hanging", "--output", str(tmp_path)]
     started = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = runner.running_file(tmp_path / records.file_name("tests.fakes:Hanging:cpu:eager"))
@@ -112,7 +113,7 @@ def test_interrupt_is_one_line_and_keeps_what_is_recorded(tmp_path: Path) -> Non
         if running.exists() and running.read_text().startswith("IFC-10/log_softmax"):
             break
         time.sleep(0.1)
-    started.send_signal(signal.SIGINT)
+    started.send_signal(number)
     _, said = started.communicate(timeout=30)
     assert started.returncode == 130
     assert said.count("\n") == 1
