@@ -47,7 +47,7 @@ class Adapter:
     name = "numpy"
     version = np.__version__
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
-    features = FEATURES
+    features = FEATURES - {"threads"}
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -323,7 +323,7 @@ class Adapter:
             elif operation == "log_softmax":
                 curved = -step * self.total(c)
             else:
-                curved = c * step * self.total(at.q)
+                curved = np.where(labelled(at.q), c * step * self.total(at.q), 0)
             return self._give(curved, at, x)
 
     def jacobian(self, g: Array, v: Array) -> Array:
@@ -332,9 +332,8 @@ class Adapter:
         return product
 
     def residual(self, g: Array, q: Array) -> Array:
-        """Gradient of a row's loss: g · Σ q − q."""
-        gradient: Array = g * self.total(q) - q
-        return gradient
+        """Gradient of a row's loss: g · Σ q − q; 0 in an ignored row, whatever its logits."""
+        return np.where(labelled(q), g * self.total(q) - q, 0)
 
     def _label_gradient(self, slope: Array, c: Array, x: Array, axis: int, kwargs: dict[str, Any]) -> Array:
         scale = slope.dtype.type(1 - kwargs.get("label_smoothing", 0.0))
@@ -363,8 +362,8 @@ class Adapter:
             return Linearised(g, last(v, axis), q, axis)
         share = self._share(x, axis, kwargs)
         upstream = v[..., None] if share is None else np.full((*rows.shape[:-1], 1), v * share, rows.dtype)
-        counted = (q != 0).any(axis=-1, keepdims=True)  # an ignored row stays 0 whatever comes upstream
-        return Linearised(g, np.where(counted, upstream, 0), q, axis)
+        # an ignored row stays 0 whatever comes upstream
+        return Linearised(g, np.where(labelled(q), upstream, 0), q, axis)
 
     def _give(self, rows: Array, at: Linearised, x: Array) -> Array:
         """A derivative shaped as the logits, 0 where they are hidden."""
@@ -374,6 +373,11 @@ class Adapter:
 def is_floating(x: Array) -> bool:
     """Whether `x` holds floating point numbers, ml_dtypes' formats included."""
     return x.dtype.kind == "f" or x.dtype.name.startswith(("bfloat", "float"))
+
+
+def labelled(q: Array) -> Array:
+    """Whether a row has a label: (…, 1), false for an ignored one."""
+    return np.asarray((q != 0).any(axis=-1, keepdims=True))
 
 
 def hidden(x: Array, shown: Array | None, value: float = 0.0) -> Array:

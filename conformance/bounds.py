@@ -277,17 +277,24 @@ def losses(rows: Rows, weights: Weights, how: Arithmetic) -> Running:
     return Running(loss.value[..., 0], (loss.error + np.zeros_like(loss.value))[..., 0])
 
 
-def cross_entropy(rows: Rows, weights: Weights, how: Arithmetic, reduced: bool = False) -> Floats:
-    """Largest error of the loss: of each row (r,), or of their reduction to one number."""
+def cross_entropy(
+    rows: Rows, weights: Weights, how: Arithmetic, reduced: bool = False, copies: int = 1
+) -> Floats:
+    """Largest error of the loss: of each row (r,), or of the reduction to one number of `copies` of the rows."""
     loss = losses(rows, weights, how)
     if reduced:
-        loss = _reduced(loss, weights, how)
+        loss = _reduced(loss, weights, how, copies)
     return how.rounded(loss.value, loss.error + np.zeros_like(loss.value))
 
 
-def _reduced(loss: Running, weights: Weights, how: Arithmetic) -> Running:
-    """`share` times the sum over the rows, each addition in the format of the sums."""
-    whole = loss.total(how, how.path(len(loss.value))).times(Running(np.asarray(abs(weights.share))))
+def _reduced(loss: Running, weights: Weights, how: Arithmetic, copies: int = 1) -> Running:
+    """`share` times the sum over the rows, each addition in the format of the sums.
+
+    k copies of a loss l with the error e add k·l and k·e: what they sum to exactly, and how far off the sum of
+    the computed ones is. Only the number of additions on a path is then that of k times as many rows.
+    """
+    many = Running(loss.value * copies, loss.error * copies)
+    whole = many.total(how, how.path(len(loss.value) * copies)).times(Running(np.asarray(abs(weights.share))))
     whole = whole.rounded(how, 2)
     return Running(whole.value[..., 0], np.asarray(whole.error)[..., 0])
 

@@ -19,6 +19,7 @@ FAMILIES = {
     "CMP": "compiled and composed",
 }
 LEVELS = ("must", "should", "choice", "report")
+RETIRED = {"SPV-07": "part of SPV-06"}  # ids of requirements that are no more, and are never used again
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from conformance.bounds import arithmetic, confident
+from conformance.bounds import confident
 from conformance.cases import Case, accuracy, normal, regimes
-from conformance.target import Check
+from conformance.elementary import LIMIT
+from conformance.target import Check, number
 from conformance.ulp import format_of
 
 COUNTS = (257, 2049, 65537, 70000)  # past what bfloat16, float16 and a 16-bit index can count to
@@ -36,6 +37,11 @@ def sums(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield Case(f"regimes-n{n}-seed{n}", regimes(n, seed=n))
 
 
+def own_functions(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """The arguments that are `elementary`'s own."""
+    yield Case("own-exponential-and-logarithm", "np.zeros((1, 2))")
+
+
 def many(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Enough outputs in a 16-bit format for the mean of their errors to be one."""
     if dtype in ("float16", "bfloat16"):
@@ -60,7 +66,7 @@ def test_equal_logits_are_counted_exactly(check: Check) -> None:
 @pytest.mark.requirement("ACC-04", cases=near_zero)
 def test_near_zero_is_relatively_accurate(check: Check) -> None:
     judgement = check.judgement()
-    how = arithmetic("B", check.dtype, 3, check.target.flushes(check.dtype))
+    how = check.target.traits(check.dtype).arithmetic("B", check.dtype, 3)
     allowed = confident(judgement.rows, how)
     got, truth, error = (
         values if values.ndim == 1 else values[:, 0]  # the first class is ahead in every row
@@ -97,3 +103,13 @@ def test_rounding_is_unbiased(check: Check) -> None:
     ulps = check.judgement().ulps
     check.show(str(ulps.size), "mean 0", bias=float(ulps.mean()), variance=float(ulps.var()))
     assert abs(ulps.mean()) < 0.1
+
+
+@pytest.mark.requirement("ACC-08", cases=own_functions)
+def test_own_exponential_and_logarithm_are_within_three_ulps(check: Check) -> None:
+    check.need("elementary")
+    found = check.target.errors(check.dtype)
+    check.show(str(found), f"at most {LIMIT} unit roundoffs each")
+    check.measured = {"exponential": number(found.exponential), "logarithm": number(found.logarithm)}
+    assert found.exponential <= LIMIT
+    assert found.logarithm <= LIMIT

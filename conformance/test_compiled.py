@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import Case, regimes
+from conformance.cases import Case, regimes, with_labels
+from conformance.gradient_cases import differentiated
+from conformance.measure import compare
 from conformance.target import Check
 from conformance.ulp import Floats, exact, format_of, round_to
 
 NORMAL = "np.random.default_rng(3).standard_normal((6, 33))"
 HIDDEN = "(np.arange(33) % 3 == [[0], [1], [2], [0], [1], [2]])"
+SHIFTED_EYE = "(np.arange(33) == 7 * np.arange(6)[:, None] % 33)"
 FACTORS = (1.7, 1e3, 3.3e9, 1e14)
 TEMPERATURES = (0.7, 3e-3, 3e-10)
 
@@ -46,6 +49,27 @@ def added_masks(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def several(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Logits that are an output too."""
     yield Case("regimes-n33-seed33", regimes(33, seed=33))
+
+
+def overflowing(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits whose product with 4 overflows to +inf at one position a row.
+
+    Not in float16: a compiler may keep its product in float32, where it does not overflow.
+    """
+    if format_of(dtype).largest > 2.0**127:
+        yield Case("times-4-overflows", f"np.where({SHIFTED_EYE}, MAX / 2, {NORMAL})", argument="x * 4.0")
+
+
+def producers(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits whose product with 4 is exact, and a cotangent."""
+    if dtype == "float32" or (dtype == "float16" and tier != "quick") or tier == "exhaustive":
+        yield next(differentiated(Case("times-4", NORMAL, argument="x * 4.0"), "vjp", operation, 33))
+
+
+def in_16_bits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits as a 16-bit matrix product leaves them."""
+    if dtype in ("float16", "bfloat16"):
+        yield next(with_labels(Case("regimes-n33-seed33", regimes(33, seed=33)), operation, 6, 33))
 
 
 def product(x: Any, c: Any) -> Any:
@@ -149,3 +173,65 @@ def test_several_outputs_are_each_right(check: Check) -> None:
     check.show(got, judgement.truth.value)
     assert (exact(adapter.to_numpy(native[0])) == exact(check.call.x)).all()
     assert (off <= judgement.tolerance["D"]).all()
+
+
+@pytest.mark.requirement("CMP-05", cases=overflowing)
+def test_overflow_in_the_graph_is_answered_as_infinity(check: Check) -> None:
+    got = composed(check, product, check.call.x, constant(check))
+    with np.errstate(over="ignore"):
+        x = check.call.x * constant(check)
+    assert np.isposinf(exact(x)).any()
+    labels = [np.arange(6) * 7 % 33] if check.operation == "softmax_cross_entropy" else []
+    native = map(check.adapter.asarray, [x, *labels])
+    alone = exact(check.adapter.to_numpy(getattr(check.adapter, check.operation)(*native)))
+    check.show(got, alone)
+    assert (np.isnan(got) == np.isnan(alone)).all()
+    assert (np.isinf(got) == np.isinf(alone)).all()
+
+
+@pytest.mark.requirement("CMP-06", cases=producers)
+def test_gradient_beside_the_producer_is_within_the_bound(check: Check) -> None:
+    check.need("vjp")
+    adapter, call = check.adapter, check.call
+    arrays = call.arrays(adapter)
+
+    def multiplied_first(x: Any, c: Any, *others: Any) -> Any:
+        return call.on(adapter, x * c, *others)
+
+    got = adapter.call(multiplied_first, arrays[0], adapter.asarray(constant(check)), *arrays[1:])
+    multiplied = replace(check.case, x=f"({check.case.x}) * 4.0")
+    assert check.compare(adapter.to_numpy(got), case=multiplied) <= 1
+
+
+@pytest.mark.requirement("CMP-07", cases=producers)
+def test_result_and_gradient_of_one_graph_are_each_right(check: Check) -> None:
+    check.need("vjp")
+    adapter, call = check.adapter, check.call
+    forward = replace(call, derivative="", cotangent=None)
+    vectors = [adapter.asarray(call.cotangent)]
+
+    def with_gradient(x: Any, *others: Any) -> Any:
+        return x, forward.on(adapter, x, *others[:-1]), call.on(adapter, x, *others)
+
+    x, *labels = forward.arrays(adapter)
+    native = [adapter.to_numpy(part) for part in adapter.call(with_gradient, x, *labels, *vectors)]
+    assert native[0].tobytes() == call.x.tobytes()
+    assert check.compare(native[2]) <= 1
+    assert check.compare(native[1], case=replace(check.case, derivative="", cotangent=None)) <= 1
+
+
+@pytest.mark.requirement("CMP-08", cases=in_16_bits)
+def test_autocast_has_one_policy(check: Check) -> None:
+    check.need("autocast")
+    adapter, call = check.adapter, check.call
+
+    def function(*arrays: Any) -> Any:
+        return call.on(adapter, *arrays)
+
+    got = adapter.to_numpy(adapter.autocast(function, *call.arrays(adapter)))
+    name = got.dtype.name
+    widened = replace(call, x=call.x.astype(got.dtype))
+    judgement = compare(widened, exact(got), check.target.traits(name))
+    check.keep(judgement)
+    policy = {check.dtype: "kept", "float32": "widened"}.get(name, name)
+    check.choose({"result": policy if judgement.worst("D") <= 1 else f"{name}, outside its bound"})

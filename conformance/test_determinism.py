@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from conformance.cases import Case, normal, with_labels
-from conformance.target import Check
-from conformance.test_gradients import differentiated
+from conformance.gradient_cases import differentiated
+from conformance.target import Check, Refused
+from conformance.test_interface import VIEWS
 from conformance.ulp import format_of
 
 
@@ -23,13 +24,33 @@ def ordinary(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 def batches(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Batches that are shared out over threads and vectors of rows."""
-    for n in (1000,) if tier == "quick" else (33, 1000, 4097):
+    for n in (1000,) if tier == "quick" or dtype != "float32" else (33, 1000):
         yield from with_labels(Case(f"normal-64x{n}-seed4", f"{normal(64, n, seed=4)} * 4"), operation, 64, n)
+
+
+def shared_out(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Batches that are shared out over threads, in few formats: each is computed in a second process too."""
+    if dtype == "float32" or (dtype == "float16" and tier != "quick") or tier == "exhaustive":
+        yield next(batches(operation, dtype, "quick"))
 
 
 def gradients(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Their gradients."""
     yield from differentiated(Case("normal-6x1000-seed4", normal(6, 1000, seed=4)), "vjp", operation, 1000)
+
+
+def views(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Normal logits in few formats: a compiler is asked anew for each view."""
+    if dtype == "float32" or tier == "exhaustive":
+        yield next(ordinary(operation, dtype, "quick"))
+
+
+def in_deterministic_mode(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Normal logits, and their gradients."""
+    if dtype == "float32" or tier == "exhaustive":
+        yield from ordinary(operation, dtype, "quick")
+        for case in gradients(operation, dtype, tier):
+            yield replace(case, name=f"gradient-{case.name}")
 
 
 def formats_with_infinity(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -86,3 +107,45 @@ def test_padding_leaves_the_bits(check: Check) -> None:
     n = call.x.shape[1]
     wide = np.concatenate([call.x, np.full((6, 1000 + 33 - n), -np.inf).astype(call.x.dtype)], axis=1)
     compare(check, call.run(check.adapter), replace(call, x=wide).run(check.adapter)[:, :n])
+
+
+@pytest.mark.requirement("DET-06", cases=shared_out)
+def test_one_thread_has_the_bits_of_all(check: Check) -> None:
+    check.need("threads")
+    alone = check.target.in_one_thread(check.call)
+    compare(check, check.call.run(check.adapter), alone)
+
+
+@pytest.mark.requirement("DET-07", cases=views)
+def test_view_has_the_bits_of_its_copy(check: Check) -> None:
+    call, whole = check.call, check.call.run(check.adapter)
+    differing = {
+        name: compare(check, whole, replace(call, x=view(call.x)).run(check.adapter))
+        for name, view in (VIEWS | {"misaligned": misaligned}).items()
+    }
+    check.measured = {"elements": int(whole.size), "differing": max(differing.values())}
+    other = [name for name, count in differing.items() if count]
+    check.observed = f"other bits: {', '.join(other)}" if other else "same bits"
+
+
+@pytest.mark.requirement("DET-08", cases=in_deterministic_mode)
+def test_deterministic_mode_repeats_its_bits_or_refuses(check: Check) -> None:
+    check.need("deterministic", *(["vjp"] if check.case.derivative else []))
+    call = check.call
+
+    def function(*arrays: Any) -> Any:
+        return call.on(check.adapter, *arrays)
+
+    arrays = call.arrays(check.adapter)
+    answers = [check.attempt(lambda: check.adapter.deterministic(function, *arrays)) for _ in range(2)]
+    if isinstance(answers[0], Refused):
+        check.observed = "refused"
+        return
+    assert compare(check, *(check.adapter.to_numpy(answer) for answer in answers)) == 0
+
+
+def misaligned(x: Any) -> Any:
+    """`x` from an address that is no multiple of a vector's or a cache line's size, only of an element's."""
+    room = np.empty(x.size + 1, x.dtype)
+    room[1:] = x.ravel()
+    return room[1:].reshape(x.shape)

@@ -2,134 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from conformance.cases import Case, normal, regimes, soft_labels, with_labels
+from conformance import gradient_cases
+from conformance.gradient_cases import derivative, in_labels, masked
 from conformance.target import Check, Refused
-from conformance.ulp import exact, format_of, round_to
+from conformance.test_labels import need
+from conformance.ulp import exact, round_to
 
-LOSS = "softmax_cross_entropy"
-LENGTHS = {"quick": (33, 1000), "full": (1, 2, 3, 33, 129, 1000, 1025, 4097)}
-LENGTHS["exhaustive"] = (*LENGTHS["full"], 50257)
-
-
-def derivative(kind: str) -> Callable[[str, str, str], Iterator[Case]]:
-    """`kind` of every regime, for a random cotangent and tangent."""
-
-    def cases(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-        for n in LENGTHS[tier]:
-            yield from differentiated(Case(f"regimes-n{n}-seed{n}", regimes(n, seed=n)), kind, operation, n)
-
-    return cases
-
-
-def differentiated(case: Case, kind: str, operation: str, n: int, rows: int = 6) -> Iterator[Case]:
-    """`case` with what `kind` needs, in both label forms."""
-    cotangent = f"np.random.default_rng(11).standard_normal({rows if operation == LOSS else (rows, n)})"
-    tangent = f"np.random.default_rng(12).standard_normal(({rows}, {n}))"
-    made = replace(
-        case,
-        derivative=kind,
-        cotangent=cotangent if kind != "jvp" else None,
-        tangent=tangent if kind != "vjp" else None,
-    )
-    yield from with_labels(made, operation, rows, n)
-
-
-def masked(kind: str) -> Callable[[str, str, str], Iterator[Case]]:
-    """Rows with −inf at every third position, where cotangent and tangent are 0."""
-
-    def cases(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-        if not format_of(dtype).infinite:
-            return
-        hidden = "(np.arange(33) % 3 == [[0], [1], [2], [0], [1], [2]])"
-        x = f"np.where({hidden}, -np.inf, np.random.default_rng(33).standard_normal((6, 33)))"
-        case = next(differentiated(Case("third-masked-n33", x), kind, "softmax", 33))
-        if operation == LOSS:
-            # a class that is not masked in its row; probabilities over the others
-            labels = "np.array([1, 2, 0, 4, 5, 3])"
-            case = replace(case, cotangent="np.array([1, -2, 0.5, 3, 1, 1.5])" if kind == "vjp" else None)
-            case = replace(case, tangent=f"np.where({hidden}, 0, {case.tangent})" if kind == "jvp" else None)
-            yield replace(case, name=f"index-{case.name}", labels=labels)
-            return
-        for name in ("cotangent", "tangent"):
-            if getattr(case, name) is not None:
-                changed: dict[str, Any] = {name: f"np.where({hidden}, 0, {getattr(case, name)})"}
-                case = replace(case, **changed)
-        yield case
-
-    return cases
-
-
-def all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """A row of −inf alone between ordinary ones."""
-    if format_of(dtype).infinite:
-        x = "np.where(np.arange(6)[:, None] == 1, -np.inf, np.linspace(-1, 1, 33))"
-        cotangent = "np.random.default_rng(11).standard_normal((6, 33))"
-        yield Case("row-1-all-masked-n33", x, derivative="vjp", cotangent=cotangent)
-
-
-def upstream_zero(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """An upstream gradient that is 0 in every other row."""
-    case = Case(
-        "upstream-alternates-n33",
-        regimes(33, seed=33),
-        derivative="vjp",
-        cotangent="np.array([0.0, 1, 0, -2, 0, 0.5])",
-    )
-    yield from with_labels(case, operation, 6, 33)
-
-
-def in_labels(kind: str) -> Callable[[str, str, str], Iterator[Case]]:
-    """Derivatives with respect to probability labels."""
-
-    def cases(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-        for n in (33,) if tier == "quick" else (3, 33):
-            x = f"{normal(6, n, seed=n)} * 2"
-            case = Case(
-                f"labels-n{n}",
-                x,
-                labels=soft_labels(6, n),
-                derivative=kind,
-                wrt="labels",
-                cotangent="np.array([1, -2, 0.5, 3, 1, 1.5])",
-            )
-            tangent = f"np.random.default_rng(12).standard_normal((6, {n}))"
-            yield case if kind == "vjp" else replace(case, tangent=tangent)
-
-    return cases
-
-
-def unnormalised(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """Labels whose rows sum to 2, to 0.5 and to 0."""
-    labels = "np.array([[1.0, 0.5, 0.5], [0.25, 0.25, 0], [0, 0, 0]])"
-    yield Case(
-        "label-sums-2-half-0",
-        "np.array([[0.5, -1, 2], [1, 0, -2], [3, 1, 0]])",
-        labels=labels,
-        derivative="vjp",
-        cotangent="np.ones(3)",
-    )
-
-
-def long_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """Equal logits past what a 16-bit sum can count, and one ahead of the others, for a cotangent of ones."""
-    for n in (2049, 65546):
-        if 1 / n >= format_of(dtype).smallest_subnormal:
-            ones = f"np.ones((1, {n}))"
-            ahead = f"np.where(np.arange({n}) == 0, 5.0, np.zeros((1, {n})))"
-            yield Case(f"ahead-n{n}-ones", ahead, derivative="vjp", cotangent=ones)
-            yield Case(f"equal-n{n}-ones", f"np.zeros((1, {n}))", derivative="vjp", cotangent=ones)
-
-
-def strided(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """A cotangent stored in another order than it is read."""
-    yield from differentiated(Case("regimes-n33-seed33", regimes(33, seed=33)), "vjp", operation, 33)
+HIDDEN = np.arange(33) % 3 == np.array([[0], [1], [2], [0], [1], [2]])  # gradient_cases.THIRD
 
 
 @pytest.mark.requirement("GRD-01", cases=derivative("vjp"))
@@ -168,7 +53,7 @@ def test_forward_mode_passes_masked_logits(check: Check) -> None:
     assert (judgement.ratios("D")[~hidden] <= 1).all()
 
 
-@pytest.mark.requirement("GRD-06", cases=all_masked)
+@pytest.mark.requirement("GRD-06", cases=gradient_cases.all_masked)
 def test_gradient_of_all_masked_row_has_one_answer(check: Check) -> None:
     check.need("vjp")
     row = check.result()[1]
@@ -186,7 +71,7 @@ def test_gradient_of_a_row_sums_to_zero(check: Check) -> None:
     assert (np.abs(totals - exact_totals) <= allowed).all()
 
 
-@pytest.mark.requirement("GRD-08", cases=upstream_zero)
+@pytest.mark.requirement("GRD-08", cases=gradient_cases.upstream_zero)
 def test_upstream_gradient_multiplies_each_row(check: Check) -> None:
     check.judge("D")
     assert (check.judgement().got[::2][[0, 1]] == 0).all()
@@ -203,7 +88,7 @@ def test_gradient_in_labels_is_within_the_bound_or_refused(check: Check) -> None
     right_or_refused(check, "vjp", "probability_labels")
 
 
-@pytest.mark.requirement("GRD-11", cases=unnormalised)
+@pytest.mark.requirement("GRD-11", cases=gradient_cases.unnormalised)
 def test_gradient_for_unnormalised_labels_has_one_formula(check: Check) -> None:
     check.need("vjp", "probability_labels")
     judgement = check.judgement()
@@ -226,7 +111,7 @@ def test_gradient_for_unnormalised_labels_has_one_formula(check: Check) -> None:
     )
 
 
-@pytest.mark.requirement("GRD-12", cases=long_rows)
+@pytest.mark.requirement("GRD-12", cases=gradient_cases.long_rows)
 def test_gradient_of_a_long_row_is_within_the_bound(check: Check) -> None:
     assert check.judge("D") <= 1
 
@@ -245,7 +130,7 @@ def test_forward_and_reverse_mode_agree(check: Check) -> None:
     assert abs(pairs[0] - pairs[1]) <= allowed
 
 
-@pytest.mark.requirement("GRD-14", cases=strided)
+@pytest.mark.requirement("GRD-14", cases=gradient_cases.strided)
 def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
     call = check.call
     stored = np.asfortranarray(round_to(exact(call.cotangent), check.dtype))
@@ -254,6 +139,91 @@ def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
     off = np.abs(call.rows(viewed.run(check.adapter)) - judgement.truth.value)
     check.show(off.max(), 0.0)
     assert (off <= judgement.tolerance["D"] * (1 + 2**-20)).all()
+
+
+@pytest.mark.requirement("GRD-15", cases=gradient_cases.mapped)
+def test_gradient_under_vmap_is_within_the_bound(check: Check) -> None:
+    check.need("vjp", "vmap")
+    call, adapter = check.call, check.adapter
+
+    def gradient(*row: Any) -> Any:
+        return call.on(adapter, *row)
+
+    got = adapter.vmap(gradient, *call.arrays(adapter))
+    assert check.compare(adapter.to_numpy(got)) <= 1
+
+
+@pytest.mark.requirement("GRD-16", cases=gradient_cases.outside_where)
+def test_gradient_outside_where_is_zero(check: Check) -> None:
+    check.need("vjp", "where")
+    adapter, call = check.adapter, check.call
+    shown = adapter.asarray(~HIDDEN)
+    got = exact(adapter.to_numpy(adapter.vjp(check.operation, *call.arrays(adapter), axis=-1, where=shown)))
+    bare = gradient_cases.shown_alone(check.case)
+    within = check.compare(got, case=bare)
+    check.describe(check.case)
+    assert (got[HIDDEN] == 0).all()
+    assert within <= 1
+
+
+@pytest.mark.requirement("GRD-17", cases=gradient_cases.options)
+def test_gradient_with_options_is_within_the_bound(check: Check) -> None:
+    need(check, "vjp")
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("GRD-18", cases=gradient_cases.far_ahead)
+def test_gradient_at_the_maximum_is_kept_or_zero(check: Check) -> None:
+    check.need("vjp")
+    judgement = check.judgement()
+    at_maximum, other = judgement.got.ravel()
+    check.show(judgement.got, judgement.truth.value, at_maximum=float(at_maximum), other=float(other))
+    check.observed = "kept" if at_maximum else "zero at the maximum alone" if other else "zero"
+
+
+@pytest.mark.requirement("GRD-19", cases=gradient_cases.kept)
+def test_bytes_kept_for_the_backward_pass_are_measured(check: Check) -> None:
+    check.need("residuals")
+    adapter, call = check.adapter, check.call
+    x, *labels = call.arrays(adapter)
+    kept = adapter.residual_bytes(check.operation, x, **dict(zip(["labels"], labels, strict=False)))
+    check.measured |= {"bytes": kept, "copies": round(kept / call.x.nbytes, 3)}
+    check.describe(check.case)
+
+
+@pytest.mark.requirement("GRD-20", cases=gradient_cases.tied)
+def test_gradient_of_tied_maxima_is_within_the_bound(check: Check) -> None:
+    check.need(check.case.derivative)
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("GRD-21", cases=masked("hvp"))
+def test_second_derivative_at_masked_logits_is_within_the_bound_or_refused(check: Check) -> None:
+    right_or_refused(check, "hvp")
+
+
+@pytest.mark.requirement("GRD-22", cases=gradient_cases.poisoned_upstream)
+def test_poisoned_upstream_gradient_changes_no_other_row(check: Check) -> None:
+    check.need("vjp")
+    got = np.delete(check.result(), 2, axis=0)
+    within = check.compare(got, case=gradient_cases.without_row_2(check.case))
+    check.describe(check.case)
+    assert within <= 1
+
+
+@pytest.mark.requirement("GRD-23", cases=gradient_cases.far_off)
+def test_gradient_at_a_large_common_offset_is_within_the_bound(check: Check) -> None:
+    check.need("vjp")
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("GRD-24", cases=gradient_cases.many)
+def test_rounding_of_gradients_is_unbiased(check: Check) -> None:
+    check.need("vjp")
+    judgement = check.judgement()
+    ulps = judgement.ulps[~np.eye(3, dtype=bool)[np.arange(2048) % 3].ravel()]  # those of one sign
+    check.show(str(ulps.size), "mean 0", bias=float(ulps.mean()), variance=float(ulps.var()))
+    assert abs(ulps.mean()) < 0.1
 
 
 def right_or_refused(check: Check, *features: str) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.protocol import NotProvided
 from conformance.cases import Case, regimes, with_labels
+from conformance.machine import free_memory
+from conformance.measure import compare
 from conformance.target import Check, Refused
 from conformance.ulp import exact, format_of
 
@@ -47,13 +50,18 @@ def no_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def no_classes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Rows of no classes."""
     yield Case("no-classes", "np.zeros((2, 0))")
+    if dtype == "float32" or tier == "exhaustive":
+        yield Case("no-classes-rank-1", "np.zeros(0)")
+        yield Case("no-classes-axis-0", "np.zeros((0, 2))", axis=0)
+        yield Case("no-classes-no-rows", "np.zeros((0, 0))")
 
 
 def single_class(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Rows of one class, from the smallest subnormal to the largest number."""
     smallest = format_of(dtype).smallest_subnormal
-    case = Case("single-class", f"np.array([[0.0], [1], [-3], [MAX], [-MAX], [{smallest}]])")
-    yield from with_labels(case, operation, 6, 1)
+    # 67 rows: vectors of rows and a tail
+    case = Case("single-class", f"np.resize([0.0, 1, -3, MAX, -MAX, {smallest}, 0.3], (67, 1))")
+    yield from with_labels(case, operation, 67, 1)
 
 
 def scalar(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -74,17 +82,48 @@ def axes_of_one(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     yield Case("shape-1-1-3-axis-2", "np.array([1.0, 2, 4]).reshape(1, 1, 3)", axis=2)
 
 
+def unbatched(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """One row of logits, without an axis for the batch."""
+    yield Case("index-unbatched-n33", "np.linspace(-2, 2, 33)", labels="np.array(5)")
+    soft = "np.random.default_rng(5).dirichlet(np.ones(33))"
+    yield Case("probability-unbatched-n33", "np.linspace(-2, 2, 33)", labels=soft)
+
+
+def blocks(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A block of three axes, in few formats: which axes are meant does not depend on it."""
+    if dtype == "float32" or tier == "exhaustive":
+        yield Case("block-5-6-7", BLOCK)
+
+
+def complex_logits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """The real part of complex logits; only complex64 and complex128 are formats of such."""
+    if dtype in ("float32", "float64"):
+        yield Case("complex-row", "np.array([[0.5, -1.0, 2.0]])")
+
+
+def many_elements(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Batches past the 2¹⁶th, 2²⁴th and 2³¹st element: what an index of 16, 24 or 31 bits cannot count."""
+    if dtype in ("float16", "float32"):
+        yield Case("elements-2-to-16", regimes(33, seed=33))
+    if dtype == "float32" and tier != "quick":
+        yield Case("elements-2-to-24", regimes(33, seed=33))
+    if dtype == "bfloat16" and tier == "exhaustive":
+        yield Case("elements-2-to-31", regimes(33, seed=33))
+
+
 VIEWS = {
     "transposed": lambda x: np.ascontiguousarray(x.T).T,
     "strided": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
     "offset": lambda x: np.concatenate([x[:, :1], x], axis=1)[:, 1:],
+    "reversed": lambda x: np.ascontiguousarray(x[:, ::-1])[:, ::-1],
     "rows-strided": lambda x: np.repeat(x, 3, axis=0)[::3],
 }
 
 
 def views(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """Logits behind every kind of view."""
-    for name in (*VIEWS, "broadcast"):
+    """Logits behind every kind of view; in two formats alone where one has the width of another."""
+    alone = ("transposed", "strided")
+    for name in alone if dtype in ("bfloat16", "float64") else (*VIEWS, "broadcast"):
         yield Case(f"{name}-regimes-n33-seed33", regimes(33, seed=33))
     yield Case("transposed-regimes-n1000-seed1000", regimes(1000, seed=1000))
 
@@ -159,16 +198,10 @@ def test_logits_are_not_modified(check: Check) -> None:
 @pytest.mark.requirement("IFC-08", cases=no_classes)
 def test_rows_of_no_classes_have_one_answer(check: Check) -> None:
     got = check.attempt(lambda: check.call.run(check.adapter))
-    check.show(got if isinstance(got, Refused) else str(got.shape), "(2, 0), or an error")
-    check.choose(
-        {
-            "shape (2, 0)": "error"
-            if isinstance(got, Refused)
-            else "empty"
-            if got.shape == (2, 0)
-            else str(got.shape)
-        }
-    )
+    shape = check.call.x.shape
+    check.show(got if isinstance(got, Refused) else str(got.shape), f"{shape}, or an error")
+    answer = "error" if isinstance(got, Refused) else "empty" if got.shape == shape else str(got.shape)
+    check.choose({f"shape {shape}": answer})
 
 
 @pytest.mark.requirement("IFC-09", cases=single_class)
@@ -220,6 +253,130 @@ def _converted(got: Any, expected: Any, operation: str) -> str:
 @pytest.mark.requirement("IFC-12", cases=axes_of_one)
 def test_axes_of_one_change_nothing(check: Check) -> None:
     assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("IFC-13", cases=unbatched)
+def test_unbatched_logits_give_one_loss(check: Check) -> None:
+    check.need("index_labels" if check.case.name.startswith("index") else "probability_labels")
+    got = check.call.run(check.adapter)
+    assert check.compare(got) <= 1
+    check.show(str(got.shape), "()")
+    assert got.shape == ()
+
+
+@pytest.mark.requirement("IFC-14", cases=blocks)
+def test_tuple_of_axes_has_one_answer(check: Check) -> None:
+    answers = {}
+    for axes_ in ((1, 2), (0, 2), (-2, -1)):
+        got: Any = check.attempt(partial(replace(check.call, axis=axes_).run, check.adapter))
+        answers[f"axis {axes_}"] = "error" if isinstance(got, Refused) else over(check, got, axes_)
+    check.choose(answers)
+
+
+@pytest.mark.requirement("IFC-15", cases=blocks)
+def test_no_axis_has_one_answer(check: Check) -> None:
+    block = check.call.x
+    answers = []
+    for x in (block[0, 0], block[0], block):
+        got: Any = check.attempt(partial(replace(check.call, x=x, axis=None).run, check.adapter))
+        answers.append(frozenset({"error"}) if isinstance(got, Refused) else axes_of(check, x, got))
+    kinds = {
+        "error": ({"error"},) * 3,
+        "all": ({"all"},) * 3,
+        "last": ({"last"},) * 3,
+        "by_rank": ({"first"}, {"last"}, {"first"}),
+    }
+    named = [name for name, kind in kinds.items() if all(k <= a for k, a in zip(kind, answers, strict=True))]
+    check.show(str([sorted(answer) for answer in answers]), "one rule for one, two and three axes")
+    check.choose({"axis None": named[0] if named else " / ".join("-".join(sorted(a)) for a in answers)})
+
+
+@pytest.mark.requirement("IFC-16", cases=complex_logits)
+def test_complex_logits_have_one_answer(check: Check) -> None:
+    real = exact(check.call.x)
+    imaginary = np.array([[0.25, 1.5, -0.75]])
+    z: Any = (real + 1j * imaginary).astype({"float32": np.complex64, "float64": np.complex128}[check.dtype])
+    got: Any = check.attempt(
+        lambda: check.adapter.to_numpy(check.call.on(check.adapter, check.adapter.asarray(z)))
+    )
+    e = np.exp(z.astype(np.complex128))
+    expected = e / e.sum(axis=-1, keepdims=True)
+    expected = np.log(expected) if check.operation == "log_softmax" else expected
+    if isinstance(got, Refused):
+        answer = "error"
+    else:
+        check.show(str(got), str(expected))
+        near = (
+            got.shape == expected.shape and np.abs(got - expected).max() <= 64 * format_of(check.dtype).roundoff
+        )
+        answer = "formula" if near and got.dtype.kind == "c" else "other"
+    check.choose({"complex row": answer})
+
+
+@pytest.mark.requirement("IFC-17", cases=many_elements)
+def test_rows_past_what_an_index_counts_are_right(check: Check) -> None:
+    block = check.call.x
+    bits = int(check.case.name.rpartition("-")[2])
+    repeats = 2**bits // block.size + 2
+    enough_memory(repeats * block.nbytes)
+    adapter = check.adapter
+    x = adapter.asarray(np.tile(block, (repeats, 1)))
+    got = adapter.to_numpy(getattr(adapter, check.operation)(x, axis=-1)).reshape(repeats, *block.shape)
+    first = got[0].tobytes()
+    odd = next(
+        (i for i in range(repeats) if got[i].tobytes() != first), 0
+    )  # a vector's tail may differ, in bounds
+    check.measured = {"blocks": repeats, "first_other": odd}
+    for i in {0, odd, repeats // 2, repeats - 2, repeats - 1}:
+        assert check.compare(got[i]) <= 1, f"block {i} of {repeats}"
+
+
+@pytest.mark.requirement("IFC-18", cases=plain)
+def test_vmap_gives_the_rows(check: Check) -> None:
+    check.need("vmap")
+    adapter = check.adapter
+    arrays = check.call.arrays(adapter)
+    got = adapter.vmap(getattr(adapter, check.operation), *arrays)
+    assert check.compare(adapter.to_numpy(got)) <= 1
+
+
+def over(check: Check, got: Any, axes_: tuple[int, ...]) -> str:
+    """Whether `got` is the result over all of `axes_` as one."""
+    x = check.call.x
+    moved = np.moveaxis(x, axes_, range(-len(axes_), 0))
+    flat = Case("flat", check.case.x)
+    call = replace(check.call, x=np.ascontiguousarray(moved.reshape(*moved.shape[: -len(axes_)], -1)))
+    result = (
+        np.moveaxis(got, axes_, range(-len(axes_), 0)).reshape(call.x.shape) if got.shape == x.shape else None
+    )
+    if result is None:
+        return str(got.shape)
+    judgement = compare(call, exact(result), check.target.traits(check.dtype))
+    check.keep(judgement, case=flat)
+    return "flattened" if judgement.worst("D") <= 1 else "other"
+
+
+def axes_of(check: Check, x: Any, got: Any) -> frozenset[str]:
+    """Which axes of `x` the result `got` has been taken over: "all", "first" or "last", or several."""
+    if got.shape != x.shape:
+        return frozenset({str(got.shape)})
+    found = set()
+    for name, axis in {"first": 0, "last": -1, "all": None}.items():
+        given, along = (x.reshape(-1), -1) if axis is None else (x, axis)
+        call = replace(check.call, x=np.ascontiguousarray(given), axis=along)
+        if compare(call, exact(got).reshape(given.shape), check.target.traits(check.dtype)).worst("D") <= 1:
+            found.add(name)
+    return frozenset(found)
+
+
+def enough_memory(size: int) -> None:
+    """Raise NotProvided unless a batch of `size` bytes, its result and what is computed between them fit.
+
+    The reference computes 16-bit formats in float32, in several arrays: 16 times the batch, all told.
+    """
+    needed, free = 16 * size, free_memory()
+    if size > 2**28 and needed > free:
+        raise NotProvided(f"{needed / 2**30:.0f} GiB of memory needed, {free / 2**30:.0f} GiB free")
 
 
 def shape_of_result(check: Check) -> None:

@@ -55,11 +55,22 @@ def maximum_at_each_position(operation: str, dtype: str, tier: str) -> Iterator[
     """The maximum at each position in turn, ahead of the rest by more than exp can hold."""
     ahead = 1000.0 if format_of(dtype).largest > 1000 else 200.0
     for n in (33, 130) if tier == "quick" else (33, 130, 257, 1025):
-        case = Case(f"maximum-each-position-n{n}", f"{ahead} * np.eye({n})")
+        # of a long row the positions about its vectors, blocks and ends
+        at = f"np.arange({n})" if n <= 130 else f"np.unique(np.arange(0, {n}, 64) + [[-1], [0], [1]]) % {n}"
+        case = Case(f"maximum-each-position-n{n}", f"{ahead} * np.eye({n})[{at}]")
         if operation == "softmax_cross_entropy":
-            yield Case(f"index-{case.name}", case.x, labels=f"np.arange({n})")
+            yield Case(f"index-{case.name}", case.x, labels=at)
         else:
             yield case
+
+
+def offset_blocks(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Whole logits far below zero, along the axes of a block that are not the last."""
+    offset = 20000 if format_of(dtype).largest > 60000 else 200
+    step = 16 if offset > 1000 else 1  # what 11 bits hold at the offset; to bfloat16 it is rounded first
+    x = f"-{offset} + {step} * np.random.default_rng(8).integers(-4, 5, (5, 6, 7))"
+    for axis in (0, 1):
+        yield Case(f"offset-{offset}-axis-{axis}", x, axis=axis)
 
 
 def far_below(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -126,4 +137,9 @@ def test_subnormal_probabilities_are_kept_or_flushed(check: Check) -> None:
 
 @pytest.mark.requirement("RNG-07", cases=far_below)
 def test_far_tail_has_no_floor(check: Check) -> None:
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("RNG-08", cases=offset_blocks)
+def test_common_offset_costs_nothing_along_other_axes(check: Check) -> None:
     assert check.judge("D") <= 1

@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conformance.cases import Case, with_labels
+from conformance.cases import Case, index_labels, soft_labels, with_labels
 from conformance.target import Check
 from conformance.ulp import Floats, exact, format_of
 
+Provider = Callable[[str, str, str], Iterator[Case]]
+
 LENGTHS = (3, 33, 130)  # within a vector, past one with a tail, past 128
+SELECTED = "np.array([0, 1, 126, 127, 128, 129, 512, 1022, 1023, 1024])"  # about the ends of vectors and blocks
+PLACES = "np.array([0, 5, 15, 16, 31, 32])"  # of what is special in six rows of 33
 
 
-def at_each_position(value: str, lengths: tuple[int, ...] = LENGTHS) -> Callable[[str, str, str], Iterator[Case]]:
-    """Rows with `value` at each position in turn, the other logits from −1 to 1."""
+def at_each_position(value: str) -> Provider:
+    """Rows with `value` at each position in turn, the other logits from −1 to 1; at some of a long row."""
 
     def cases(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         if "inf" in value and not format_of(dtype).infinite:
             return
-        for n in lengths:
+        name = value.replace("np.", "").replace("-", "minus-")
+        # in a row of one, NaN is all that several answers to +inf have, and −inf is all there is
+        short = (1, 2) if value == "np.nan" else (2,)
+        for n in LENGTHS if tier == "quick" else (*short, *LENGTHS):
             x = f"np.where(np.eye({n}) == 1, {value}, np.linspace(-1, 1, {n}))"
-            yield Case(f"{value.replace('np.', '').replace('-', 'minus-')}-each-position-n{n}", x)
+            yield Case(f"{name}-each-position-n{n}", x)
+        if tier != "quick":
+            x = f"np.where(np.eye(1025)[{SELECTED}] == 1, {value}, np.linspace(-1, 1, 1025))"
+            yield Case(f"{name}-selected-positions-n1025", x)
 
     return cases
+
+
+def positions_and_ranks(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """One +inf at each position, and in logits of one and of three axes and along the first axis."""
+    yield from at_each_position("np.inf")(operation, dtype, tier)
+    if format_of(dtype).infinite:
+        x = f"np.where(np.eye(33)[{PLACES}] == 1, np.inf, np.linspace(-1, 1, 33))"
+        yield from ranks(Case("inf-n33", x), dtype, tier)
+
+
+def ranks(case: Case, dtype: str, tier: str) -> Iterator[Case]:
+    """Row 1 of `case`, six rows of 33, by itself, and all rows within three axes and along the first."""
+    if tier != "quick" or dtype == "float32":  # each is compiled anew
+        yield replace(case, name=f"rank-1-{case.name}", x=f"({case.x})[1]")
+        yield replace(case, name=f"rank-3-{case.name}", x=f"({case.x}).reshape(2, 3, 33)")
+        yield replace(case, name=f"axis-0-{case.name}", x=f"({case.x}).T", axis=0)
 
 
 def masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -42,12 +69,14 @@ def masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 
 def all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """Batches whose first, middle and last rows are −inf alone."""
+    """Batches of which every other row is −inf alone, in one, two and three axes and along the first."""
     if format_of(dtype).infinite:
         for n in (33, 130) if tier == "quick" else (1, 2, *LENGTHS, 1000):
             yield Case(
                 f"all-masked-n{n}", f"np.where(np.arange(6)[:, None] % 2 == 0, -np.inf, np.zeros((6, {n})))"
             )
+        x = "np.where(np.arange(6)[:, None] % 2 == 1, -np.inf, np.zeros((6, 33)))"
+        yield from ranks(Case("all-masked-n33", x), dtype, tier)
 
 
 def poisoned_neighbours(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -79,26 +108,71 @@ def hidden(operation: str, dtype: str, tier: str) -> Iterator[Case]:
             f"hidden-{name}-n33",
             f"np.where(np.arange(33) % 3 == [[0], [1]], {value}, np.linspace(-2, 2, 33))",
         )
+    if tier != "quick" or dtype == "float32":
+        x = "np.where(np.arange(33) % 3 == 0, np.nan, np.linspace(-2, 2, 33) + np.arange(6)[:, None])"
+        yield Case("hidden-nan-in-every-row-n33", x)
 
 
 def hidden_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Rows outside `where` altogether."""
     if format_of(dtype).infinite:
-        yield Case("hidden-row-n33", "np.zeros((2, 33))")
+        yield Case("hidden-row-n33", "np.zeros((6, 33))")
+        yield from ranks(Case("hidden-row-n33", "np.zeros((6, 33))"), dtype, tier)
 
 
-def classify(rows: Floats, special: NDArray[np.bool_], operation: str) -> str:
-    """Name what each row holds at the special position and elsewhere."""
+def one_nan(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A NaN at the class of the label, beside it and far from it, and probabilities of both."""
+    x = f"np.where(np.eye(33)[{PLACES}] == 1, np.nan, np.linspace(-1, 1, 33))"
+    yield Case("index-nan-at-label", x, labels=PLACES)
+    yield Case("index-nan-beside-label", x, labels=f"({PLACES} + 1) % 33")
+    yield Case("index-nan-far-from-label", x, labels=f"({PLACES} + 17) % 33")
+    yield Case("probability-nan", x, labels=soft_labels(6, 33))
+    yield Case("probability-nan-at-zero", x, labels=f"np.eye(33)[({PLACES} + 1) % 33]")
+
+
+def one_infinity(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A +inf at the class of the label in every other row, and elsewhere in the others, in both label forms."""
+    if format_of(dtype).infinite:
+        x = f"np.where(np.eye(33)[{PLACES}] == 1, np.inf, np.linspace(-1, 1, 33))"
+        labels = f"({PLACES} + np.array([0, 1, 0, 17, 0, 32])) % 33"
+        yield Case("index-inf", x, labels=labels)
+        yield Case("probability-inf", x, labels=f"np.eye(33)[{labels}]")
+
+
+def no_logit(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Rows of −inf alone between ordinary ones, in both label forms."""
+    if format_of(dtype).infinite:
+        x = "np.where(np.arange(6)[:, None] % 2 == 1, -np.inf, np.linspace(-1, 1, 33))"
+        yield Case("index-all-masked", x, labels=index_labels(6, 33))
+        yield Case("probability-all-masked", x, labels=soft_labels(6, 33))
+
+
+def along_other_axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Rows of one NaN, of −inf first, last, at every other position and at all but one, along other axes."""
+    if not format_of(dtype).infinite or (tier == "quick" and dtype != "float32"):
+        return
+    n = "np.arange(33)"
+    rows = f"np.array([{n} == 16, {n} == 0, {n} == 32, {n} % 2 == 0, {n} != 16, {n} < 0])"
+    x = f"np.where({rows}, np.where(np.arange(6)[:, None] == 0, np.nan, -np.inf), np.linspace(-1, 1, 33))"
+    yield Case("axis-0-n33", f"({x}).T", axis=0)
+    yield Case("middle-axis-n33", f"({x}).reshape(2, 3, 33).swapaxes(1, 2)", axis=1)
+
+
+def answer(row: Floats, special: NDArray[np.bool_] | None, operation: str) -> str:
+    """Name what a row holds at the special position, if it has one, and elsewhere."""
     empty, whole = (0.0, 1.0) if operation == "softmax" else (-np.inf, 0.0)
-    at, elsewhere = rows[special], rows[~special]
-    if np.isnan(rows).all():
+    if np.isnan(row).all():
         return "nan"
-    if (rows == empty).all():
+    if (row == empty).all():
         return "empty"
-    if np.isnan(at).all() and (elsewhere == empty).all():
-        return "nan_at_inf"
-    if (at == whole).all() and (elsewhere == empty).all():
-        return "one_hot"
+    if special is not None and (row[~special] == empty).all():
+        return (
+            "nan_at_inf"
+            if np.isnan(row[special]).all()
+            else "one_hot"
+            if (row[special] == whole).all()
+            else "other"
+        )
     return "other"
 
 
@@ -122,12 +196,10 @@ def test_masked_logits_have_log_probability_minus_infinity(check: Check) -> None
 
 @pytest.mark.requirement("SPV-03", cases=all_masked)
 def test_all_masked_row_has_one_answer(check: Check) -> None:
-    got = check.result()[::2]
-    check.show(got, "NaN, or probability 0, at every position")
-    special = np.zeros(got.shape[1], bool)
-    check.choose(
-        {f"row {2 * i}": classify(row[None], special[None], check.operation) for i, row in enumerate(got)}
-    )
+    masked = np.isneginf(check.call.rows(check.call.x)).all(axis=-1)
+    got = check.call.rows(check.call.run(check.adapter))
+    check.show(got[masked], "NaN, or probability 0, at every position")
+    check.choose({f"row {i}": answer(got[i], None, check.operation) for i in np.flatnonzero(masked)})
 
 
 @pytest.mark.requirement("SPV-04", cases=at_each_position("np.nan"))
@@ -143,23 +215,17 @@ def test_poisoned_row_changes_no_other(check: Check) -> None:
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("SPV-06", cases=at_each_position("np.inf"))
+@pytest.mark.requirement("SPV-06", cases=positions_and_ranks)
 def test_infinity_has_one_answer(check: Check) -> None:
-    got = check.result()
-    special = np.isposinf(exact(check.call.x))
+    got = check.call.rows(check.call.run(check.adapter))
+    special = np.isposinf(check.call.rows(check.call.x))
     check.show(got[0], "one answer at every position")
     check.choose(
-        {f"+inf at {i}": classify(row[None], special[i][None], check.operation) for i, row in enumerate(got)}
+        {
+            f"+inf at {int(np.argmax(at))}": answer(row, at, check.operation)
+            for row, at in zip(got, special, strict=True)
+        }
     )
-
-
-@pytest.mark.requirement("SPV-07", cases=at_each_position("np.inf", (3, 33)))
-def test_infinity_is_answered_alike_by_both_functions(check: Check) -> None:
-    special = np.isposinf(exact(check.call.x))
-    logs = check.result()
-    plain = exact(check.case.call("softmax", check.dtype).run(check.adapter))
-    check.show(logs[0], plain[0])
-    assert classify(logs, special, "log_softmax") == classify(plain, special, "softmax")
 
 
 @pytest.mark.requirement("SPV-08", cases=largest_masked)
@@ -170,27 +236,73 @@ def test_largest_negative_masks(check: Check) -> None:
 @pytest.mark.requirement("SPV-09", cases=hidden)
 def test_entries_outside_where_count_nothing(check: Check) -> None:
     check.need("where")
-    shown = np.arange(33) % 3 != np.array([[0], [1]])
+    every_row = len(check.call.x) == 6  # then `where` has but one
+    shown = np.arange(33) % 3 != (0 if every_row else np.array([[0], [1]]))
     got = _under(check, shown)
     empty = 0.0 if check.operation == "softmax" else -np.inf
-    bare = Case("bare", f"np.where({shown.tolist()}, np.linspace(-2, 2, 33), -np.inf)")
-    judgement = check.judgement(bare)
-    check.show(got, judgement.truth.value)
-    assert (got[~shown] == empty).all()
-    off = np.abs(got[shown] - judgement.truth.value[shown])
-    assert (off <= judgement.tolerance["D"][shown]).all()
+    bare = replace(check.case, name="bare", x=f"np.where({shown.tolist()}, {check.case.x}, -np.inf)")
+    within = check.compare(got, case=bare)
+    check.describe(check.case)
+    assert (got[~np.broadcast_to(shown, got.shape)] == empty).all()
+    assert within <= 1
 
 
 @pytest.mark.requirement("SPV-10", cases=hidden_rows)
 def test_row_outside_where_has_one_answer(check: Check) -> None:
     check.need("where")
-    shown = np.array([[True], [False]]) & np.ones((1, 33), bool)
-    got = _under(check, shown)
-    check.show(got[1], "NaN, or probability 0, at every position")
-    check.choose({"row 1": classify(got[1:2], np.zeros((1, 33), bool), check.operation)})
+    inside = np.arange(6) % 2 == 0
+    shown = np.repeat(inside[:, None], 33, axis=1)
+    if check.call.x.ndim == 1:
+        inside, shown = inside[1:2], shown[1]
+    got = check.call.rows(_under(check, shown.T if check.case.axis == 0 else shown.reshape(check.call.x.shape)))
+    check.show(got[~inside], "NaN, or probability 0, at every position")
+    check.choose({f"row {i}": answer(got[i], None, check.operation) for i in np.flatnonzero(~inside)})
+
+
+@pytest.mark.requirement("SPV-11", cases=one_nan)
+def test_nan_makes_its_loss_nan(check: Check) -> None:
+    got = check.result()
+    check.show(got, "NaN in every row", kept=float(np.sum(~np.isnan(got))))
+    assert np.isnan(got).all()
+
+
+@pytest.mark.requirement("SPV-12", cases=one_infinity)
+def test_loss_of_infinity_has_one_answer(check: Check) -> None:
+    got = check.result()
+    check.show(got, "NaN in every row, or 0 and +inf in turn")
+    limits = {"at the label": 0.0, "elsewhere": np.inf}
+    check.choose(
+        {
+            where: "nan" if np.isnan(of).all() else "limit" if (of == limits[where]).all() else "other"
+            for where, of in (("at the label", got[::2]), ("elsewhere", got[1::2]))
+        }
+    )
+
+
+@pytest.mark.requirement("SPV-13", cases=no_logit)
+def test_loss_of_all_masked_row_has_one_answer(check: Check) -> None:
+    got = check.result()[1::2]
+    check.show(got, "NaN or +inf in every other row")
+    check.choose(
+        {
+            f"row {2 * i + 1}": "nan" if np.isnan(of) else "infinite" if np.isposinf(of) else "other"
+            for i, of in enumerate(got)
+        }
+    )
+
+
+@pytest.mark.requirement("SPV-14", cases=along_other_axes)
+def test_special_values_along_another_axis_are_those_along_the_last(check: Check) -> None:
+    judgement = check.judgement()
+    x, got = judgement.call.rows(judgement.call.x), judgement.got
+    within = check.judge("D")
+    poisoned = np.isnan(x).any(axis=-1)
+    assert np.isnan(got[poisoned]).all()
+    assert (got[np.isneginf(x)] == (0 if check.operation == "softmax" else -np.inf)).all()
+    assert within <= 1
 
 
 def _under(check: Check, shown: NDArray[np.bool_]) -> Floats:
     function = getattr(check.adapter, check.operation)
-    result = function(check.adapter.asarray(check.call.x), where=check.adapter.asarray(shown))
-    return exact(check.adapter.to_numpy(result))
+    arrays = check.adapter.asarray(check.call.x), check.adapter.asarray(shown)
+    return exact(check.adapter.to_numpy(function(arrays[0], axis=check.case.axis, where=arrays[1])))

@@ -243,3 +243,16 @@ def test_a_textbook_log_softmax_exceeds_grade_d(
     how = arithmetic("D", "float32", 3)
     with np.errstate(all="ignore"):
         assert worst(fault(case.x), case.log_softmax, bounds.log_softmax(case.rows, how)) > 1
+
+
+@pytest.mark.parametrize("grade", ["B", "C", "D"])
+def test_the_mean_of_copies_has_the_bound_of_as_many_rows(grade: str) -> None:
+    how = arithmetic(grade, "bfloat16", 33)
+    one, many = (known_logits("bfloat16", 33).rows for _ in range(2))
+    one = bounds.Rows(*(part[:1] for part in (one.gap, one.g, one.l, one.log_total)))
+    many = bounds.Rows(*(np.repeat(part, 700, axis=0) for part in (one.gap, one.g, one.l, one.log_total)))
+    labels = np.full((1, 33), 1 / 32)
+    expected = bounds.cross_entropy(many, bounds.Weights(np.repeat(labels, 700, axis=0), 1 / 700), how, True)
+    got = bounds.cross_entropy(one, bounds.Weights(labels, 1 / 700), how, True, copies=700)
+    assert got == pytest.approx(float(expected), rel=1e-12)
+    assert got < bounds.cross_entropy(one, bounds.Weights(labels, 1 / 700), how, True, copies=70000)

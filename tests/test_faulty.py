@@ -66,6 +66,17 @@ def overwritten(a: Adapter) -> Any:
     return first
 
 
+def ignored_gradient(a: Adapter) -> Any:
+    x = np.where([[False], [True], [False]], np.float32(NAN), NORMAL)
+    return a.vjp(LOSS, x, UPSTREAM, labels=np.array([0, -7, 1]), ignore_index=-7)
+
+
+def after_refusal(a: Adapter) -> Any:
+    with pytest.raises(IndexError):
+        a.softmax_cross_entropy(NORMAL, np.array([0, 4, 1]))
+    return a.softmax_cross_entropy(NORMAL, INDEX)
+
+
 SHOWN: dict[str, Call] = {
     "NoShift": softmax([1000, 0]),
     "MeanShift": softmax([1000, 0, 0]),
@@ -90,6 +101,16 @@ SHOWN: dict[str, Call] = {
     "InfinityAsMasked": softmax([INF, 0]),
     "AllMaskedUniform": softmax([-INF, -INF]),
     "LogSoftmaxOwnInfinity": log_softmax(INF, 0),
+    "OtherAxisRunningMaximum": softmax([[-INF], [0]], axis=0),
+    "OtherRanksEmptyRow": softmax([[-INF, -INF]]),
+    "WhereOfFirstRow": softmax(NORMAL, where=np.array([True, False, True, True])),
+    "NaNLossDropped": loss([1], np.array([[NAN, 0]], np.float32)),
+    "UpstreamMixed": derivative("vjp", "softmax", np.where([[True], [False], [False]], np.float32(NAN), OTHER)),
+    "VmapFirstCotangent": lambda a: a.vmap(lambda x, c: a.vjp("softmax", x, c), NORMAL, OTHER),
+    "WhereAfterExponential": lambda a: a.vjp("softmax", NORMAL * 1000, OTHER, where=NORMAL < 0),
+    "GradientOfSum": derivative("vjp", LOSS, np.float32(1), labels=INDEX, reduction="mean"),
+    "MaximumDifferentiated": lambda a: a.vjp("softmax", np.ones_like(NORMAL), OTHER),
+    "GradientFromLogSumExp": lambda a: a.vjp("softmax", NORMAL + np.float32(1e8), OTHER),
     "WhereMultiplies": softmax([1, 2], where=np.array([True, False])),
     "MaskedTimesInfinity": loss([1], np.array([[-INF, 0]], np.float32)),
     "DiagonalJacobian": derivative("vjp", "softmax", OTHER),
@@ -103,14 +124,25 @@ SHOWN: dict[str, Call] = {
     "LabelModulo": loss([0, 4, 1]),
     "NegativeLabelFromEnd": loss([0, -1, 1]),
     "LabelsAsInt8": loss(np.array([200], np.uint8), np.linspace(0, 1, 250, dtype=np.float32)[None]),
+    "LabelsAsInt32": loss([0, 2**32 + 1, 1]),
+    "LabelsReadAsStored": loss(INDEX[::-1]),
+    "LabelsOfOwnShapeAsIndices": loss(np.eye(3, 4, dtype=int)),
     "LabelsNormalised": loss(SOFT * 2),
+    "LabelsClipped": loss(SOFT * 2),
+    "LogitsCutToLabels": loss(SOFT[:1]),
     "LabelsBroadcast": loss([2]),
     "SmoothingOverOthers": loss(INDEX, label_smoothing=0.1),
     "IgnoredRowCounts": loss([0, -7, 1], ignore_index=-7),
+    "SmoothedIgnoredRow": loss([0, -7, 1], ignore_index=-7, label_smoothing=0.1),
+    "IgnoredRowTimesNaN": ignored_gradient,
     "MeanOverAllRows": loss([0, -7, 1], ignore_index=-7, reduction="mean"),
     "MeanIgnoresWeights": loss(INDEX, weight=np.arange(1, 5), reduction="mean"),
     "MeanOverElements": loss(INDEX, reduction="mean"),
     "NarrowMean": loss(np.zeros(4, int), np.array([[-30000, 0]] * 4, np.float16), reduction="mean"),
+    "SequentialMean": loss(np.zeros(4097, int), np.zeros((4097, 2), np.float32), reduction="mean"),
+    "EmptyMeanByForm": loss(SOFT[:0], NORMAL[:0], reduction="mean"),
+    "NoClassesNoLoss": loss(INDEX, NORMAL[:, :0]),
+    "BrokenByRefusal": after_refusal,
     "AxisModulo": softmax(NORMAL, axis=2),
     "TrailingAxisOfOne": softmax(NORMAL[:, :1], axis=0),
     "ViewReadAsStored": softmax(NORMAL.T),
@@ -124,6 +156,17 @@ SHOWN: dict[str, Call] = {
     "Bfloat16Output": softmax(NORMAL),
     "TruncatedOutput": softmax(NORMAL, ml_dtypes.bfloat16),
     "ReusedBuffer": overwritten,
+    "FastLogarithm": lambda a: a.log(np.array([2, 3], np.float32)),
+    "DeterministicInName": lambda a: a.deterministic(lambda x: repeated(a), NORMAL),
+    "OtherAxisNoShift": softmax([[1000], [0]], axis=0),
+    "UnbatchedAsBatch": loss(1, NORMAL[0]),
+    "FirstOfAxes": softmax(NORMAL, axis=(0, 1)),
+    "ImaginaryDropped": softmax([[1j, 0]], np.complex64),
+    "IndexOf16Bits": softmax(np.zeros((2**15, 3))),
+    "VmapLeavesTail": lambda a: a.vmap(a.softmax, np.concatenate([NORMAL, OTHER])),
+    "OverflowClampedInGraph": lambda a: a.call(lambda x: softmax([INF, 0])(a), NORMAL),
+    "CastInGraph": lambda a: a.call(lambda x: a.vjp("softmax", NORMAL, x), OTHER),
+    "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from adapters.protocol import OPERATIONS
-from conformance.requirements import FAMILIES, FILE, LEVELS, Requirement, load
+from conformance.requirements import FAMILIES, FILE, LEVELS, RETIRED, Requirement, load
 
 MODULES = {
     "ACC": "test_accuracy",
@@ -100,8 +100,15 @@ def test_all_nine_families_are_filled_and_numbered_without_a_gap() -> None:
     assert len(REQUIREMENTS) >= 45
     for family in FAMILIES:
         numbers = [int(r.id[4:]) for r in REQUIREMENTS.values() if r.family == family]
-        assert numbers == list(range(1, len(numbers) + 1)), family
+        retired = [int(name[4:]) for name in RETIRED if name[:3] == family]
+        assert numbers == sorted(numbers), family
+        assert sorted(numbers + retired) == list(range(1, len(numbers + retired) + 1)), family
         assert numbers, family
+
+
+def test_a_retired_id_is_not_used_again_and_says_what_became_of_it() -> None:
+    assert RETIRED.keys().isdisjoint(REQUIREMENTS)
+    assert all(re.search(r"\b[A-Z]{3}-\d\d\b", reason) for reason in RETIRED.values())
 
 
 @every("requirement")

@@ -16,7 +16,29 @@ from adapters.numpy import Array
 
 
 class Faulty(Reference):
-    """The reference with some steps replaced, under the name of the class and in few formats, to be quick."""
+    """The reference with some steps replaced, under the name of the class and in few formats, to be quick.
+
+    `fused` says that a composition is being computed, `repeatable` that the deterministic mode is on.
+    """
+
+    fused = False
+    repeatable = False
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays), during which `fused` is true."""
+        self.fused = True
+        try:
+            return function(*arrays)
+        finally:
+            self.fused = False
+
+    def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays), during which `repeatable` is true."""
+        self.repeatable = True
+        try:
+            return function(*arrays)
+        finally:
+            self.repeatable = False
 
     def __init_subclass__(cls, dtypes: tuple[str, ...] = ("float16", "float32"), **steps: Any) -> None:
         """Replace `steps`: each is a function of the reference's own and of the arguments."""

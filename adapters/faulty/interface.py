@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from ml_dtypes import bfloat16
 
 from adapters.faulty.base import Faulty, as_stored
-from adapters.numpy import Array, Terms, back, last
+from adapters.numpy import Array, Linearised, Terms, back, last
 
 
 class AxisModulo(Faulty, _forward=lambda right, f, x, axis, *rest: right(f, x, axis % max(x.ndim, 1), *rest)):
@@ -108,3 +109,80 @@ class ReusedBuffer(Faulty):
         result: Array = self.shared(value.shape, x.dtype)
         result[...] = value
         return result
+
+
+class OtherAxisNoShift(Faulty):
+    """Along any axis but the last nothing is subtracted; that path alone failed in pytorch/pytorch#158310."""
+
+    last_axis = True
+
+    def _forward(self, function: Any, x: Array, axis: int, *args: Any) -> Array:
+        self.last_axis = axis in (-1, x.ndim - 1)
+        return super()._forward(function, x, axis, *args)
+
+    def shift(self, x: Array) -> Array:
+        return super().shift(x) if self.last_axis else np.zeros_like(x[..., :1])
+
+
+class UnbatchedAsBatch(Faulty):
+    """A single row's loss has an axis of one, the shape that pytorch/pytorch#79531 is about."""
+
+    def softmax_cross_entropy(self, logits: Array, labels: Array, **kwargs: Any) -> Array:
+        loss = super().softmax_cross_entropy(logits, labels, **kwargs)
+        return np.atleast_1d(loss) if logits.ndim == 1 else loss
+
+
+class FirstOfAxes(Faulty):
+    """Of several axes the first is taken, of none the last one or two: keras-team/keras#20021."""
+
+    def _forward(self, function: Any, x: Array, axis: Any, *args: Any) -> Array:
+        chosen = axis[0] if isinstance(axis, tuple) else -min(2, x.ndim) if axis is None else axis
+        return super()._forward(function, x, chosen, *args)
+
+
+class ImaginaryDropped(Faulty):
+    """Complex logits lose their imaginary part: pytorch/pytorch#59336."""
+
+    def _forward(self, function: Any, x: Array, *args: Any) -> Array:
+        return super()._forward(function, np.real(x), *args)
+
+
+class IndexOf16Bits(Faulty):
+    """Elements past the 2¹⁶th are not written, as past the 2³¹st in microsoft/onnxruntime#32299."""
+
+    def _forward(self, function: Any, x: Array, *args: Any) -> Array:
+        result = super()._forward(function, x, *args)
+        result.reshape(-1)[2**16 :] = 0
+        return result
+
+
+class VmapLeavesTail(Faulty):
+    """vmap computes four rows at a time and repeats the last of them for what is left: a textbook mistake."""
+
+    def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        rows = super().vmap(function, *arrays)
+        rows[len(rows) // 4 * 4 :] = rows[len(rows) // 4 * 4 - 1]
+        return rows
+
+
+class OverflowClampedInGraph(Faulty):
+    """In a composition a product that overflows is cut to the largest number: pytorch/pytorch#184046."""
+
+    def terms(self, x: Array) -> Terms:
+        cut = self.fused & np.isposinf(x)
+        return super().terms(np.where(cut, np.finfo(np.float32).max, x))
+
+
+class CastInGraph(Faulty):
+    """In a composition a gradient starts from bfloat16 probabilities; cf. pytorch/pytorch#152309."""
+
+    def _linearised(self, *args: Any, **kwargs: Any) -> Linearised:
+        at = super()._linearised(*args, **kwargs)
+        return replace(at, g=at.g.astype(bfloat16).astype(at.g.dtype)) if self.fused else at
+
+
+class AutocastRoundsTwice(Faulty):
+    """Under automatic mixed precision the result is rounded to bfloat16 on its way; cf. pytorch/xla#8509."""
+
+    def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        return function(*arrays).astype(bfloat16).astype(arrays[0].dtype)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -39,14 +38,6 @@ class MaximumOfFirst128(Faulty, shift=lambda right, x: right(x[..., :128])):
 
 class ShiftRoundedElsewhere(Faulty):
     """In a composition the maximum, past 2^31, is that of logits rounded otherwise: jax-ml/jax#37234."""
-
-    fused = False
-
-    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        self.fused = True
-        result = function(*arrays)
-        self.fused = False
-        return result
 
     def shift(self, x: Array) -> Array:
         peak = super().shift(x)
@@ -93,6 +84,13 @@ class ShuffledSum(Faulty, total=lambda right, values: right(ORDERS.permutation(v
     """The order of the sum changes from call to call, as that of the atomics in pytorch/pytorch#17350."""
 
 
+class DeterministicInName(Faulty):
+    """The deterministic mode alone changes the order of its sum, cf. tensorflow/tensorflow#47925."""
+
+    def total(self, values: Array) -> Array:
+        return super().total(ORDERS.permutation(values, axis=-1) if self.repeatable else values)
+
+
 # Exponential
 
 
@@ -118,6 +116,10 @@ class FlooredProbabilities(Faulty, probabilities=lambda right, x: np.maximum(rig
 
 
 # Logarithm
+
+
+class FastLogarithm(Faulty, logarithm=lambda right, values: right(values) * np.float32(1 + 2**-18)):
+    """The framework's logarithm, which its log_softmax does not use, is good to 2^−18; cf. torch/nn#804."""
 
 
 class LogOfSoftmax(Faulty):
@@ -195,3 +197,51 @@ class MaskedTimesInfinity(Faulty):
     def _linearised(self, operation: str, x: Array, *args: Any, **kwargs: Any) -> Linearised:
         at = super()._linearised(operation, x, *args, **kwargs)
         return replace(at, g=at.g + 0 * last(self.working(x), at.axis))
+
+
+class OtherAxisRunningMaximum(Faulty):
+    """Along an axis but the last, −inf before all else is NaN: gabrieldemarmiesse/torch-mojo-backend#319."""
+
+    last_axis = True
+
+    def _forward(self, function: Any, x: Array, axis: int, *args: Any) -> Array:
+        self.last_axis = axis in (-1, x.ndim - 1)
+        return super()._forward(function, x, axis, *args)
+
+    def terms(self, x: Array) -> Terms:
+        terms = super().terms(x)
+        undefined = np.isneginf(x[..., :1]) & (not self.last_axis)  # −inf − (−inf), the running maximum's
+        return replace(terms, rest=np.where(undefined, x.dtype.type(np.nan), terms.rest))
+
+
+class OtherRanksEmptyRow(Faulty):
+    """A row of −inf alone is 0 in a matrix and NaN in other ranks, as at other lengths in ml-explore/mlx#1467."""
+
+    matrix = True
+
+    def _forward(self, function: Any, x: Array, *args: Any) -> Array:
+        self.matrix = x.ndim == 2
+        return super()._forward(function, x, *args)
+
+    def terms(self, x: Array) -> Terms:
+        terms = super().terms(x)
+        empty = np.isneginf(x).all(axis=-1, keepdims=True) & self.matrix
+        gap = np.where(empty, x.dtype.type(-np.inf), terms.gap)
+        return Terms(gap, np.where(empty, 0, terms.exponentials), np.where(empty, 0, terms.rest))
+
+
+class WhereOfFirstRow(Faulty):
+    """A `where` of one row for all hides in the first row alone: a textbook mistake."""
+
+    def _forward(self, function: Any, x: Array, axis: int, where: Array | None, masked: float) -> Array:
+        if where is not None and where.ndim < x.ndim:
+            where = np.where(np.arange(len(x))[:, None] == 0, where, True)
+        return super()._forward(function, x, axis, where, masked)
+
+
+class NaNLossDropped(Faulty):
+    """A loss of NaN becomes 0, as nan_to_num makes it, over which pytorch/pytorch#71502 argues."""
+
+    def losses(self, rows: Array, target: Array) -> Array:
+        losses = super().losses(rows, target)
+        return np.where(np.isnan(losses), losses.dtype.type(0), losses)
