@@ -1,1 +1,1 @@
-"""What we tell people: records in, a terminal report, one HTML page and one Markdown file out."""
+"""What we tell people: records in; a terminal report, an HTML page, a Markdown file and kept pages out."""

@@ -69,7 +69,8 @@ def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
         except records.BrokenRecord as error:
             broken.append(" ".join(str(error).split()))
     if not read:
-        empty = f"{', '.join(map(str, places))}: no records (*.jsonl) here; make some with python -m conformance"
+        named = ", ".join(map(str, places))
+        empty = f"{named}: no records (*.jsonl, *.jsonl.xz) here; make some with python -m conformance"
         raise ReportError("; ".join(broken) or empty)
     return read, broken
 

@@ -1,4 +1,4 @@
-"""Grades: for each operation, format and target the best bound that every measured check is within."""
+"""Grades: for each operation, format, direction and target the best bound that every measured check is within."""
 
 from __future__ import annotations
 
@@ -6,33 +6,45 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance.records import Check
 from reports.checks import Judged, label_form
+from reports.spread import Spread, spread
 from reports.witness import number, ratio, rows
 
 GRADES = ("A", "B", "C", "D", "E")  # of conformance.bounds, which brings the oracle along
 REQUIRED = "D"  # the grade whose bound is "must"
+FAMILIES = ("ACC", "GRD")  # the others ask for single values, or for what is at the edge of a format
+OPERATIONS = ("softmax", "log_softmax", "softmax_cross_entropy")
 FORMATS = ("float64", "float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
-PARTS = {"ACC": "results", "GRD": "derivatives"}
+FORWARD = "forward"
+DIRECTIONS = (FORWARD, "vjp", "jvp", "hvp")
 
 
 @dataclass(frozen=True)
 class Grade:
-    """One target's accuracy on one operation and format; `worst` is error over the required bound."""
+    """One target's accuracy at one place; `worst` is error over the required bound, attained in `check`."""
 
     letter: str
     worst: float
     relative: bool | None  # grade R, None where it was not measured
+    spread: Spread | None  # None in records that do not tell it
     checks: int
-    case: str
+    check: Check
     witness: tuple[tuple[str, str], ...]
+
+    @property
+    def case(self) -> str:
+        """The id of the check."""
+        return self.check.id
 
 
 @dataclass(frozen=True)
 class Row:
-    """One operation in one format, a grade for each target in the order of the targets or None."""
+    """One operation in one format and direction, a grade for each target in the order of the targets or None."""
 
     operation: str
     dtype: str
+    direction: str
     cells: tuple[Grade | None, ...]
 
 
@@ -46,65 +58,86 @@ class Table:
 
 def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Table, ...]:
     """A table for results and one for derivatives, each where there is something in it."""
-    found: dict[tuple[str, str, str, str], list[Judged]] = defaultdict(list)
+    found: dict[tuple[str, str, str], dict[str, list[Check]]] = defaultdict(lambda: defaultdict(list))
     for judged in checks:
-        part = PARTS.get(judged.check.requirement[:3])
-        if part and judged.check.measured:
-            found[part, form(judged), judged.check.dtype, judged.target].append(judged)
-    found = {key: group for key, group in found.items() if _graded(group)}
-    return tuple(
-        Table(part, _rows(targets, {key[1:]: value for key, value in found.items() if key[0] == part}))
-        for part in PARTS.values()
-        if any(key[0] == part for key in found)
-    )
+        at = place(judged.check)
+        if at is not None:
+            found[at][judged.target].append(judged.check)
+    every = [_row(targets, at, found[at]) for at in sorted(found, key=_order)]
+    parts = {
+        "results": [row for row in every if row.direction == FORWARD],
+        "derivatives": [row for row in every if row.direction != FORWARD],
+    }
+    kept = {title: tuple(row for row in part if any(row.cells)) for title, part in parts.items()}
+    return tuple(Table(title, part) for title, part in kept.items() if part)
 
 
-def _rows(targets: Sequence[str], found: dict[tuple[str, str, str], list[Judged]]) -> tuple[Row, ...]:
-    places = sorted({key[:2] for key in found}, key=lambda place: (_operation(place[0]), _format(place[1])))
-    return tuple(
-        Row(*place, tuple(_grade(found[*place, t]) if (*place, t) in found else None for t in targets))
-        for place in places
-    )
+def place(check: Check) -> tuple[str, str, str] | None:
+    """The operation with its label form, the format and the direction; None where the check grades nothing."""
+    if check.requirement[:3] not in FAMILIES or not check.measured:
+        return None
+    return form(check), check.dtype, direction(check)
 
 
-def _graded(checks: Iterable[Judged]) -> list[Judged]:
-    return [judged for judged in checks if ratio(judged.check, REQUIRED) is not None]
+def form(check: Check) -> str:
+    """The operation, a cross-entropy with the form of its labels where the record tells it."""
+    told = label_form(check)
+    return f"{check.operation} ({told})" if told else check.operation
 
 
-def _grade(checks: list[Judged]) -> Grade:
-    graded = _graded(checks)
-    worst = max(graded, key=lambda judged: ratio(judged.check, REQUIRED) or 0.0)
-    relative = [number(judged.check.measured.get("relative")) for judged in checks]
-    known = [value for value in relative if value is not None]
-    return Grade(
-        letter=letter(graded),
-        worst=ratio(worst.check, REQUIRED) or 0.0,
-        relative=all(value <= 1 for value in known) if known else None,
-        checks=len(graded),
-        case=worst.check.id,
-        witness=rows(worst.check),
-    )
+def direction(check: Check) -> str:
+    """ "forward", "vjp", "jvp" or "hvp"; "vjp, by labels" where the labels are varied."""
+    call = check.witness.get("call")
+    call = call if isinstance(call, dict) else {}
+    derivative, by = call.get("derivative"), call.get("wrt")
+    if not isinstance(derivative, str) or not derivative:
+        return FORWARD
+    return f"{derivative}, by {by}" if isinstance(by, str) and by != "x" else derivative
 
 
-def letter(checks: Iterable[Judged]) -> str:
+def letter(checks: Iterable[Check]) -> str:
     """The best grade whose bound holds in every check, F where none does."""
     held = list(GRADES)
-    for judged in checks:
-        held = [grade for grade in held if (ratio(judged.check, grade) or 0.0) <= 1]
+    for check in checks:
+        held = [grade for grade in held if (ratio(check, grade) or 0.0) <= 1]
     return held[0] if held else "F"
 
 
-def form(judged: Judged) -> str:
-    """The operation, a cross-entropy with the form of its labels where the record tells it."""
-    told = label_form(judged.check)
-    return f"{judged.check.operation} ({told})" if told else judged.check.operation
+def _row(targets: Sequence[str], at: tuple[str, str, str], found: dict[str, list[Check]]) -> Row:
+    return Row(*at, tuple(_grade(found[target]) if target in found else None for target in targets))
 
 
-def _operation(name: str) -> tuple[int, str]:
-    order = ("softmax", "log_softmax", "softmax_cross_entropy")
-    plain = name.split(" ", 1)[0]
-    return (order.index(plain) if plain in order else len(order)), name
+def _grade(checks: list[Check]) -> Grade | None:
+    graded = [check for check in checks if ratio(check, REQUIRED) is not None]
+    if not graded:
+        return None
+    worst = max(graded, key=lambda check: ratio(check, REQUIRED) or 0.0)
+    relative = [number(check.measured.get("relative")) for check in checks]
+    known = [value for value in relative if value is not None]
+    return Grade(
+        letter=letter(graded),
+        worst=ratio(worst, REQUIRED) or 0.0,
+        relative=all(value <= 1 for value in known) if known else None,
+        spread=spread(graded),
+        checks=len(graded),
+        check=worst,
+        witness=rows(worst),
+    )
 
 
-def _format(name: str) -> tuple[int, str]:
-    return (FORMATS.index(name) if name in FORMATS else len(FORMATS)), name
+def _order(at: tuple[str, str, str]) -> tuple[tuple[int, str], ...]:
+    operation, dtype, way = at
+    return (
+        (_index(OPERATIONS, operation.split(" ", 1)[0]), operation),
+        by_format(dtype),
+        (_index(DIRECTIONS, way.split(",", 1)[0]), way),
+    )
+
+
+def by_format(dtype: str) -> tuple[int, str]:
+    """What formats are sorted by: widest first, unknown ones last."""
+    return _index(FORMATS, dtype), dtype
+
+
+def _index(names: Sequence[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)

@@ -121,7 +121,7 @@ def _faults(checks: Iterable[Judged]) -> tuple[Finding, ...]:
 
 
 def _fault(checks: list[Judged]) -> Finding:
-    worst = max(checks, key=_severity)
+    worst = max(checks, key=severity)
     check, requirement = worst.check, worst.requirement
     outcome = "" if check.outcome == "fail" else f"{check.outcome} in "
     return Finding(
@@ -132,7 +132,7 @@ def _fault(checks: list[Judged]) -> Finding:
         reason=_reason(checks),
         link=(),
         requirements=(requirement,) if requirement else (),
-        evidence=_evidence(checks, alone=True),
+        evidence=evidence(checks, alone=True),
     )
 
 
@@ -154,7 +154,7 @@ def _deviation(name: str, checks: list[Judged], entry: Deviation | None) -> Find
         reason=entry.reason if entry else _reason(checks),
         link=parts(entry.link if entry else UNREPORTED),
         requirements=tuple(met[key] for key in sorted(met)),
-        evidence=_evidence(checks, alone=entry is None),
+        evidence=evidence(checks, alone=entry is None),
         reproduction=entry.reproduction.strip() if entry else "",
         prints=entry.prints.strip() if entry else "",
         expected=entry.expected.strip() if entry else "",
@@ -185,7 +185,7 @@ def _stale(
                 reason="; ".join(reasons),
                 link=parts(entry.link) if entry else (),
                 requirements=(),
-                evidence=_evidence(group, alone=True),
+                evidence=evidence(group, alone=True),
             )
         )
     return tuple(found)
@@ -195,14 +195,15 @@ def _targets(checks: Iterable[Judged]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(judged.target for judged in checks))
 
 
-def _severity(judged: Judged) -> float:
+def severity(judged: Judged) -> float:
+    """The error over the bound, −1 where none was measured."""
     value = over_bound(judged.check)
     return -1.0 if value is None else value
 
 
 def _reason(checks: list[Judged]) -> str:
     """How many checks, and by how much the worst is outside its bound."""
-    worst = max(checks, key=_severity).check
+    worst = max(checks, key=severity).check
     value = over_bound(worst)
     found = f"{plural(len(checks))} ({where(checks)})"
     if value is not None and 1 < value < math.inf:
@@ -220,11 +221,12 @@ def _raised(check: Check) -> str:
     return f": {last[:LONGEST_LINE]}{'…' if len(last) > LONGEST_LINE else ''}"
 
 
-def _evidence(checks: Sequence[Judged], alone: bool) -> tuple[Evidence, ...]:
+def evidence(checks: Sequence[Judged], alone: bool) -> tuple[Evidence, ...]:
+    """The worst check of each target, with its call where the finding has no reproduction of its own."""
     found = []
     for target in _targets(checks):
         group = [judged for judged in checks if judged.target == target]
-        worst = max(group, key=_severity).check
+        worst = max(group, key=severity).check
         found.append(
             Evidence(
                 target=target,

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from conformance.requirements import Requirement
 from reports.accuracy import Grade, Table
 from reports.behaviour import Answer, Behaviour, told
 from reports.checks import Counts, Part, parts
@@ -32,11 +33,11 @@ def render(report: Report) -> str:
         "Grade, and the largest error over the bound of grade D, which is what *must* asks for: at most 1.",
         *(block for table in report.accuracy for block in _accuracy(report, table)),
         "## About this report",
-        _list(report.facts),
+        list_of(report.facts),
         "Levels:",
-        _list(LEVELS.items()),
+        list_of(LEVELS.items()),
         "Grades:",
-        _list(GRADES.items()),
+        list_of(GRADES.items()),
         "For float32 and float64, C, D and E are one. A grade holds for the inputs that were tried, on this "
         "machine and these versions.",
     ]
@@ -45,8 +46,12 @@ def render(report: Report) -> str:
 
 def escape(text: str) -> str:
     """`text` on one line, with nothing in it that Markdown or HTML would act on."""
-    text = html.escape(" ".join(text.split()), quote=False)
-    text = re.sub(r"([\\`*\[\]|~])", r"\\\1", text)
+    return _escaped(" ".join(text.split()))
+
+
+def _escaped(text: str) -> str:
+    text = html.escape(text, quote=False)
+    text = re.sub(r"([\\`*\[\]|~$])", r"\\\1", text)
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # within a word it is no emphasis
 
 
@@ -57,13 +62,14 @@ def fence(text: str, language: str = "") -> str:
     return f"{marks}{language}\n{text.strip()}\n{marks}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of cells that are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _list(items: Iterable[tuple[str, str]]) -> str:
+def list_of(items: Iterable[tuple[str, str]]) -> str:
+    """A list of names and texts."""
     return "\n".join(f"- {escape(name)}: {escape(text)}" for name, text in items)
 
 
@@ -77,7 +83,7 @@ def _names(report: Report) -> list[str]:
 
 def _summary(report: Report) -> str:
     head = ("target", "framework", "verdict", "checks", "seconds", "device")
-    return _table(
+    return table_of(
         head,
         (
             (
@@ -98,7 +104,7 @@ def _families(report: Report) -> str:
         (f"{escape(family.prefix)} {escape(family.name)}", *map(_counts, family.cells))
         for family in report.families
     )
-    return _table(("family", *_names(report)), rows)
+    return table_of(("family", *_names(report)), rows)
 
 
 def _section(section: Section) -> Iterator[str]:
@@ -132,9 +138,7 @@ def _text(text: str) -> str:
 
 def _body(finding: Finding) -> Iterator[str]:
     for requirement in finding.requirements:
-        sources = "; ".join(_linked(parts(source)) for source in requirement.sources)
-        quoted = f"> **{requirement.id}** ({requirement.level}) {escape(requirement.text)}"
-        yield quoted + (f" Sources: {sources}" if sources else "")
+        yield quoted(requirement)
     if finding.reproduction:
         yield fence(finding.reproduction, "python")
         yield f"Prints {escape(finding.prints)}; expected {escape(finding.expected)}"
@@ -150,20 +154,33 @@ def _evidence(item: Evidence) -> Iterator[str]:
         yield fence(item.code, "python")
 
 
-def _linked(pieces: Iterable[Part]) -> str:
-    return "".join(f"[{escape(p.text)}]({p.url})" if p.url else escape(p.text) for p in pieces)
+def linked(pieces: Iterable[Part]) -> str:
+    """Text with its threads and addresses as links."""
+    spaced = ((re.sub(r"\s+", " ", piece.text), piece.url) for piece in pieces)
+    return "".join(f"[{_escaped(text)}]({url})" if url else _escaped(text) for text, url in spaced).strip()
 
 
 def _behaviour(report: Report) -> str:
     if not report.behaviour:
         return "No such requirement was looked at."
-    return _table(
+    return table_of(
         ("requirement", "", *_names(report)),
         (
             (_required(row), "differs" if row.differs else "", *map(_answers, row.cells))
             for row in report.behaviour
         ),
     )
+
+
+def quoted(requirement: Requirement) -> str:
+    """A requirement as a quotation with its sources."""
+    named = f"> **{requirement.id}** ({requirement.level}) {escape(requirement.text)}"
+    return f"{named} Sources: {sources(requirement)}" if requirement.sources else named
+
+
+def sources(requirement: Requirement) -> str:
+    """The threads and papers that a requirement cites, linked."""
+    return "; ".join(linked(parts(source)) for source in requirement.sources)
 
 
 def _required(row: Behaviour) -> str:
@@ -181,8 +198,7 @@ def _answers(cell: Sequence[Answer]) -> str:
 
 def _accuracy(report: Report, table: Table) -> Iterator[str]:
     yield f"### {table.title.capitalize()}"
-    rows = ((escape(row.operation), escape(row.dtype), *map(_grade, row.cells)) for row in table.rows)
-    yield _table(("operation", "format", *_names(report)), rows)
+    yield grades(table, [target.name for target in report.targets])
     yield "<details><summary>The inputs that attain these errors</summary>"
     witnesses = (
         (
@@ -195,8 +211,17 @@ def _accuracy(report: Report, table: Table) -> Iterator[str]:
         for target, cell in zip(report.targets, row.cells, strict=True)
         if cell
     )
-    yield _table(("target", "check", "error / bound", "witness"), witnesses)
+    yield table_of(("target", "check", "error / bound", "witness"), witnesses)
     yield "</details>"
+
+
+def grades(table: Table, targets: Iterable[str]) -> str:
+    """A row for each operation, format and direction, a column for each target."""
+    rows = (
+        (escape(row.operation), escape(row.dtype), escape(row.direction), *map(_grade, row.cells))
+        for row in table.rows
+    )
+    return table_of(("operation", "format", "direction", *map(escape, targets)), rows)
 
 
 def _grade(cell: Grade | None) -> str:

@@ -14,7 +14,7 @@ from conformance.deviations import Deviation
 from conformance.records import Record
 from conformance.requirements import Requirement
 from reports import accuracy, behaviour, findings
-from reports.checks import Judged, plural
+from reports.checks import Judged, all_checks, plural
 from reports.targets import Family, Target, families, summary
 
 LEVELS = {
@@ -56,10 +56,7 @@ def assemble(
     requirements = specification.load() if requirements is None else requirements
     entries = known.load() if entries is None else entries
     used = latest(records)
-    by_target = [
-        [Judged(record.header.target, row, requirements.get(row.requirement)) for row in record.checks]
-        for record in used
-    ]
+    by_target = [all_checks([record], requirements) for record in used]
     checks = [judged for group in by_target for judged in group]
     summaries = tuple(summary(*pair) for pair in zip(used, by_target, strict=True))
     names = [target.name for target in summaries]

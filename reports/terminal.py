@@ -104,10 +104,14 @@ def _section(section: Section, console: Console) -> None:
 def _accuracy(report: Report, accuracy: Accuracy) -> Table:
     title = f"Accuracy of {accuracy.title}: grade, largest error over the bound of grade D"
     table = _table(
-        title, "operation", "format", *(f"{target.adapter}\n{target.place}" for target in report.targets)
+        title,
+        "operation",
+        "format",
+        "direction",
+        *(f"{target.adapter}\n{target.place}" for target in report.targets),
     )
     for row in accuracy.rows:
-        table.add_row(Text(row.operation), Text(row.dtype), *map(_grade, row.cells))
+        table.add_row(Text(row.operation), Text(row.dtype), Text(row.direction), *map(_grade, row.cells))
     return table
 
 

@@ -7,21 +7,20 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
-from conformance.records import Footer
 from reports import markdown, model, page, terminal
 from reports.__main__ import main
+from reports.checks import parts
 from tests.samples import (
-    CALL,
     HOSTILE,
-    LEVELS,
     assembled,
     check,
     graded,
+    hostile_record,
+    markup,
     record,
 )
 
@@ -44,19 +43,7 @@ class Tags(HTMLParser):
 
 
 def hostile() -> model.Report:
-    call = {**CALL, "expression": HOSTILE, "labels": HOSTILE, "options": {HOSTILE: HOSTILE}}
-    fields: dict[str, Any] = {
-        "case": HOSTILE,
-        "dtype": HOSTILE,
-        "observed": HOSTILE,
-        "message": HOSTILE,
-        "witness": {"call": call, "got": HOSTILE, HOSTILE: [HOSTILE]},
-        "measured": {"ratio": {"D": 2.0}, HOSTILE: HOSTILE},
-    }
-    rows = [check(name, "fail", **fields) for name in (*LEVELS, HOSTILE)]
-    rows.append(check(outcome="deviation", entry=HOSTILE, **fields))
-    footer = Footer(len(rows), "", unmatched=[HOSTILE])
-    return assembled(record(*rows, target=f"{HOSTILE}:cpu:eager", footer=footer))
+    return assembled(hostile_record())
 
 
 def test_text_of_a_record_is_never_markup_in_html() -> None:
@@ -70,12 +57,25 @@ def test_text_of_a_record_is_never_markup_in_html() -> None:
 
 
 def test_text_of_a_record_is_never_markup_in_markdown() -> None:
-    text = markdown.render(hostile())
-    outside = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
-    assert "<script" not in outside
-    assert "<img" not in outside
-    assert "**x**" not in outside
-    assert all(len(re.findall(r"(?<!\\)\|", line)) > 2 for line in outside.splitlines() if line.startswith("|"))
+    assert markup(markdown.render(hostile())) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (HOSTILE, ["<script", "<img", "**x**"]),
+        ("| a |\n| --- |\n| b | c |", ["| b | c |"]),
+        ("```\n<script>\n```", []),
+        (markdown.escape(HOSTILE), []),
+    ],
+)
+def test_markup_is_found(text: str, found: list[str]) -> None:
+    assert markup(text) == found
+
+
+def test_text_around_a_link_keeps_its_spaces() -> None:
+    text = markdown.linked(parts(" as  in a/b#1\nand in https://x.org/a. "))
+    assert text == "as in [a/b#1](https://github.com/a/b/issues/1) and in [https://x.org/a](https://x.org/a)."
 
 
 def test_code_block_cannot_be_closed_from_within() -> None:

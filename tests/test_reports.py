@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conformance.consistency import CASE
 from conformance.records import Check, Footer, read
 from reports import accuracy, model, witness
 from reports.checks import parts
 from tests.samples import (
+    CALL,
     assembled,
     check,
     graded,
@@ -193,16 +196,36 @@ def test_grade_is_the_worst_over_all_rows(rows: list[Check], letter: str) -> Non
     assert cell.worst == max(witness.ratio(row, "D") or 0 for row in rows)
 
 
-def test_results_and_derivatives_are_graded_apart() -> None:
-    tables = assembled(record(graded(), graded(requirement="GRD-01", B=4.0, C=4.0))).accuracy
-    letters = {table.title: [cell and cell.letter for cell in table.rows[0].cells] for table in tables}
-    assert letters == {"results": ["B"], "derivatives": ["D"]}
+def derived(derivative: str, wrt: str = "x", B: float = 0.5, C: float = 0.5, D: float = 0.4) -> Check:  # noqa: N803
+    call = {**CALL, "derivative": derivative, "wrt": wrt}
+    return replace(graded(requirement="GRD-01", B=B, C=C, D=D, E=D), witness={"call": call})
+
+
+def test_results_and_each_derivative_are_graded_apart() -> None:
+    rows = [derived("hvp", B=9, C=9, D=9), graded(), derived("vjp", B=4), derived("jvp", B=4, C=4)]
+    tables = assembled(record(*rows)).accuracy
+    letters = {
+        table.title: [(row.direction, cell.letter) for row in table.rows for cell in row.cells if cell]
+        for table in tables
+    }
+    assert letters == {"results": [("forward", "B")], "derivatives": [("vjp", "C"), ("jvp", "D"), ("hvp", "F")]}
+
+
+def test_derivative_by_labels_is_graded_by_itself() -> None:
+    (table,) = assembled(record(derived("vjp", "labels"), derived("vjp"))).accuracy
+    assert [row.direction for row in table.rows] == ["vjp", "vjp, by labels"]
 
 
 def test_relative_grade_is_told_where_it_was_measured() -> None:
     row = check("ACC-02", measured={"relative": "inf"})
     (table,) = assembled(record(graded(), row)).accuracy
     assert [cell and cell.relative for cell in table.rows[0].cells] == [False]
+
+
+def test_answers_of_the_comparison_of_answers_are_not_counted_twice() -> None:
+    rows = [check("SPV-03", "choice", observed="nan"), check("SPV-03", "fail", observed="nan / x", case=CASE)]
+    (row,) = assembled(record(*rows)).behaviour
+    assert row.answers == ("nan",)
 
 
 def test_grades_are_those_of_the_bounds() -> None:

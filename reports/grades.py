@@ -1,0 +1,121 @@
+"""How accurate each target is: the grades of `reports.accuracy` with the inputs that attain the worst errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from conformance.records import Check, Record
+from reports.accuracy import Grade, Row, by_format
+from reports.markdown import escape, grades, list_of, table_of
+from reports.model import GRADES, Report
+from reports.witness import number, rows, short
+
+ELEMENTARY = "ACC-08"  # measures E and L
+CALL = ("labels", "cotangent", "tangent", "arguments")
+SHOWN = {"logit": "logit", "max": "row maximum", "got": "got", "expected": "expected"}
+NUMBERS = (
+    "operation",
+    "format",
+    "direction",
+    "grade",
+    "R",
+    "error / bound",
+    "bias (ulps)",
+    "variance (ulps²)",
+    "largest (ulps)",
+    "elements",
+    "checks",
+)
+
+
+def page(records: Sequence[Record], report: Report) -> str:
+    """The page; `report` is that of `records`."""
+    names = [target.name for target in report.targets]
+    blocks = [
+        "# Grades",
+        "Each cell: the best grade whose bound every check is within, and the largest error over the bound of "
+        "grade D, which is what *must* asks for: at most 1. Judged on the checks of the families accuracy and "
+        "gradients; a grade holds for the inputs that were tried, on these machines and versions.",
+        list_of(GRADES.items()),
+        "For float32 and float64, C, D and E are one.",
+    ]
+    for table in report.accuracy:
+        blocks += [f"## {table.title.capitalize()}", grades(table, names)]
+    blocks += ["## Exponential and logarithm", *_elementary(records)]
+    for place, target in enumerate(report.targets):
+        blocks += [f"## {escape(target.name)}", f"{escape(target.framework)}; {escape(target.device)}."]
+        blocks += _target([row for table in report.accuracy for row in table.rows], place)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _target(every: Sequence[Row], place: int) -> Iterator[str]:
+    found = [(row, cell) for row in every if (cell := row.cells[place]) is not None]
+    if not found:
+        yield "No errors were measured."
+        return
+    yield (
+        "Bias and variance are of the signed errors of all outputs, in ulps of each output. Where a derivative "
+        "cancels, or a result underflows, a small error is many ulps: there the error over the bound says more."
+    )
+    yield table_of(NUMBERS, (_numbers(row, cell) for row, cell in found))
+    yield "<details><summary>The inputs that attain the largest errors</summary>"
+    head = ("operation, format, direction", "case", *SHOWN.values(), "logits", "call")
+    yield table_of(head, (_witness(row, cell) for row, cell in found))
+    yield "</details>"
+
+
+def _numbers(row: Row, cell: Grade) -> tuple[str, ...]:
+    relative = "–" if cell.relative is None else "yes" if cell.relative else "no"
+    told = cell.spread
+    spread = (
+        (short(told.bias), short(told.variance), short(told.largest), str(told.elements))
+        if told
+        else ("–", "–", "–", "–")
+    )
+    place = (escape(row.operation), escape(row.dtype), escape(row.direction))
+    return (*place, cell.letter, relative, short(cell.worst), *spread, str(cell.checks))
+
+
+def _witness(row: Row, cell: Grade) -> tuple[str, ...]:
+    witness, told = cell.check.witness, dict(rows(cell.check))
+    call = "; ".join(f"{name} {told[name]}" for name in CALL if name in told)
+    return (
+        escape(f"{row.operation}, {row.dtype}, {row.direction}"),
+        escape(cell.check.id),
+        *(escape(hexed(witness[name])) if name in witness else "–" for name in SHOWN),
+        escape(told.get("logits", "–")),
+        escape(call) or "–",
+    )
+
+
+def hexed(value: object) -> str:
+    """A witness value as it stands in the record, hex floats without the zeros they end in."""
+    return re.sub(r"\.([0-9a-f]*?)0*p(?=[+-]?\d)", lambda match: f"{'.' * bool(match[1])}{match[1]}p", str(value))
+
+
+def _elementary(records: Sequence[Record]) -> Iterator[str]:
+    yield (
+        "The largest errors E of a framework's own exponential and L of its logarithm, in unit roundoffs of the "
+        "format, at the arguments that softmax and log_softmax give them; written E / L."
+    )
+    found = {
+        (record.header.target, check.dtype): _pair(check)
+        for record in records
+        for check in record.checks
+        if check.requirement == ELEMENTARY and {"exponential", "logarithm"} <= check.measured.keys()
+    }
+    if not found:
+        yield "None was measured."
+        return
+    dtypes = sorted({dtype for _, dtype in found}, key=by_format)
+    targets = [record.header.target for record in records if any(key[0] == record.header.target for key in found)]
+    yield table_of(
+        ("target", *map(escape, dtypes)),
+        ((escape(target), *(found.get((target, dtype), "–") for dtype in dtypes)) for target in targets),
+    )
+
+
+def _pair(check: Check) -> str:
+    values = (number(check.measured[name]) for name in ("exponential", "logarithm"))
+    return " / ".join("–" if value is None else short(value) for value in values)

@@ -1,0 +1,166 @@
+"""What is judged, what is legal, what is lacking, and what is not tested and why: `scope.toml` holds the last."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance.records import Record
+from conformance.requirements import Requirement
+from reports.accuracy import by_format
+from reports.behaviour import REST, Behaviour, told
+from reports.checks import parts
+from reports.markdown import escape, linked, sources, table_of
+from reports.model import Report
+
+FILE = Path(__file__).with_name("scope.toml")
+MOST = 12  # answers of one requirement that are listed
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something that the suite leaves out, and why; `sources` are the threads that ask for it."""
+
+    subject: str
+    reason: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What `scope.toml` holds: what is not tested, and the requirements that were thought of and left out."""
+
+    untested: tuple[Left, ...]
+    candidates: tuple[Left, ...]
+
+
+def load(path: Path = FILE) -> Limits:
+    """The file.
+
+    Raises:
+        ValueError: it is not TOML, or an entry is not one; a line that names the file.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if unknown := data.keys() - {"untested", "candidate"}:
+        raise ValueError(f"{path.name}: unknown {', '.join(sorted(unknown))}")
+    return Limits(
+        *(tuple(_left(path, table) for table in data.get(key, ())) for key in ("untested", "candidate"))
+    )
+
+
+def _left(path: Path, table: dict[str, Any]) -> Left:
+    cited = table.get("sources", [])
+    texts = [table.get("subject"), table.get("reason"), *cited]
+    if table.keys() - {"subject", "reason", "sources"} or not all(isinstance(t, str) and t for t in texts):
+        raise ValueError(f"{path.name}: not an entry of subject, reason and sources: {table}")
+    return Left(table["subject"], table["reason"], tuple(cited))
+
+
+def page(
+    records: Sequence[Record], report: Report, specification: dict[str, Requirement], limits: Limits | None = None
+) -> str:
+    """The page; `report` is that of `records`, and `limits` those of `scope.toml` unless others are given."""
+    limits = limits or load()
+    blocks = [
+        "# What is not tested, and what is legal",
+        "## What is judged",
+        "Judged by the records beside this page. The tier says how many cases: `quick`, `full`, `exhaustive`.",
+        _judged(records),
+        "## Where several answers are legal",
+        "Each target gives one of the listed answers, the same one at every position, length and shape; another "
+        "answer fails. What each of them answered:",
+        *_answered("choice", report, specification),
+        "## What is only reported",
+        "A measurement without a verdict.",
+        *_answered("report", report, specification),
+        "## What a target lacks",
+        "What a framework does not offer is recorded as *absent*: no failure, and nothing stands in for it.",
+        _absent(records),
+        "## What is not tested, and why",
+        "\n".join(map(_line, limits.untested)),
+        "## Requirements that were left out",
+        "Each was a candidate, from the threads named, and is not a requirement of this suite.",
+        "\n".join(map(_line, limits.candidates)) or "None is listed yet.",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _judged(records: Iterable[Record]) -> str:
+    return table_of(
+        ("target", "framework", "tier", "formats", "checks", "device", "suite commit"),
+        (
+            (
+                escape(record.header.target),
+                escape(" ".join(record.header.framework.get(key, "?") for key in ("name", "version"))),
+                escape(record.header.tier),
+                escape(", ".join(sorted({check.dtype for check in record.checks}, key=by_format))),
+                str(len(record.checks)),
+                escape(record.header.device_model),
+                escape(record.header.suite_commit),
+            )
+            for record in records
+        ),
+    )
+
+
+def _answered(level: str, report: Report, specification: dict[str, Requirement]) -> Iterator[str]:
+    found = {row.requirement.id: row for row in report.behaviour}
+    targets = [target.name for target in report.targets]
+    for name, requirement in specification.items():
+        if requirement.level == level:
+            yield f"### {name} {escape(requirement.text)}"
+            yield f"{escape(', '.join(requirement.operations))}. Sources: {sources(requirement)}"
+            yield _answers(requirement, targets, found.get(name))
+
+
+def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | None) -> str:
+    given: dict[str, list[str]] = {name: [] for name in requirement.choices}
+    for target, cell in zip(targets, row.cells if row else (), strict=False):
+        for answer in cell:
+            place = "elsewhere" if answer.where == REST else answer.where
+            given.setdefault(told(answer), []).append(target if len(cell) == 1 else f"{target} ({place})")
+    if not given:
+        return "Not measured in these records."
+    rows = [
+        (escape(name), escape(requirement.choices.get(name, "")), escape(", ".join(who)) or "no target")
+        for name, who in given.items()
+    ]
+    more = [("…", f"and {len(rows) - MOST} more", "")] if len(rows) > MOST else []
+    if requirement.choices:
+        return table_of(("answer", "what it means", "given by"), rows[:MOST] + more)
+    return table_of(("measured", "of"), ((name, who or meaning) for name, meaning, who in rows[:MOST] + more))
+
+
+def _absent(records: Iterable[Record]) -> str:
+    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    asked: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for record in records:
+        adapter = record.header.target.rsplit(":", 2)[0]
+        for check in record.checks:
+            if check.outcome == "absent":
+                key = adapter, check.message or "no reason given"
+                found[key][record.header.target] += 1
+                asked[key].add(check.requirement)
+    if not found:
+        return "Nothing."
+    rows = (
+        (
+            escape(key[1]),
+            ", ".join(f"{escape(target)}: {number}" for target, number in found[key].items()),
+            escape(", ".join(sorted(asked[key]))),
+        )
+        for key in sorted(found)
+    )
+    return table_of(("lacking", "absent checks", "requirements"), rows)
+
+
+def _line(left: Left) -> str:
+    cited = "; ".join(linked(parts(source)) for source in left.sources)
+    return f"- **{escape(left.subject)}**: {linked(parts(left.reason))}" + (f" ({cited})" if cited else "")

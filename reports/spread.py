@@ -1,0 +1,47 @@
+"""Bias and variance of errors over many outputs, in ulps: the checks' own, put together by their elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conformance.records import Check
+from reports.witness import number
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean and the variance of the signed errors of `elements` outputs, and the largest error, in ulps."""
+
+    elements: int
+    bias: float
+    variance: float
+    largest: float
+
+
+def spread(checks: Iterable[Check]) -> Spread | None:
+    """The spread over all outputs of `checks`, a call that several of them judge taken once.
+
+    None where no check tells the three numbers, as older records do not, or none has an output.
+    """
+    told = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
+    parts = told.values()
+    elements = sum(part.elements for part in parts)
+    if not elements:
+        return None
+    shares = [part.elements / elements for part in parts]
+    bias = sum(share * part.bias for share, part in zip(shares, parts, strict=True))
+    # not E[x²] − bias², which cancels; and no **, which raises where a square overflows
+    around = [part.variance + (part.bias - bias) * (part.bias - bias) for part in parts]
+    variance = sum(share * value for share, value in zip(shares, around, strict=True))
+    return Spread(elements, bias, variance, max(part.largest for part in parts))
+
+
+def _told(check: Check) -> Spread | None:
+    elements, bias, variance, largest = (
+        number(check.measured.get(key)) for key in ("elements", "bias", "variance", "ulps")
+    )
+    if elements is None or bias is None or variance is None or elements <= 0:
+        return None
+    return Spread(int(elements), bias, variance, math.nan if largest is None else largest)

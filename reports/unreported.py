@@ -1,0 +1,112 @@
+"""Reports that are ready to file: one for each known deviation that has no upstream thread yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from conformance import deviations
+from conformance.deviations import Deviation
+from conformance.records import Header, Record
+from conformance.requirements import Requirement
+from reports.checks import Judged, all_checks, parts, plural
+from reports.findings import UNREPORTED, evidence, severity
+from reports.markdown import escape, fence, linked, quoted
+from reports.witness import over_bound, rows, short
+
+FRAMEWORKS = {
+    "scipy": "SciPy",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "jax": "JAX and Optax",
+    "numpy": "NumPy",
+}
+SHOWS = ("deviation", "crash", "timeout")
+
+
+def page(
+    records: Sequence[Record], specification: dict[str, Requirement], entries: Iterable[Deviation] | None = None
+) -> str:
+    """The page, from the entries of `deviations.toml` unless others are given."""
+    entries = deviations.load() if entries is None else tuple(entries)
+    new = [entry for entry in entries if entry.link == UNREPORTED]
+    checks = all_checks(records, specification)
+    headers = {record.header.target: record.header for record in records}
+    blocks = [
+        "# Unreported deviations",
+        f"{plural(len(new), 'fault')} without a thread upstream: each is a report that is ready to file. What is "
+        "measured comes from the records beside this page; every expected value is computed in ball arithmetic "
+        "from the exact bits of the input.",
+    ]
+    for adapter in dict.fromkeys(entry.adapter for entry in new):
+        blocks.append(f"## {escape(FRAMEWORKS.get(adapter, adapter))}")
+        for entry in new:
+            if entry.adapter == adapter:
+                blocks += _report(entry, checks, headers, specification)
+    blocks += ["## Known upstream", "\n".join(_threads(entries)) or "None."]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _report(
+    entry: Deviation,
+    checks: Iterable[Judged],
+    headers: dict[str, Header],
+    specification: dict[str, Requirement],
+) -> Iterator[str]:
+    shown = [judged for judged in checks if judged.check.entry == entry.id and judged.check.outcome in SHOWS]
+    yield f"### {escape(entry.title)}"
+    yield _where(entry)
+    yield fence(entry.reproduction, "python")
+    yield "Actual: it prints"
+    yield fence(entry.prints)
+    yield f"Expected: {escape(entry.expected)}"
+    yield f"Why: {escape(entry.reason)}"
+    yield from _measured(shown, headers)
+    yield "What every implementation is asked for:"
+    for name in dict.fromkeys(scope.requirement for scope in entry.scopes):
+        yield quoted(specification[name]) if name in specification else f"> {escape(name)}"
+
+
+def _where(entry: Deviation) -> str:
+    machines = f", on {' and '.join(entry.machines)}" if entry.machines != ("*",) else ""
+    text = f"{entry.adapter} {entry.versions}, {entry.device}, {' and '.join(entry.modes)}{machines}"
+    return f"{escape(text)}. Listed as *{escape(entry.id)}*."
+
+
+def _measured(shown: Sequence[Judged], headers: dict[str, Header]) -> Iterator[str]:
+    if not shown:
+        yield "No record beside this page shows it."
+        return
+    yield "Measured:"
+    yield "\n".join(
+        f"- {escape(item.target)}: {plural(item.checks)}, the worst {escape(item.check)}. "
+        f"{escape(_machine(headers[item.target]))}"
+        for item in evidence(shown, alone=False)
+    )
+    worst = max(shown, key=severity)
+    value = over_bound(worst.check)
+    told = "" if value is None else f", an error of {short(value)} times the bound"
+    yield f"The worst of them, {escape(worst.check.id)} on {escape(worst.target)}{told}:"
+    yield fence("\n".join(f"{name}: {text}" for name, text in rows(worst.check)))
+
+
+def _machine(header: Header) -> str:
+    """Versions, build and machine in one line."""
+    framework = header.framework
+    told = (
+        f"{framework.get('name', '?')} {framework.get('version', '?')}",
+        framework.get("build", ""),
+        f"Python {header.python}",
+        header.device_model,
+        header.platform,
+        plural(header.threads, "thread"),
+    )
+    return ", ".join(part for part in told if part)
+
+
+def _threads(entries: Iterable[Deviation]) -> Iterator[str]:
+    for entry in entries:
+        if entry.link != UNREPORTED:
+            yield (
+                f"- {linked(parts(entry.link))}: {escape(entry.title)} "
+                f"({escape(entry.adapter)} {escape(entry.versions)}, {escape(' and '.join(entry.modes))})"
+            )
