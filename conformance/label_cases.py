@@ -172,7 +172,7 @@ def no_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield replace(block, name="probability-mean-no-rows-channel-axis", labels="np.zeros((0, 5, 7))")
 
 
-# the quick tier's, by format: each combines what `weighted` and `smoothed` have apart
+# by format, where the whole product is not asked: each combines what `weighted` and `smoothed` have apart
 COMBINED = {
     "float32": (
         "index-weighted-smoothed-ignored-none",
@@ -189,12 +189,13 @@ def combined(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
     An ignored index says nothing of probabilities, and what their weighted mean divides by is a choice.
     """
+    whole = tier == "exhaustive" or (tier == "full" and dtype == "float32")
     switches = ("", "weighted"), ("", "smoothed"), ("", "ignored")
     for form, *chosen, reduction in product(("index", "probability"), *switches, ("none", "sum", "mean")):
         name = "-".join(part for part in (form, *chosen, reduction) if part)
         if form == "probability" and ("ignored" in chosen or ("weighted" in chosen and reduction == "mean")):
             continue
-        if tier == "quick" and name not in COMBINED.get(dtype, ()):
+        if not whole and name not in COMBINED.get(dtype, ()):
             continue
         known = {"weighted": ("weight", WEIGHT), "smoothed": ("label_smoothing", 0.1)}
         options = dict(known[part] for part in chosen if part in known) | {"reduction": reduction}
@@ -239,8 +240,8 @@ def one_label_row(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 
 def views(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """Index labels behind every kind of view."""
-    if tier != "quick" or dtype == "float32":
+    """Index labels behind every kind of view, which the format of the logits has no part in."""
+    if tier == "exhaustive" or dtype == "float32":
         for name in ("strided", "reversed"):
             yield Case(name, X, labels=index_labels(6, 33))
         yield Case("broadcast", X, labels="np.full(6, 4)")

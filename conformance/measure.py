@@ -6,6 +6,7 @@ The oracle is asked once per call and its answer kept on disk by content, so tha
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,27 +51,35 @@ class Call:
 
     def native(self, adapter: Adapter) -> Any:
         """What the framework returns, in its own array type."""
-        return self.on(adapter, *self.arrays(adapter))
+        return self.function(adapter)(*self.arrays(adapter))
 
     def arrays(self, adapter: Adapter) -> list[Any]:
         """The native logits, labels, cotangent, tangent and weight, those that there are."""
         parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"))
         return [adapter.asarray(part) for part in parts if part is not None]
 
-    def on(self, adapter: Adapter, *arrays: Any) -> Any:
-        """The call on native arrays in the order of `arrays`, for a compiler or a mode to be given as a whole."""
-        given = iter(arrays)
-        x = next(given)
-        labels = {} if self.labels is None else {"labels": next(given)}
-        vectors = [next(given) for vector in (self.cotangent, self.tangent) if vector is not None]
-        kwargs = self.options | {"axis": self.axis}
-        if self.options.get("weight") is not None:
-            kwargs["weight"] = next(given)
-        if not self.derivative:
-            return getattr(adapter, self.operation)(x, *labels.values(), **kwargs)
-        if self.derivative != "jvp" and self.wrt != "x":
-            kwargs["wrt"] = self.wrt
-        return getattr(adapter, self.derivative)(self.operation, x, *vectors, **labels, **kwargs)
+    def function(self, adapter: Adapter) -> Callable[..., Any]:
+        """The call as a function of `arrays`, for a compiler or a mode to be given as a whole.
+
+        It holds no array itself: a compiler takes what a function holds for a part of it.
+        """
+        labelled, weighted = self.labels is not None, self.options.get("weight") is not None
+        vectors = (self.cotangent is not None) + (self.tangent is not None)
+        operation, derivative = self.operation, self.derivative
+        fixed = {name: value for name, value in self.options.items() if name != "weight"} | {"axis": self.axis}
+        if derivative in ("vjp", "hvp") and self.wrt != "x":
+            fixed["wrt"] = self.wrt
+
+        def run(x: Any, *others: Any) -> Any:
+            given = list(others)
+            labels = {"labels": given.pop(0)} if labelled else {}
+            along = [given.pop(0) for _ in range(vectors)]
+            kwargs = fixed | ({"weight": given.pop(0)} if weighted else {})
+            if not derivative:
+                return getattr(adapter, operation)(x, *labels.values(), **kwargs)
+            return getattr(adapter, derivative)(operation, x, *along, **labels, **kwargs)
+
+        return run
 
     def rows(self, values: Array) -> Floats:
         """`values`, shaped as the logits, as exact rows (r, n)."""

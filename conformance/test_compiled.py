@@ -193,10 +193,10 @@ def test_overflow_in_the_graph_is_answered_as_infinity(check: Check) -> None:
 def test_gradient_beside_the_producer_is_within_the_bound(check: Check) -> None:
     check.need("vjp")
     adapter, call = check.adapter, check.call
-    arrays = call.arrays(adapter)
+    arrays, gradient = call.arrays(adapter), call.function(adapter)
 
     def multiplied_first(x: Any, c: Any, *others: Any) -> Any:
-        return call.on(adapter, x * c, *others)
+        return gradient(x * c, *others)
 
     got = adapter.call(multiplied_first, arrays[0], adapter.asarray(constant(check)), *arrays[1:])
     multiplied = replace(check.case, x=f"({check.case.x}) * 4.0")
@@ -207,14 +207,13 @@ def test_gradient_beside_the_producer_is_within_the_bound(check: Check) -> None:
 def test_result_and_gradient_of_one_graph_are_each_right(check: Check) -> None:
     check.need("vjp")
     adapter, call = check.adapter, check.call
-    forward = replace(call, derivative="", cotangent=None)
-    vectors = [adapter.asarray(call.cotangent)]
+    forward = replace(call, derivative="", cotangent=None).function(adapter)
+    gradient = call.function(adapter)
 
-    def with_gradient(x: Any, *others: Any) -> Any:
-        return x, forward.on(adapter, x, *others[:-1]), call.on(adapter, x, *others)
+    def with_gradient(x: Any, *others: Any) -> Any:  # the last of them is the cotangent
+        return x, forward(x, *others[:-1]), gradient(x, *others)
 
-    x, *labels = forward.arrays(adapter)
-    native = [adapter.to_numpy(part) for part in adapter.call(with_gradient, x, *labels, *vectors)]
+    native = [adapter.to_numpy(part) for part in adapter.call(with_gradient, *call.arrays(adapter))]
     assert native[0].tobytes() == call.x.tobytes()
     assert check.compare(native[2]) <= 1
     assert check.compare(native[1], case=replace(check.case, derivative="", cotangent=None)) <= 1
@@ -225,10 +224,7 @@ def test_autocast_has_one_policy(check: Check) -> None:
     check.need("autocast")
     adapter, call = check.adapter, check.call
 
-    def function(*arrays: Any) -> Any:
-        return call.on(adapter, *arrays)
-
-    got = adapter.to_numpy(adapter.autocast(function, *call.arrays(adapter)))
+    got = adapter.to_numpy(adapter.autocast(call.function(adapter), *call.arrays(adapter)))
     name = got.dtype.name
     widened = replace(call, x=call.x.astype(got.dtype))
     judgement = compare(widened, exact(got), check.target.traits(name))

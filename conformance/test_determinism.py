@@ -131,12 +131,7 @@ def test_view_has_the_bits_of_its_copy(check: Check) -> None:
 @pytest.mark.requirement("DET-08", cases=in_deterministic_mode)
 def test_deterministic_mode_repeats_its_bits_or_refuses(check: Check) -> None:
     check.need("deterministic", *(["vjp"] if check.case.derivative else []))
-    call = check.call
-
-    def function(*arrays: Any) -> Any:
-        return call.on(check.adapter, *arrays)
-
-    arrays = call.arrays(check.adapter)
+    function, arrays = check.call.function(check.adapter), check.call.arrays(check.adapter)
     answers = [check.attempt(lambda: check.adapter.deterministic(function, *arrays)) for _ in range(2)]
     if isinstance(answers[0], Refused):
         check.observed = "refused"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -145,11 +144,7 @@ def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
 def test_gradient_under_vmap_is_within_the_bound(check: Check) -> None:
     check.need("vjp", "vmap")
     call, adapter = check.call, check.adapter
-
-    def gradient(*row: Any) -> Any:
-        return call.on(adapter, *row)
-
-    got = adapter.vmap(gradient, *call.arrays(adapter))
+    got = adapter.vmap(call.function(adapter), *call.arrays(adapter))
     assert check.compare(adapter.to_numpy(got)) <= 1
 
 
