@@ -94,7 +94,7 @@ class Adapter(Protocol):
         """Return when `x` is computed."""
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """exp(x) / Σ exp(x) along `axis`; `where` (boolean, x's shape) selects the entries that count."""
+        """exp(x) / Σ exp(x) along `axis`; `where` (boolean, broadcast to x) selects the entries that count."""
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
         """x − log Σ exp(x) along `axis`; `where` as in `softmax`."""

@@ -160,6 +160,11 @@ class Log1pForm(Honest):
         kept = exponentials[others].reshape(*x.shape[:-1], x.shape[-1] - 1)
         return Terms(gap, exponentials, self.total(kept))
 
+    def losses(self, rows: Array, target: Array) -> Array:
+        products = np.where(target == 0, 0, target * self.log_probabilities(rows))
+        losses: Array = 0 - self.total(products)[..., 0]  # beside a +inf no NaN
+        return losses
+
 
 # Derivatives
 
