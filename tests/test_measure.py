@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -9,9 +10,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from adapters.numpy import Adapter as Reference
 from adapters.protocol import Adapter
 from conformance import store
-from conformance.measure import Call, Judgement, judge
+from conformance.measure import Call, Judgement, compare, judge
 from conformance.ulp import format_of, round_to
 
 INF, NAN = np.inf, np.nan
@@ -153,3 +155,42 @@ def test_the_class_axis_may_be_any() -> None:
         assert judge(cast(Adapter, Given(right)), Call("softmax", x, axis=axis)).worst("B") <= 1
         wrong = (e / e.sum(axis=(axis + 1) % 3, keepdims=True)).astype(np.float32)
         assert judge(cast(Adapter, Given(wrong)), Call("softmax", x, axis=axis)).worst("E") > 1
+
+
+ROW = np.linspace(-1, 1, 5, dtype=np.float32)[None]
+SOFT = np.full((1, 5), 0.2, np.float32)
+UP = np.array([2], np.float32)
+CALLS = {
+    "softmax": Call("softmax", ROW),
+    "vjp": Call("softmax", ROW, derivative="vjp", cotangent=SOFT),
+    "hvp": Call("softmax", ROW, derivative="hvp", cotangent=SOFT, tangent=ROW),
+    "jvp of a loss": Call(LOSS, ROW, derivative="jvp", tangent=SOFT, labels=np.array([1])),
+    "weighted": Call(LOSS, ROW, labels=np.array([1]), options={"weight": ROW[0] + 2, "reduction": "sum"}),
+    "by labels": Call(LOSS, ROW, derivative="vjp", cotangent=UP, wrt="labels", labels=SOFT),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_as_a_function_of_its_arrays_is_the_call(name: str) -> None:
+    call, adapter = CALLS[name], cast(Adapter, Reference())
+    function, arrays = call.function(adapter), call.arrays(adapter)
+    assert len(arrays) == 1 + sum(part is not None for part in (call.labels, call.cotangent, call.tangent)) + (
+        "weight" in call.options
+    )
+    assert function(*arrays).tobytes() == call.run(adapter).tobytes()
+    others = [np.zeros_like(array) if array.dtype.kind == "f" else array for array in arrays]
+    assert function(*others).tobytes() != call.run(adapter).tobytes()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_as_a_function_holds_no_array(name: str) -> None:
+    held = inspect.getclosurevars(CALLS[name].function(cast(Adapter, Reference()))).nonlocals.values()
+    inside = [value for item in held for value in (item.values() if isinstance(item, dict) else [item])]
+    assert not any(isinstance(value, np.ndarray | Call) for value in inside)
+
+
+def test_a_result_come_by_otherwise_is_measured_alike() -> None:
+    call = CALLS["softmax"]
+    got = call.run(cast(Adapter, Reference()))
+    one, other = judge(cast(Adapter, Reference()), call), compare(call, got.astype(np.float64))
+    assert one.worst("B") == other.worst("B")

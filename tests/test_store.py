@@ -134,3 +134,9 @@ def test_memory_holds_no_more_than_it_is_granted(counter: Counter, monkeypatch: 
     for query in QUERIES:
         store.truth(query)
         assert len(store._MEMORY) <= 2
+
+
+def test_waiting_for_truths_is_counted(counter: Counter) -> None:
+    before = store.seconds()
+    store.truth(QUERIES[0])
+    assert store.seconds() > before
