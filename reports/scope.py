@@ -124,6 +124,10 @@ def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | 
     given: dict[str, list[str]] = {name: [] for name in requirement.choices}
     for target, cell in zip(targets, row.cells if row else (), strict=False):
         for answer in cell:
+            if answer.verdict and requirement.choices:  # what it was in each format is the record's to tell
+                others = given.setdefault(f"another [{answer.verdict}]", [])
+                others += [target] * (target not in others)
+                continue
             place = "elsewhere" if answer.where == REST else answer.where
             given.setdefault(told(answer), []).append(target if len(cell) == 1 else f"{target} ({place})")
     if not given:
@@ -139,26 +143,36 @@ def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | 
 
 
 def _absent(records: Iterable[Record]) -> str:
-    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    """A row for each thing that a framework lacks; a check that lacks two counts at both."""
+    found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     asked: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
-        adapter = record.header.target.rsplit(":", 2)[0]
+        adapter, target = record.header.target.rsplit(":", 2)[0], record.header.target
         for check in record.checks:
             if check.outcome == "absent":
-                key = adapter, check.message or "no reason given"
-                found[key][record.header.target] += 1
-                asked[key].add(check.requirement)
+                for lacking in _lacking(adapter, check.message or "no reason given"):
+                    found[adapter][lacking][target] += 1
+                    asked[adapter, lacking].add(check.requirement)
     if not found:
         return "Nothing."
     rows = (
         (
-            escape(key[1]),
-            ", ".join(f"{escape(target)}: {number}" for target, number in found[key].items()),
-            escape(", ".join(sorted(asked[key]))),
+            escape(adapter),
+            escape(lacking),
+            # the modes of a framework lack the same, and some are asked for more
+            str(max(counts.values())),
+            escape(", ".join(sorted(asked[adapter, lacking]))),
         )
-        for key in sorted(found)
+        for adapter, lacks in sorted(found.items())
+        for lacking, counts in sorted(lacks.items())
     )
-    return table_of(("lacking", "absent checks", "requirements"), rows)
+    return table_of(("framework", "lacks", "checks of a target", "requirements"), rows)
+
+
+def _lacking(adapter: str, message: str) -> list[str]:
+    """The features of "torch has no where, vmap"; any other message as it is."""
+    features = message.removeprefix(f"{adapter} has no ")
+    return [message] if features == message else features.split(", ")
 
 
 def _line(left: Left) -> str:
