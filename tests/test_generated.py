@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters import MODES
 from conformance import deviations, records, requirements
 from conformance.records import Record
+from conformance.verdict import problems
 from reports import archive, grades, pages, scope, unreported
 from reports.findings import UNREPORTED
 from reports.markdown import escape
@@ -42,23 +44,26 @@ def measured(ratio: float = 0.4) -> Record:
 # What is committed
 
 
+COMMITTED = [records.read(path) for path in records.find([pages.RECORDS])]
+
+
 def test_committed_pages_are_those_of_the_committed_records() -> None:
-    read = [records.read(path) for path in records.find([pages.RECORDS])] if pages.RECORDS.exists() else []
-    if not read:
-        pytest.skip("reports/records holds no records yet")
-    for name, text in pages.render(read).items():
+    for name, text in pages.render(COMMITTED).items():
         assert (pages.HERE / name).read_text(encoding="utf-8") == text, f"{name}: run {pages.COMMAND}"
 
 
 def test_committed_records_are_those_that_the_archive_makes_of_them() -> None:
-    found = records.find([pages.RECORDS]) if pages.RECORDS.exists() else []
-    if not found:
-        pytest.skip("reports/records holds no records yet")
-    for path in found:
-        kept = records.read(path)
-        assert kept.complete
+    for kept in COMMITTED:
         assert archive.thinned(kept.checks) == kept.checks
-        assert path.name == records.file_name(kept.header.target) + ".xz"
+        assert kept.path.name == records.file_name(kept.header.target) + ".xz"
+
+
+def test_committed_records_are_of_every_target_in_the_full_tier_and_hold() -> None:
+    judged = {kept.header.target for kept in COMMITTED}
+    assert {f"{name}:cpu:{mode}" for name in MODES for mode in MODES[name]} <= judged
+    for kept in COMMITTED:
+        assert (kept.header.tier, problems(kept)) == ("full", [])
+        assert "dirty" not in kept.header.suite_commit
 
 
 def test_every_unreported_deviation_is_ready_to_file() -> None:
