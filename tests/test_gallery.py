@@ -38,7 +38,8 @@ def test_every_requirement_with_a_verdict_catches_a_class(found: dict[str, set[s
 def test_reference_survives_as_the_only_one(found: dict[str, set[str]], tmp_path: Path) -> None:
     order = runner.Order("numpy", "cpu", "eager", "quick", tmp_path, check_timeout=60)
     reference = runner.run(order, lambda progress: None)
-    assert {check.outcome for check in reference.checks} == {"pass", "choice", "measured"}
+    assert {check.outcome for check in reference.checks} == {"pass", "choice", "measured", "absent"}
+    assert {check.requirement for check in reference.checks if check.outcome == "absent"} == {"DET-06"}  # threads
     assert all(found.values())
 
 
