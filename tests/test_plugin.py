@@ -47,6 +47,18 @@ def test_resumed_run_with_workers_goes_on_where_it_stopped(whole: records.Record
     assert outcomes(run(path, *WHOLE, "--resume", "-n", "2")) == outcomes(whole)
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=" ".join)
+@pytest.mark.parametrize("missing", [1, 2], ids=["footer", "footer and a row"])
+def test_resumed_run_that_lacks_but_its_end_is_ended_once(
+    whole: records.Record, tmp_path: Path, options: tuple[str, ...], missing: int
+) -> None:
+    path = tmp_path / "small.jsonl"
+    path.write_text("".join(whole.path.read_text().splitlines(keepends=True)[:-missing]))
+    record = run(path, *WHOLE, "--resume", *options)
+    assert record.complete
+    assert outcomes(record) == outcomes(whole)
+
+
 KNOWN = """
 [nowhere]
 adapter = "small"

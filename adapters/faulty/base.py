@@ -26,19 +26,18 @@ class Faulty(Reference):
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays), during which `fused` is true."""
-        self.fused = True
-        try:
-            return function(*arrays)
-        finally:
-            self.fused = False
+        return self._during("fused", function, arrays)
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays), during which `repeatable` is true."""
-        self.repeatable = True
+        return self._during("repeatable", function, arrays)
+
+    def _during(self, flag: str, function: Callable[..., Any], arrays: tuple[Array, ...]) -> Any:
+        setattr(self, flag, True)
         try:
             return function(*arrays)
         finally:
-            self.repeatable = False
+            setattr(self, flag, False)
 
     def __init_subclass__(cls, dtypes: tuple[str, ...] = ("float16", "float32"), **steps: Any) -> None:
         """Replace `steps`: each is a function of the reference's own and of the arguments."""
