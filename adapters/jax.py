@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import jax
@@ -47,11 +48,13 @@ class Adapter:
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(jax.vmap(function)))
         self.exp = compiled(jnp.exp)
         self.log = compiled(jnp.log)
-        self._softmax = compiled(jax.nn.softmax, static_argnames=("axis",))
-        self._log_softmax = compiled(jax.nn.log_softmax, static_argnames=("axis",))
-        self._index = compiled(optax.softmax_cross_entropy_with_integer_labels, static_argnames=("axis",))
-        self._probability = compiled(optax.softmax_cross_entropy, static_argnames=("axis",))
+        self._softmax = compiled(with_where(jax.nn.softmax), static_argnames=("axis",))
+        self._log_softmax = compiled(with_where(jax.nn.log_softmax), static_argnames=("axis",))
+        index, probability = optax.softmax_cross_entropy_with_integer_labels, optax.softmax_cross_entropy
+        self._index = compiled(with_axis(index), static_argnames=("axis",))
+        self._probability = compiled(with_axis(probability), static_argnames=("axis",))
         self._vjp = compiled(self._plain_vjp, static_argnames=STATIC)
+        self._both = compiled(self._plain_both, static_argnames=STATIC)
         self._jvp = compiled(self._plain_jvp, static_argnames=STATIC)
         self._hvp = compiled(self._plain_hvp, static_argnames=STATIC)
 
@@ -65,7 +68,10 @@ class Adapter:
 
     def synchronize(self, x: Array) -> None:
         """Wait for `x`, which JAX computes asynchronously."""
-        jax.block_until_ready(x)
+        if isinstance(x, tuple):
+            jax.block_until_ready(x)
+        else:
+            x.block_until_ready()  # without a look for a tree of arrays, which costs a microsecond
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
         """jax.nn.softmax."""
@@ -96,6 +102,11 @@ class Adapter:
         """jax.vjp."""
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
+    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+        """jax.vjp, which gives the value too."""
+        value, gradient = self._both(operation, x, cotangent, **kwargs)
+        return value, gradient
+
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """jax.jvp."""
         return self._jvp(operation, x, tangent, **kwargs)
@@ -117,12 +128,16 @@ class Adapter:
     def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
         """The arrays that the function returned by jax.vjp holds, each counted once."""
         function, point = along("x", getattr(self, operation), x, kwargs)
-        kept = {id(leaf): leaf.nbytes for leaf in jax.tree.leaves(jax.vjp(function, point)[1])}
+        kept = {id(leaf): leaf.nbytes for leaf in jax.tree_util.tree_leaves(jax.vjp(function, point)[1])}
         return int(sum(kept.values()))
 
     def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         function, point = along(wrt, getattr(self, operation), x, kwargs)
         return jax.vjp(function, point)[1](cotangent)[0]
+
+    def _plain_both(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+        value, pullback = jax.vjp(*along("x", getattr(self, operation), x, kwargs))
+        return value, pullback(cotangent)[0]
 
     def _plain_jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         function, point = along("x", getattr(self, operation), x, kwargs)
@@ -141,6 +156,31 @@ class Adapter:
 def as_is(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
     """`function`, as jax.jit is called and without compiling."""
     return function
+
+
+def with_where(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, with the `initial` that an old JAX (0.4.26, say) calls for beside `where`."""
+    initial = signature(function).parameters.get("initial")
+    if initial is None or initial.default is not None:
+        return function
+
+    def started(x: Array, axis: int = -1, where: Array | None = None) -> Array:
+        return function(x, axis, where, None if where is None else -jnp.inf)
+
+    return started
+
+
+def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, or for an old Optax (0.2.3, say), whose classes are last, one that says so."""
+    if "axis" in signature(function).parameters:
+        return function
+
+    def last(logits: Array, labels: Array, axis: int = -1) -> Array:
+        if axis not in (-1, logits.ndim - 1):
+            raise NotProvided(f"optax.{function.__name__} of Optax {optax.__version__} has no axis; got {axis}")
+        return function(logits, labels)
+
+    return last
 
 
 def along(

@@ -295,6 +295,10 @@ class Adapter:
                 return self._give(c - g * self.total(c), at, x)
             return self._give(c * self.residual(g, at.q), at, x)
 
+    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+        """One after the other: what they share is computed twice."""
+        return getattr(self, operation)(x, **kwargs), self.vjp(operation, x, cotangent, **kwargs)
+
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """Derivative of operation(x) along `tangent`."""
         with np.errstate(all="ignore"):

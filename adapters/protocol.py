@@ -18,9 +18,9 @@ is nothing to inherit from) and name it on the command line:
 4. `dtypes` holds the formats in which the three functions run; `features` the optional abilities, from
    `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
    range, a label out of range) goes to the framework untouched, since its answer is what is judged.
-5. A method whose feature is not listed is never called and may be left out: `vjp`, `jvp`, `hvp`, `exp` and
-   `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals"). "threads" has
-   no method: it says that the CPU computes in several threads.
+5. A method whose feature is not listed is never called and may be left out: `vjp` and `value_and_vjp`, `jvp`,
+   `hvp`, `exp` and `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals").
+   "threads" has no method: it says that the CPU computes in several threads.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Adapter(Protocol):
     def to_numpy(self, x: Array) -> Any:
         """Native array → NumPy array of the same format, bit for bit."""
 
-    def synchronize(self, x: Array) -> None:
-        """Return when `x` is computed."""
+    def synchronize(self, x: Array | tuple[Array, ...]) -> None:
+        """Return when `x` is computed, or all of a tuple."""
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
         """exp(x) / Σ exp(x) along `axis`; `where` (boolean, broadcast to x) selects the entries that count."""
@@ -122,6 +122,9 @@ class Adapter(Protocol):
         `operation` is one of `OPERATIONS`, `kwargs` its own keyword arguments (axis, labels, …), `wrt` is
         "x" or, for cross-entropy on probabilities, "labels".
         """
+
+    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+        """(operation(x, **kwargs), its vjp with respect to x), as one step of training computes both."""
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """Derivative of operation(x, **kwargs) along `tangent`, in forward mode."""

@@ -64,6 +64,7 @@ class Adapter:
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
         self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
         self._vjp = compiled(self._plain_vjp)
+        self._both = compiled(self._plain_both)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
 
@@ -117,6 +118,11 @@ class Adapter:
         """tf.GradientTape.gradient."""
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
+    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+        """tf.GradientTape's recorded value, and its gradient."""
+        value, gradient = self._both(operation, x, cotangent, **kwargs)
+        return value, gradient
+
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """tf.autodiff.ForwardAccumulator."""
         return self._jvp(operation, x, tangent, **kwargs)
@@ -149,6 +155,12 @@ class Adapter:
             tape.watch(point)
             value = getattr(self, operation)(x, **kwargs)
         return provided(tape.gradient(value, point, output_gradients=cotangent), operation, wrt)
+
+    def _plain_both(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = getattr(self, operation)(x, **kwargs)
+        return value, provided(tape.gradient(value, x, output_gradients=cotangent), operation, "x")
 
     def _plain_jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         with tf.autodiff.ForwardAccumulator(x, tangent) as accumulator:

@@ -118,6 +118,13 @@ class Adapter:
         require(operation, x, **kwargs)
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
+    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+        """The operation recorded by autograd, and torch.autograd.grad."""
+        require(operation, x, **kwargs)
+        point = x.detach().requires_grad_()
+        value = getattr(self, operation)(point, **kwargs)
+        return value.detach(), torch.autograd.grad(value, point, cotangent)[0]
+
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """torch.func.jvp."""
         require(operation, x, **kwargs)
@@ -192,11 +199,21 @@ def whole() -> Callable[..., Any]:
     """torch.compile of a function as one graph, an error where that cannot be."""
     # by default the ninth shape of a function is no longer compiled
     # https://docs.pytorch.org/docs/stable/compile/programming_model.recompilation.html
-    torch._dynamo.config.recompile_limit = 1_000_000
-    torch._dynamo.config.accumulated_recompile_limit = 1_000_000
-    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    config = torch._dynamo.config  # its names up to 2.6, which later releases keep as aliases
+    config.cache_size_limit = 1_000_000
+    config.accumulated_cache_size_limit = 1_000_000
+    if hasattr(config, "fail_on_cache_limit_hit"):  # where there is none (2.3), fullgraph raises by itself
+        config.fail_on_cache_limit_hit = True
     # dynamic=False: a shape is compiled for itself, so that no result depends on the shapes that came before
-    return partial(torch.compile, fullgraph=True, dynamic=False)
+    compiled: Callable[..., Callable[..., Any]] = partial(torch.compile, fullgraph=True, dynamic=False)
+
+    def framed(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return compiled(function)
+        except AssertionError:  # PyTorch 2.3 compiles its own functions only within another
+            return compiled(lambda *args, **kwargs: function(*args, **kwargs))
+
+    return framed
 
 
 def along(

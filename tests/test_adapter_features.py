@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import adapters
-from adapters.protocol import FEATURES, Adapter
+from adapters.protocol import FEATURES, Adapter, NotProvided
 from conformance.elementary import LIMIT, worst
 from conformance.measure import Call, compare
 from conformance.ulp import exact, format_of
@@ -114,3 +114,41 @@ def test_residuals_are_at_least_the_output_or_the_logits(adapter: Adapter) -> No
     assert ROWS.nbytes <= kept <= 8 * ROWS.nbytes
     labels = adapter.asarray(INDEX)
     assert adapter.residual_bytes("softmax_cross_entropy", adapter.asarray(ROWS), labels=labels) >= ROWS.nbytes
+
+
+@pytest.fixture(params=adapters.MODES["jax"])
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_an_optax_without_axis_has_its_classes_last(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    optax = pytest.importorskip("optax")
+    expected = ran(adapters.load("jax", mode=mode), "softmax_cross_entropy", ROWS, INDEX)
+    now = optax.softmax_cross_entropy_with_integer_labels
+
+    def old(logits: Any, labels: Any) -> Any:
+        return now(logits, labels)
+
+    monkeypatch.setattr(optax, "softmax_cross_entropy_with_integer_labels", old)
+    adapter = adapters.load("jax", mode=mode)
+    x, labels = adapter.asarray(ROWS), adapter.asarray(INDEX)
+    for axis in (-1, 1):
+        np.testing.assert_array_equal(adapter.softmax_cross_entropy(x, labels, axis=axis), expected)
+    with pytest.raises(NotProvided, match="no axis; got 0"):
+        adapter.softmax_cross_entropy(x, labels[:5], axis=0)
+
+
+def test_a_jax_that_asks_for_an_initial_value_gets_one(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    jax = pytest.importorskip("jax")
+    now = jax.nn.softmax
+
+    def old(x: Any, axis: int = -1, where: Any = None, initial: Any = None) -> Any:
+        if (where is None) != (initial is None):
+            raise ValueError("where goes with initial")
+        return now(x, axis, where)
+
+    monkeypatch.setattr(jax.nn, "softmax", old)
+    adapter = adapters.load("jax", mode=mode)
+    x, where = adapter.asarray(ROWS), adapter.asarray(ROWS < 1)
+    np.testing.assert_allclose(adapter.softmax(x), now(x), rtol=1e-6)
+    np.testing.assert_allclose(adapter.softmax(x, where=where), now(x, where=where), rtol=1e-6)
