@@ -1,0 +1,95 @@
+"""The framework releases on asv's axis: `adapters/releases.toml`, one table a release.
+
+A table holds every version that its release ran with on the day it came out. `python -m benchmarks.lock`
+writes it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "adapters" / "releases.toml"
+
+# framework → the packages of a release; the first two of jax share its version, others are the newest of the day
+PACKAGES = {
+    "numpy": ("numpy",),
+    "scipy": ("scipy",),
+    "torch": ("torch",),
+    "tensorflow": ("tensorflow-cpu",),
+    "jax": ("jax", "jaxlib", "optax"),
+}
+EVERYWHERE = ("ml-dtypes", "numpy")  # imported by the harness itself, so pinned like the framework
+
+
+class BadReleases(ValueError):
+    """The file of releases cannot be used; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of a framework, with the versions of its day.
+
+    `python` is the range that has wheels for every one of them, such as ">=3.11,<3.14".
+    """
+
+    framework: str
+    version: str
+    day: date
+    python: str
+    constraints: tuple[str, ...]
+
+    @property
+    def tag(self) -> str:
+        """Its name everywhere: "jax-0.7.2"."""
+        return f"{self.framework}-{self.version}"
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The pins that are asked for by name; what they need is pinned by `constraints`."""
+        wanted = dict.fromkeys((*PACKAGES[self.framework], *EVERYWHERE))
+        pins = {pin.partition("==")[0]: pin for pin in self.constraints}
+        return tuple(pins[name] for name in wanted)
+
+
+def releases(framework: str | None = None, file: Path = FILE) -> list[Release]:
+    """All of them, or one framework's, in order of day.
+
+    Raises:
+        BadReleases: the file, a table or a name is not as it must be.
+    """
+    if framework is not None and framework not in PACKAGES:
+        raise BadReleases(f"unknown framework {framework!r}: choose one of {', '.join(PACKAGES)}")
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8")).get("release", [])
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadReleases(f"{file.name}: {error}") from error
+    found = sorted((_release(table) for table in tables), key=order)
+    for one, other in pairwise(found):
+        if one.tag == other.tag:
+            raise BadReleases(f"{file.name}: {one.tag} stands there twice")
+    return [release for release in found if framework in (None, release.framework)]
+
+
+def order(release: Release) -> tuple[date, str, tuple[int, ...]]:
+    """The key that releases are sorted by: day, framework, version."""
+    return release.day, release.framework, tuple(int(part) for part in release.version.split("."))
+
+
+def _release(table: dict[str, object]) -> Release:
+    name = f"{table.get('framework')}-{table.get('version')}"
+    try:
+        pins = table.pop("pins")
+        release = Release(**table, constraints=tuple(pins))  # type: ignore[arg-type]  # looked at below
+        asked = release.requirements
+    except (KeyError, TypeError) as error:
+        raise BadReleases(f"{FILE.name}: {name} has a field too many or too few: {error}") from error
+    if not isinstance(release.day, date):
+        raise BadReleases(f"{FILE.name}: {name} needs a day as in day = 2026-01-31")
+    if asked[0] != f"{PACKAGES[release.framework][0]}=={release.version}":
+        raise BadReleases(f"{FILE.name}: {name} pins {asked[0]}")
+    return release

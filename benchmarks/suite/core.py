@@ -1,0 +1,65 @@
+"""The core tier: the shapes that stand for the others, a few minutes a release."""
+
+from __future__ import annotations
+
+from benchmarks import tracks
+from benchmarks.cells import CORE, CORE_LARGE, CORE_SHAPES, CORE_SMALL, MODES, Block
+
+
+class _Core:
+    """Measured once for all classes below; asv leaves out a name that begins with an underscore."""
+
+    def setup_cache(self) -> tracks.Cache:
+        """Every cell of the tier."""
+        return tracks.measured("core")
+
+    setup_cache.timeout = tracks.LONGEST  # type: ignore[attr-defined]  # how asv is told
+
+
+class Eager(_Core, tracks.Times):
+    """Each operation as it is called."""
+
+    block = CORE["Eager"]
+    params = block.params
+
+
+class Compiled(_Core, tracks.Times):
+    """By jax.jit, torch.compile, or XLA in TensorFlow."""
+
+    block = CORE["Compiled"]
+    params = block.params
+
+
+class Half(_Core, tracks.Times):
+    """In bfloat16."""
+
+    block = CORE["Half"]
+    params = block.params
+
+
+class Dispatch(_Core, tracks.Dispatch):
+    """What a call costs beside its work."""
+
+    block = Block(MODES, ("float32",), CORE_SMALL)
+    params = block.params
+
+
+class Memory(_Core, tracks.Memory):
+    """What a call takes of memory."""
+
+    block = Block(MODES, ("float32",), CORE_LARGE)
+    params = block.params
+
+
+class Checks(_Core, tracks.Checks):
+    """Error and compilation."""
+
+    block = Block(MODES, ("float32",), CORE_SHAPES)
+    params = block.params
+
+
+class HalfChecks(_Core, tracks.Checks):
+    """Error and compilation in bfloat16."""
+
+    block = CORE["Half"]
+    params = block.params

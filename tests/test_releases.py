@@ -1,0 +1,107 @@
+"""Releases are read in order, whole, and stand in their file as `benchmarks.lock` writes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from benchmarks import lock
+from benchmarks.install import fits
+from benchmarks.releases import FILE, PACKAGES, BadReleases, Release, order, releases
+
+JAX = Release(
+    "jax",
+    "0.9.0",
+    date(2026, 1, 20),
+    ">=3.11,<3.15",
+    ("jax==0.9.0", "jaxlib==0.9.0", "ml-dtypes==0.5.4", "numpy==2.4.1", "optax==0.2.6", "scipy==1.17.0"),
+)
+NUMPY = Release("numpy", "2.4.1", date(2026, 1, 10), ">=3.11,<3.15", ("ml-dtypes==0.5.4", "numpy==2.4.1"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "releases.toml"
+    path.write_text(lock.text([JAX, NUMPY]), encoding="utf-8")
+    return path
+
+
+def test_what_lock_writes_is_read_back_in_order_of_day(file: Path) -> None:
+    assert releases(file=file) == [NUMPY, JAX]
+    assert releases("jax", file) == [JAX]
+
+
+def test_the_framework_and_what_the_harness_imports_are_required() -> None:
+    assert JAX.requirements == (
+        "jax==0.9.0",
+        "jaxlib==0.9.0",
+        "optax==0.2.6",
+        "ml-dtypes==0.5.4",
+        "numpy==2.4.1",
+    )
+    assert NUMPY.requirements == ("numpy==2.4.1", "ml-dtypes==0.5.4")
+    assert JAX.tag == "jax-0.9.0"
+
+
+def test_versions_of_one_day_are_in_order_of_number() -> None:
+    tenth = replace(NUMPY, version="2.10.0")
+    assert sorted([tenth, NUMPY], key=order) == [NUMPY, tenth]
+
+
+def test_an_unknown_framework_is_named_with_those_there_are(file: Path) -> None:
+    with pytest.raises(BadReleases, match=r"unknown framework 'mxnet': choose one of numpy, .*, jax"):
+        releases("mxnet", file)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('version = "0.9.0"\n', "", r"jax-None has a field too many or too few"),
+        ("day = 2026-01-20", 'day = "soon"', r"jax-0\.9\.0 needs a day as in"),
+        ('version = "0.9.0"', 'version = "0.9.1"', r"jax-0\.9\.1 pins jax==0\.9\.0"),
+        ('"optax==0.2.6", ', "", r"jax-0\.9\.0 has a field too many or too few: 'optax'"),
+        ('framework = "jax"', 'framework = "mxnet"', r"mxnet-0\.9\.0 has .*'mxnet'"),
+        ("pins = [", "colour = 1\npins = [", r"jax-0\.9\.0 has a field too many .*colour"),
+        ("[[release]]", "[[release", r"releases\.toml: "),
+    ],
+)
+def test_a_wrong_table_is_told_in_a_line(file: Path, before: str, after: str, said: str) -> None:
+    text = lock.text([JAX])
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(BadReleases, match=said) as caught:
+        releases(file=file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_release_stands_there_once(file: Path) -> None:
+    file.write_text(lock.text([JAX, JAX]), encoding="utf-8")
+    with pytest.raises(BadReleases, match=r"jax-0\.9\.0 stands there twice"):
+        releases(file=file)
+
+
+def test_the_file_is_as_lock_writes_it() -> None:
+    assert lock.text(releases()) == FILE.read_text(encoding="utf-8")
+
+
+def test_every_tracked_release_runs_on_the_python_of_its_lock() -> None:
+    python = tuple(int(part) for part in lock.PYTHON.split("."))
+    assert [release.tag for release in releases() if not fits(release.python, python)] == []
+
+
+@pytest.mark.parametrize(("framework", "least"), {**dict.fromkeys(PACKAGES, 8), "torch": 4}.items())
+def test_enough_releases_of_each_framework_are_tracked_to_show_a_step(framework: str, least: int) -> None:
+    assert len(releases(framework)) >= least
+
+
+@pytest.mark.parametrize("framework", PACKAGES)
+def test_days_and_versions_rise_together(framework: str) -> None:
+    found = [tuple(int(part) for part in release.version.split(".")) for release in releases(framework)]
+    assert found == sorted(set(found))
+
+
+def test_jax_and_jaxlib_are_of_one_version() -> None:
+    assert [one.tag for one in releases("jax") if f"jaxlib=={one.version}" not in one.constraints] == []
