@@ -47,19 +47,19 @@ class Dispatch(_Core, tracks.Dispatch):
 class Memory(_Core, tracks.Memory):
     """What a call takes of memory."""
 
-    block = Block(MODES, ("float32",), CORE_LARGE)
+    block = Block(MODES, ("float32",), CORE_LARGE, ("all",))
     params = block.params
 
 
 class Checks(_Core, tracks.Checks):
     """Error and compilation."""
 
-    block = Block(MODES, ("float32",), CORE_SHAPES)
+    block = Block(MODES, ("float32",), CORE_SHAPES, ("all",))
     params = block.params
 
 
 class HalfChecks(_Core, tracks.Checks):
     """Error and compilation in bfloat16."""
 
-    block = CORE["Half"]
+    block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"), ("all",))
     params = block.params

@@ -1,0 +1,153 @@
+"""What a time must never stand without: the error of the same call, its memory, and that it was a call at all.
+
+`refusal` closes the traps that make a benchmark fast and wrong: a constant, a call not waited for, another
+format than asked, inputs whose subnormals slow a core.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.protocol import Adapter
+from benchmarks.cells import SHAPES, Cell
+from benchmarks.inputs import IGNORED, Inputs
+from conformance.measure import Call, compare
+from conformance.ulp import exact
+
+Array = NDArray[Any]
+ROWS = (0, -1)  # the rows whose truth is computed: the first, and the last, where a tail would be
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+ASLEEP = 1.5  # times as long as a call took until its result was read: by then it is there
+
+
+class Refused(Exception):
+    """What was timed is not the call that it claims to be."""
+
+
+def outputs(result: Any, adapter: Adapter) -> list[Array]:
+    """The arrays of a result, which is one array or (value, gradient)."""
+    parts = result if isinstance(result, tuple | list) else (result,)
+    return [adapter.to_numpy(part) for part in parts]
+
+
+def refuse_constant(first: list[Array], second: list[Array]) -> None:
+    """Raise Refused if a result is the same for other logits."""
+    for a, b in zip(first, second, strict=True):
+        if a.size > 1 and a.tobytes() == b.tobytes():
+            raise Refused("the result does not depend on the logits: a constant was timed")
+
+
+def refuse_format(found: list[Array], dtype: str) -> None:
+    """Raise Refused if a result has another format than its logits, as float64 has without JAX's switch."""
+    for array in found:
+        if array.dtype.name != dtype:
+            raise Refused(f"the result is {array.dtype.name} for logits in {dtype}")
+
+
+def refuse_subnormal(logits: Array, found: list[Array]) -> None:
+    """Raise Refused if plain logits or a result hold subnormals, on which a core may take 100 times as long."""
+    for array in (logits, *found):
+        if array.dtype.name == "float16":
+            continue  # computed in float32, where float16's subnormals are ordinary numbers
+        tiny = np.finfo(np.float64 if array.dtype.name == "float64" else np.float32).tiny
+        magnitude = np.abs(array.astype(np.float64))
+        if np.any((magnitude > 0) & (magnitude < tiny)):
+            raise Refused(f"subnormal numbers in {array.dtype.name} slow the core")
+
+
+def refuse_unsynchronised(
+    start: Callable[[], Any], wait: Callable[[Any], None], read: Callable[[Any], Any], trials: int = 3
+) -> None:
+    """Raise Refused if a result that was waited for is not there yet.
+
+    Reading it must take no longer than reading one that has had ample time; three trials in a row must say so.
+    """
+    for _ in range(trials):
+        called, at_once = _timed(start, wait, read, 0.0)
+        _, later = _timed(start, wait, read, ASLEEP * (called + at_once))
+        if at_once - later <= max(0.5 * called, 1e-4):
+            return
+    raise Refused(f"the call returned after {called:.2g} s, and its result came {at_once:.2g} s later")
+
+
+def _timed(
+    start: Callable[[], Any], wait: Callable[[Any], None], read: Callable[[Any], Any], pause: float
+) -> tuple[float, float]:
+    """Seconds of a call waited for, and of reading its result after `pause`."""
+    began = time.perf_counter()
+    result = start()
+    wait(result)
+    called = time.perf_counter() - began
+    time.sleep(pause)
+    began = time.perf_counter()
+    read(result)
+    return called, time.perf_counter() - began
+
+
+def error(cell: Cell, given: Inputs, found: list[Array]) -> float:
+    """The worst error over its bound of grade D, in the first and the last row of every result.
+
+    `found` is [result], or [value, gradient]. The truth is the conformance oracle's, kept by content.
+    """
+    axis = SHAPES[cell.shape].axis
+    operation = "softmax_cross_entropy" if cell.operation.startswith("cross_entropy") else cell.operation
+    logits = ends(given.logits, axis)
+    labels = None
+    if given.labels is not None:
+        same = given.labels.shape == given.logits.shape
+        labels = ends(given.labels, axis) if same else given.labels.reshape(-1)[list(ROWS)]
+    options = {"ignore_index": IGNORED} if cell.data == "ignored" else {}
+    per_row = operation == "softmax_cross_entropy"
+    forward = Call(operation, logits, labels=labels, options=options)
+    rows = found[0].reshape(-1)[list(ROWS)] if per_row else ends(found[0], axis)
+    worst = compare(forward, exact(rows)).worst("D")
+    if len(found) > 1 and given.cotangent is not None:
+        cotangent = given.cotangent.reshape(-1)[list(ROWS)] if per_row else ends(given.cotangent, axis)
+        backward = Call(operation, logits, labels=labels, options=options, derivative="vjp", cotangent=cotangent)
+        worst = max(worst, compare(backward, exact(ends(found[1], axis))).worst("D"))
+    return worst
+
+
+def ends(array: Array, axis: int) -> Array:
+    """The first and the last row along `axis`, as (2, n)."""
+    moved = np.moveaxis(array, axis, -1)
+    last = tuple(d - 1 for d in moved.shape[:-1])
+    return np.stack([moved[(0,) * len(last)], moved[last]])
+
+
+def resident_peak(run: Callable[[], Any]) -> int | None:
+    """Bytes by which `run` raises this process's resident set at most, its result included; None if unknown.
+
+    Large blocks must come from mmap and go back at once (MALLOC_MMAP_THRESHOLD_ set before the process
+    began), or memory freed by an earlier call is used again and not seen.
+    """
+    try:
+        CLEAR.write_text("5", encoding="ascii")  # forgets the peak: proc(5), clear_refs
+    except OSError:
+        return None
+    before = status("VmRSS")
+    kept = run()
+    after = status("VmHWM")
+    del kept
+    return max(0, after - before)
+
+
+def status(field: str) -> int:
+    """Bytes of a field of /proc/self/status."""
+    for line in STATUS.read_text(encoding="ascii").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise KeyError(field)
+
+
+def finite(value: float | None) -> float | None:
+    """None for what JSON has no word for."""
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,189 @@
+"""What is measured: shapes from real models, and the cells of each tier.
+
+A cell is one operation in one direction, mode, format, shape and thread setting; asv's parameters are its
+fields, in this order, for every benchmark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any
+
+OPERATIONS = ("softmax", "log_softmax", "cross_entropy_index", "cross_entropy_probability")
+DIRECTIONS = ("forward", "forward+backward")
+MODES = ("eager", "compiled")
+FORMATS = {"float32": 4, "bfloat16": 2, "float16": 2, "float64": 8}  # name → bytes an element
+THREADS = ("1", "all")
+DATA = ("normal", "peaked", "ignored")
+PARAMS = ("operation", "direction", "mode", "format", "shape", "threads")
+
+# What each operation must move, in logits, and the exponentials it must take an element:
+# the backward pass of the first two reads the result and the cotangent and writes the gradient.
+TRAFFIC = {
+    ("softmax", "forward"): 2,
+    ("log_softmax", "forward"): 2,
+    ("cross_entropy_index", "forward"): 1,
+    ("cross_entropy_probability", "forward"): 2,
+    ("softmax", "forward+backward"): 5,
+    ("log_softmax", "forward+backward"): 5,
+    ("cross_entropy_index", "forward+backward"): 2,
+    ("cross_entropy_probability", "forward+backward"): 3,
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Logits of a real model: dimensions, class axis, and by what the first is divided on a CPU."""
+
+    dims: tuple[int, ...]
+    where: str
+    axis: int = -1
+    cpu: int = 1
+
+    def on(self, device: str) -> tuple[int, ...]:
+        """The dimensions on `device`: those of the CPU keep within 66 million elements."""
+        return (self.dims[0] // self.cpu, *self.dims[1:]) if device == "cpu" else self.dims
+
+    @property
+    def n(self) -> int:
+        """Classes."""
+        return self.dims[self.axis]
+
+    @property
+    def small(self) -> bool:
+        """Whether float32 logits are at most 2 MiB: what a call costs beside its work shows here."""
+        return 4 * math.prod(self.on("cpu")) <= 2 << 20
+
+
+SHAPES = {
+    "cifar": Shape((128, 10), "CIFAR-10 batch"),
+    "imagenet": Shape((256, 1000), "ImageNet head"),
+    "router8": Shape((16384, 8), "mixture-of-experts gate"),
+    "router128": Shape((16384, 128), "mixture-of-experts gate"),
+    "router256": Shape((16384, 256), "mixture-of-experts gate"),
+    "bert": Shape((49152, 128), "attention, S = 128"),
+    "vit": Shape((151296, 197), "attention, S = 197"),
+    "attention": Shape((131072, 2048), "unfused attention", cpu=16),
+    "long": Shape((4096, 32768), "32k context", cpu=16),
+    "decode": Shape((1, 128256), "sampling, one row"),
+    "decode64": Shape((64, 151936), "sampling, 64 rows"),
+    "llama2": Shape((8192, 32000), "language-model head", cpu=16),
+    "llama3": Shape((8192, 128256), "language-model head", cpu=16),
+    "qwen": Shape((4096, 152064), "language-model head", cpu=16),
+    "gemma": Shape((4096, 256000), "language-model head", cpu=16),
+    "gpt2": Shape((8192, 50257), "raw vocabulary", cpu=16),
+    "gpt2-padded": Shape((8192, 50304), "padded vocabulary", cpu=16),
+    "seg": Shape((8, 19, 512, 1024), "segmentation", axis=1, cpu=8),
+    "ssd": Shape((32, 81, 8732), "SSD", axis=1),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing that is timed; `data` is no parameter of asv's but part of the benchmark's name."""
+
+    operation: str
+    direction: str
+    mode: str
+    format: str
+    shape: str
+    threads: str
+    data: str = "normal"
+
+    @classmethod
+    def of(cls, params: tuple[str, ...], data: str) -> Cell:
+        """The cell of `params`, in the order of `PARAMS`."""
+        return cls(**dict(zip(PARAMS, params, strict=True)), data=data)
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """The values of `PARAMS`."""
+        return tuple(getattr(self, name) for name in PARAMS)
+
+    @property
+    def name(self) -> str:
+        """One line for people."""
+        plain = self.params if self.data == "normal" else (*self.params, self.data)
+        return " ".join(plain)
+
+    def elements(self, device: str) -> int:
+        """Logits in a call."""
+        return math.prod(SHAPES[self.shape].on(device))
+
+    def bytes(self, device: str) -> int:
+        """Bytes of the logits."""
+        return self.elements(device) * FORMATS[self.format]
+
+    def traffic(self, device: str) -> int:
+        """The bytes that must move."""
+        return TRAFFIC[self.operation, self.direction] * self.bytes(device)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A full product of parameters: what one class of asv benchmarks covers."""
+
+    modes: tuple[str, ...]
+    formats: tuple[str, ...]
+    shapes: tuple[str, ...]
+    threads: tuple[str, ...] = THREADS
+    operations: tuple[str, ...] = OPERATIONS
+    directions: tuple[str, ...] = DIRECTIONS
+    data: str = "normal"
+
+    @property
+    def params(self) -> tuple[list[str], ...]:
+        """asv's `params`, in the order of `PARAMS`."""
+        return tuple(
+            list(values)
+            for values in (self.operations, self.directions, self.modes, self.formats, self.shapes, self.threads)
+        )
+
+    def __iter__(self) -> Iterator[Cell]:
+        """The cells."""
+        return (Cell.of(values, self.data) for values in product(*self.params))
+
+
+CORE_SHAPES = ("cifar", "imagenet", "decode", "bert", "llama2", "seg")
+CORE_SMALL = tuple(name for name in CORE_SHAPES if SHAPES[name].small)
+CORE_LARGE = tuple(name for name in CORE_SHAPES if not SHAPES[name].small)
+CORE = {
+    "Eager": Block(("eager",), ("float32",), CORE_SHAPES),
+    "Compiled": Block(("compiled",), ("float32",), CORE_SHAPES),
+    "Half": Block(MODES, ("bfloat16",), ("imagenet", "llama2")),
+}
+# In the core tier, the shapes of a framework's less usual mode: a compiler may take seconds a shape.
+CORE_KEEPS = {
+    ("torch", "compiled"): ("imagenet", "bert", "llama2"),
+    ("tensorflow", "compiled"): ("imagenet", "bert", "llama2"),
+    ("jax", "eager"): ("imagenet",),
+}
+OTHERS = tuple(name for name in SHAPES if name not in CORE_SHAPES)
+FULL = {
+    "Shapes": Block(MODES, ("float32",), OTHERS),
+    "Formats": Block(MODES, ("bfloat16", "float16", "float64"), ("cifar", "bert", "gpt2", "seg")),
+    "Peaked": Block(MODES, ("float32", "bfloat16"), ("imagenet", "llama2"), data="peaked"),
+    "Ignored": Block(
+        MODES, ("float32",), ("imagenet", "llama2"), operations=("cross_entropy_index",), data="ignored"
+    ),
+}
+TIERS = {"core": CORE, "full": FULL}
+
+
+def cells(tier: str) -> list[Cell]:
+    """Every cell of a tier, those of one shape and format side by side, so that inputs are shared."""
+    found = dict.fromkeys(cell for block in TIERS[tier].values() for cell in block)
+    order = list(SHAPES)
+    return sorted(found, key=lambda cell: (order.index(cell.shape), cell.format, cell.data))
+
+
+def kept(tier: str, framework: str, cell: Cell) -> bool:
+    """Whether `tier` asks a framework for a cell."""
+    return tier != "core" or cell.shape in CORE_KEEPS.get((framework, cell.mode), CORE_SHAPES)

@@ -1,0 +1,163 @@
+"""Time by the clock on the wall, and what disturbs it: samples of batches of calls, steals thrown away.
+
+Everything here takes a function without arguments that starts one call and returns its result, and one
+that waits for a result.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BATCH = 2e-3  # seconds that a sample lasts at least, so that the clock's resolution does not show
+WARM = 2e-2  # seconds
+SAMPLES = 7
+LONG = 5e-2  # seconds a call from which three samples are enough
+AGAIN = 2  # times the samples wanted that are taken beside them while others disturb
+IDLE = 0.1  # share of the time in which a process on its only core may not have run
+
+Start = Callable[[], Any]
+Wait = Callable[[Any], None]
+
+
+@dataclass
+class Timing:
+    """Seconds a call, one number a sample; how many calls each holds; how many were thrown away."""
+
+    samples: list[float] = field(default_factory=list)
+    number: int = 1
+    discarded: int = 0
+    faults: float = 0.0  # minor page faults a call
+
+    @property
+    def median(self) -> float:
+        """The sample in the middle."""
+        return statistics.median(self.samples)
+
+
+def once(start: Start, wait: Wait) -> float:
+    """Seconds of one call until its result is there."""
+    began = time.perf_counter()
+    wait(start())
+    return time.perf_counter() - began
+
+
+def warm(start: Start, wait: Wait) -> float:
+    """Call for `WARM` seconds, so that clocks and caches are those of a loop; seconds of the last call."""
+    began, last = time.perf_counter(), LONG
+    while time.perf_counter() - began < WARM:
+        last = once(start, wait)
+    return last
+
+
+def latency(start: Start, wait: Wait, samples: int = SAMPLES) -> Timing:
+    """Each call waited for: what a caller sees who needs the result."""
+    expected = warm(start, wait)
+    timing = Timing(number=max(1, round(BATCH / expected)))
+    wanted = samples if expected < LONG else 3
+
+    def batch() -> float:
+        began = time.perf_counter()
+        for _ in range(timing.number):
+            wait(start())
+        return (time.perf_counter() - began) / timing.number
+
+    before = page_faults()
+    undisturbed(batch, timing, wanted)
+    timing.faults = (page_faults() - before) / (timing.number * (len(timing.samples) + timing.discarded))
+    return timing
+
+
+def steady(start: Start, wait: Wait, expected: float, samples: int = SAMPLES) -> Timing:
+    """The slope between k and 4k calls, only the last waited for: what a call costs in a long queue.
+
+    `expected` is about the seconds of a call. What waiting itself costs cancels.
+    """
+    timing = Timing(number=max(1, round(BATCH / expected)))
+
+    def run(count: int) -> float:
+        began = time.perf_counter()
+        for _ in range(count):
+            last = start()
+        wait(last)
+        return time.perf_counter() - began
+
+    def slope() -> float:
+        few = run(timing.number)
+        return (run(4 * timing.number) - few) / (3 * timing.number)
+
+    timing = undisturbed(slope, timing, samples)
+    timing.samples = [sample for sample in timing.samples if sample > 0]  # a disturbed few: the slope of noise
+    return timing
+
+
+def cold(start: Start, wait: Wait, flush: Callable[[], None], samples: int = 5) -> Timing:
+    """Single calls, the caches filled with something else before each."""
+
+    def single() -> float:
+        flush()
+        return once(start, wait)
+
+    return undisturbed(single, Timing(), samples)
+
+
+def undisturbed(measure: Callable[[], float], timing: Timing, wanted: int) -> Timing:
+    """`wanted` samples during which nothing was taken from this process; where that fails, all of them."""
+    kept: list[float] = []
+    every: list[float] = []
+    while len(kept) < wanted and len(every) < wanted * (1 + AGAIN):
+        before = Usage.now()
+        every.append(measure())
+        if Usage.now().alone_since(before):
+            kept.append(every[-1])
+    timing.discarded += len(every) - len(kept)
+    timing.samples = kept if len(kept) >= min(wanted, 3) else every
+    return timing
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the machine and this process have used so far."""
+
+    stolen: int  # ticks that the hypervisor took
+    wall: float
+    cpu: float
+    pinned: bool  # whether this process has one core
+
+    @classmethod
+    def now(cls) -> Usage:
+        """As of this moment."""
+        return cls(stolen(), time.perf_counter(), time.process_time(), len(cores()) == 1)
+
+    def alone_since(self, before: Usage) -> bool:
+        """Whether nothing was stolen since, and a process with one core had it for nearly all of the time."""
+        wall, cpu = self.wall - before.wall, self.cpu - before.cpu
+        return self.stolen == before.stolen and (not self.pinned or wall - cpu <= IDLE * wall)
+
+
+def stolen(source: Path = Path("/proc/stat")) -> int:
+    """Ticks that the hypervisor took from this machine; 0 where the kernel does not say."""
+    try:
+        with source.open(encoding="ascii") as file:
+            fields = file.readline().split()
+    except OSError:
+        return 0
+    return int(fields[8]) if len(fields) > 8 else 0
+
+
+def page_faults() -> int:
+    """Minor page faults of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def cores() -> list[int]:
+    """The cores this process may use."""
+    return (
+        sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    )

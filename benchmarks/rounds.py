@@ -1,0 +1,190 @@
+"""Cells of one framework, timed in several processes in turn, and what they gave put together.
+
+A sample is the median of one process, since what differs from process to process (addresses, clocks, what a
+compiler chose) is most of the noise: see Kalibera and Jones, *Rigorous benchmarking in reasonable time* (ISMM
+2013). Each round runs every cell once for each thread setting, so that a disturbance meets all cells alike. An
+audit comes first: error, memory, compilation, and whether the calls are what they claim to be.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import clock
+from benchmarks.cells import Cell
+
+ROOT = Path(__file__).parent.parent
+ROUNDS = 4  # two sets of four lie wholly apart by chance in 2 of 70 cases
+PATIENCE = 180.0  # seconds without a finished cell after which a process is given up
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
+# A device's allocator gives what is asked and no more; no compiler keeps results from process to process.
+PLAIN = {
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "JAX_ENABLE_COMPILATION_CACHE": "false",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+# Freed memory goes back to the system at once, so that the resident set shows what a call takes.
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
+
+WITHOUT = ("absent", "refused", "failed", "crash", "hang")  # why a row holds no numbers
+
+Row = dict[str, Any]
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to time, and how."""
+
+    framework: str
+    cells: tuple[Cell, ...]
+    tier: str = "core"
+    device: str = "cpu"
+    rounds: int = ROUNDS
+    python: str = sys.executable
+
+
+@dataclass
+class Measured:
+    """What is known of a cell: its audit, the rows of its rounds, and why there is nothing more."""
+
+    audit: Row = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    why: str = ""
+
+    def samples(self, key: str) -> list[float]:
+        """One number a round."""
+        return [row[key] for row in self.rows if row.get(key) is not None]
+
+    def median(self, key: str) -> float:
+        """Over the rounds."""
+        return statistics.median(self.samples(key))
+
+    def ratios(self) -> list[float]:
+        """Times the roofline, each round by its own."""
+        return [row["latency"] / row["roof"] for row in self.rows]
+
+
+def measure(run: Run, tell: Tell = lambda _: None) -> dict[Cell, Measured]:
+    """Audit and rounds of every cell. What fails in one cell leaves the others alone."""
+    found = {cell: Measured() for cell in run.cells}
+    with scratch(1) as (caches,):
+        audited = [cell for cell in run.cells if representative(cell, run) == cell]
+        for cell, row in each(run, audited, True, caches | RETURNED, tell, "audit"):
+            for other in run.cells:
+                if representative(other, run) == cell:
+                    found[other] = Measured(audit=row, why=reason(row))
+        for number in range(run.rounds):
+            going = [cell for cell in run.cells if not found[cell].why]
+            for cell, row in each(run, going, False, caches, tell, f"round {number + 1} of {run.rounds}"):
+                found[cell].why = reason(row)
+                if not found[cell].why:
+                    found[cell].rows.append(row)
+    return found
+
+
+@contextmanager
+def scratch(count: int) -> Iterator[list[dict[str, str]]]:
+    """Variables that give `count` runs folders of their own for what compilers keep from process to process."""
+    names = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
+    with tempfile.TemporaryDirectory(prefix="softmark-") as folder:
+        yield [{name: f"{folder}/{i}/{kind}" for name, kind in names.items()} for i in range(count)]
+
+
+def representative(cell: Cell, run: Run) -> Cell:
+    """The cell whose audit holds for `cell`: the same call does the same in one thread as in all."""
+    wanted = replace(cell, threads="1" if run.device == "cpu" else "all")
+    return wanted if wanted in run.cells else cell
+
+
+def reason(row: Row) -> str:
+    """Why a row holds no numbers; empty if it does."""
+    return next((f"{kind}: {row[kind]}" for kind in WITHOUT if kind in row), "")
+
+
+def each(
+    run: Run, cells: Sequence[Cell], audit: bool, variables: dict[str, str], tell: Tell, what: str
+) -> list[tuple[Cell, Row]]:
+    """The rows of one pass over `cells`, the thread settings one after the other, each in its own process."""
+    found = []
+    for threads in dict.fromkeys(cell.threads for cell in cells):
+        todo = [cell for cell in cells if cell.threads == threads]
+        while todo:
+            rows = process(run, todo, threads, audit, variables, tell, what)
+            found += rows
+            todo = todo[len(rows) :]  # shorter by the one that crashed or hung, which has a row too
+    return found
+
+
+def process(
+    run: Run, cells: Sequence[Cell], threads: str, audit: bool, variables: dict[str, str], tell: Tell, what: str
+) -> list[tuple[Cell, Row]]:
+    """One process over `cells`, up to its end or to the cell that crashes or hangs it: that one is named."""
+    allowed = clock.cores()
+    pinned = allowed[-1:] if threads == "1" else allowed
+    job = {
+        "framework": run.framework,
+        "device": run.device,
+        "tier": run.tier,
+        "threads": len(pinned),
+        "cores": pinned,
+        "audit": audit,
+        "cells": [cell.as_dict() for cell in cells],
+    }
+    environment = os.environ | PLAIN | variables | (ONE_THREAD if threads == "1" else {})
+    with tempfile.TemporaryDirectory(prefix="softmark-") as folder:
+        asked, answered, said = (Path(folder, name) for name in ("job.json", "rows.jsonl", "stderr"))
+        asked.write_text(json.dumps(job), encoding="utf-8")
+        answered.touch()
+        with said.open("w", encoding="utf-8") as stderr:
+            child = subprocess.Popen(
+                [run.python, "-m", "benchmarks.worker", str(asked), str(answered)],
+                cwd=ROOT,
+                env=environment,
+                stdout=stderr,
+                stderr=stderr,
+            )
+            try:
+                hung = waited(child, answered, len(cells), lambda line: tell(f"{run.framework}: {what}, {line}"))
+            finally:
+                child.kill()
+                child.wait()
+        lines = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines() if line]
+        rows = [(Cell(**line.pop("cell")), line) for line in lines if "cell" in line]
+        if len(rows) < len(cells):
+            last = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            why = f"exit status {child.returncode}" + (f", {last[0][:200]}" if last else "")
+            rows.append((cells[len(rows)], {"hang": f"{PATIENCE:.0f} s"} if hung else {"crash": why}))
+    return rows
+
+
+def waited(child: subprocess.Popen[bytes], answered: Path, count: int, tell: Tell) -> bool:
+    """Wait for the end of a process; True if it was given up, having finished no cell for `PATIENCE` seconds."""
+    size, moved = 0, time.monotonic()
+    while child.poll() is None:
+        time.sleep(0.1)
+        if answered.stat().st_size != size:
+            size, moved = answered.stat().st_size, time.monotonic()
+            done = answered.read_text(encoding="utf-8").count('{"cell"')
+            tell(f"{done} of {count} cells")
+        elif time.monotonic() - moved > PATIENCE:
+            return True
+    return False

@@ -1,0 +1,205 @@
+"""One process that times cells of one framework: `python -m benchmarks.worker JOB.json RESULT.jsonl`.
+
+The parent (`benchmarks.rounds`) sets threads and allocators in the environment before this process begins,
+since frameworks read them while they are imported. Each cell is one line, written as soon as it is known, and
+named on a line of its own before it is begun: what crashes or hangs is told by the last line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+import adapters
+from adapters.protocol import Adapter, DeviceUnavailable, NotProvided
+from benchmarks import audit, clock, devices
+from benchmarks.ceilings import Ceilings
+from benchmarks.cells import SHAPES, Cell, kept
+from benchmarks.inputs import function, inputs, variants
+
+MODES = {"compiled": {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}, "eager": {}}
+CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
+SWEEP = 64 << 20  # bytes, where the size of the last-level cache is not known
+SWEPT_AT_MOST = 256 << 20
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Do the job; a framework that is missing is one row for all of its cells."""
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if job["cores"] and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, job["cores"])  # before the framework counts them
+    with Path(sys.argv[2]).open("a", encoding="utf-8") as file:
+        bench = Bench(job["framework"], job["device"], job["threads"], job["tier"], job["audit"])
+        for fields in job["cells"]:
+            cell = Cell(**fields)
+            say(file, {"begin": cell.as_dict()})
+            say(file, {"cell": cell.as_dict(), **bench.row(cell)})
+        say(file, {"end": True, "version": bench.versions})
+
+
+def say(file: TextIO, row: Row) -> None:
+    """One line, at once."""
+    file.write(json.dumps(row) + "\n")
+    file.flush()
+
+
+class Bench:
+    """The adapters of one framework, one a mode, with the ceilings beside them."""
+
+    def __init__(self, framework: str, device: str, threads: int, tier: str, audited: bool) -> None:
+        self.framework = framework
+        self.device = device
+        self.threads = threads
+        self.tier = tier
+        self.audited = audited
+        self.versions = ""
+        if not audited:
+            settle_allocator()
+        self._loaded: dict[str, Adapter] = {}
+        self._ceilings: dict[str, Ceilings] = {}
+        self._sweep: np.ndarray[Any, Any] | None = None
+
+    def adapter(self, mode: str) -> Adapter:
+        """The adapter in a mode, loaded once; NotProvided where the framework has no such mode."""
+        native = MODES[mode].get(self.framework, mode)
+        if native not in adapters.MODES[self.framework]:
+            raise NotProvided(f"{self.framework} does not compile")
+        if mode not in self._loaded:
+            self._loaded[mode] = adapters.load(self.framework, self.device, native)
+            self.versions = self._loaded[mode].version
+        return self._loaded[mode]
+
+    def row(self, cell: Cell) -> Row:
+        """What is known of a cell, or why nothing is."""
+        began = time.perf_counter()
+        try:
+            adapter = self.adapter(cell.mode)
+            if not kept(self.tier, self.framework, cell):
+                raise NotProvided(f"{self.framework} {cell.mode} on {cell.shape} is left to the full tier")
+            if cell.threads == "1" and self.device != "cpu":
+                raise NotProvided("a device is used whole: see all threads")
+            if cell.format not in adapter.dtypes:
+                raise NotProvided(f"{self.framework} does not hold {cell.format}")
+            if cell.threads != "1" and self.device == "cpu" and "threads" not in adapter.features:
+                raise NotProvided(f"{self.framework} computes in one thread")
+            found = self.audit(cell, adapter) if self.audited else self.times(cell, adapter)
+        except (NotProvided, DeviceUnavailable, ImportError) as error:
+            found = {"absent": f"{type(error).__name__}: {error}".partition("\n")[0]}
+        except audit.Refused as error:
+            found = {"refused": str(error)}
+        except Exception as error:
+            found = {"failed": f"{type(error).__name__}: {error}".partition("\n")[0][:300]}
+        return {**found, "spent": time.perf_counter() - began}
+
+    def times(self, cell: Cell, adapter: Adapter) -> Row:
+        """Seconds of every kind, the roofline and the page faults."""
+        start = self.rotating(cell, adapter)
+        wait = adapter.synchronize
+        clock.once(start, wait)  # compiles
+        latency = clock.latency(start, wait)
+        roof = self.ceilings(cell.mode).roof(cell)
+        row: Row = {
+            "latency": latency.median,
+            "number": latency.number,
+            "discarded": latency.discarded,
+            "roof": roof,
+        }
+        if self.device == "cpu":
+            row["faults"] = latency.faults
+        if SHAPES[cell.shape].small or self.device != "cpu":
+            steady = clock.steady(start, wait, latency.median)
+            row["steady"] = steady.median if steady.samples else None
+            row["cold"] = clock.cold(start, wait, self.flush).median
+        if self.device == "cuda":
+            row["device"] = devices.kernel_seconds(self.framework, start, wait)
+            row["throttled"] = devices.throttled()
+        return row
+
+    def audit(self, cell: Cell, adapter: Adapter) -> Row:
+        """Error and memory; Refused where the call is not what it claims to be."""
+        call, wait = function(cell, adapter), adapter.synchronize
+        given = [inputs(cell, self.device, self.framework, variant) for variant in (0, 1)]
+        native = [[adapter.asarray(array) for array in one.arrays] for one in given]
+        first = clock.once(lambda: call(*native[0]), wait)
+        again = clock.warm(lambda: call(*native[0]), wait)
+        found, other = (audit.outputs(call(*arrays), adapter) for arrays in native)
+        audit.refuse_format(found, cell.format)
+        audit.refuse_constant(found, other)
+        if cell.data == "normal":
+            audit.refuse_subnormal(given[0].logits, found)
+        audit.refuse_unsynchronised(lambda: call(*native[1]), wait, lambda result: audit.outputs(result, adapter))
+        row: Row = {"error": audit.finite(audit.error(cell, given[0], found))}
+        if cell.mode == "compiled":
+            row["compile"] = max(0.0, first - again)
+        del found, other
+        if not SHAPES[cell.shape].small:
+            row["memory"] = self.memory(cell, lambda: call(*native[0]), wait)
+        return row
+
+    def memory(self, cell: Cell, start: clock.Start, wait: clock.Wait) -> float | None:
+        """The peak of a call's memory beside its inputs, in copies of the logits."""
+
+        def run() -> Any:
+            result = start()
+            wait(result)
+            return result
+
+        peak = audit.resident_peak(run) if self.device == "cpu" else devices.allocator_peak(self.framework, run)
+        return None if peak is None else peak / cell.bytes(self.device)
+
+    def ceilings(self, mode: str) -> Ceilings:
+        """Those of a mode's adapter."""
+        if mode not in self._ceilings:
+            self._ceilings[mode] = Ceilings(self.adapter(mode), self.threads)
+        return self._ceilings[mode]
+
+    def rotating(self, cell: Cell, adapter: Adapter) -> clock.Start:
+        """One call with the next variant of the inputs."""
+        call = function(cell, adapter)
+        calls = [
+            partial(call, *map(adapter.asarray, inputs(cell, self.device, self.framework, i).arrays))
+            for i in range(variants(cell, self.device))
+        ]
+        following = cycle(calls).__next__
+        return lambda: following()()
+
+    def flush(self) -> None:
+        """Fill the caches with something else: twice the last-level cache is written."""
+        if self._sweep is None:
+            self._sweep = np.zeros(2 * last_level_cache() // 8)
+        self._sweep += 1.0
+        if self.device == "cuda":
+            adapter = next(iter(self._loaded.values()))
+            adapter.synchronize(adapter.call(lambda x: -x, adapter.asarray(self._sweep)))
+
+
+def settle_allocator() -> None:
+    """Bring malloc to where it is in a process that has run for a while.
+
+    glibc takes blocks from mmap, page faults and all, up to the size of the largest block ever freed, at most
+    32 MiB; without this the first cells of a process would differ from the later ones. See mallopt(3).
+    """
+    np.ones(31 << 20, np.uint8)
+
+
+def last_level_cache() -> int:
+    """Bytes, as the kernel tells them."""
+    try:
+        text = CACHE.read_text(encoding="ascii").strip()
+        return min(int(text.removesuffix("K")) << 10, SWEPT_AT_MOST)
+    except (OSError, ValueError):
+        return SWEEP
+
+
+if __name__ == "__main__":
+    main()
