@@ -1,0 +1,208 @@
+"""A walk measures what is not measured, survives what fails, and goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import date
+from pathlib import Path
+
+import pytest
+from asv.results import Results
+from asv.util import write_json
+from rich.console import Console
+
+from benchmarks import walk
+from benchmarks.releases import Release
+from benchmarks.walk import Failure, Order, Place
+
+COMMIT = "12345678" + "0" * 32
+VERSIONS = {"core.Eager.track_latency": "1", "core.Eager.track_error": "2"}
+QUIET = Console(quiet=True)
+
+# stands for asv: says what it is told to say, and writes what it was given
+ASV = """
+    import json, os, sys, time
+    from pathlib import Path
+    here = Path(__file__).parent
+    given = {name: value for name, value in os.environ.items() if name.startswith("SOFTMARK_")}
+    (here / "given.json").write_text(json.dumps([sys.argv[1:], given]))
+    Path(given["SOFTMARK_PROGRESS"]).write_text("3 of 9 cells\\n")
+    exec((here / "does.py").read_text())
+"""
+
+
+def release(version: str) -> Release:
+    return Release("jax", version, date(2026, 1, 1), ">=3.11,<3.14", ())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    config = {"version": 1, "repo": "repo", "env_dir": ".asv/env", "results_dir": "results"}
+    (tmp_path / "asv.conf.json").write_text(json.dumps(config))
+    write_json(str(tmp_path / "results" / "box" / "machine.json"), {"machine": "box"}, 1)
+    (tmp_path / "asv.py").write_text(textwrap.dedent(ASV))
+    return Place(tmp_path / "asv.conf.json", "box", (sys.executable, str(tmp_path / "asv.py")))
+
+
+def does(place: Place, script: str) -> None:
+    (place.config.parent / "does.py").write_text(textwrap.dedent(script))
+
+
+def filed(place: Place, **values: float | None) -> None:
+    """Results of asv's for `COMMIT`, of the benchmarks given by their last name."""
+    results = Results({"machine": "box"}, {}, COMMIT, 0, "3.11", "virtualenv-py3.11", {})
+    for name, value in values.items():
+        key = f"core.Eager.track_{name}"
+        results._results[key] = [value, value]
+        results._benchmark_params[key] = [["'a'", "'b'"]]
+        results._benchmark_version[key] = VERSIONS[key]
+        results._stats[key] = results._samples[key] = None
+    results.save(str(place.folder("results_dir")))
+
+
+def measure(place: Place, order: Order = Order()) -> Failure | None:  # noqa: B008  it is frozen
+    return walk.measure(place, release("0.9.0"), COMMIT, order, VERSIONS, lambda line: None)
+
+
+def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(place: Place) -> None:
+    assert not walk.measured(place, COMMIT, VERSIONS)
+    filed(place, latency=1.0)
+    assert not walk.measured(place, COMMIT, VERSIONS)
+    filed(place, latency=1.0, error=None)
+    assert walk.measured(place, COMMIT, VERSIONS)
+    assert not walk.measured(place, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"})
+    assert not walk.measured(place, "f" * 40, VERSIONS)
+
+
+def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(place: Place) -> None:
+    filed(place, latency=None, error=None)
+    assert not walk.measured(place, COMMIT, VERSIONS)
+
+
+def test_asv_is_given_the_commit_and_what_was_ordered(place: Place) -> None:
+    does(place, "")
+    measure(place, Order("full", 7, "3.12"))
+    arguments, variables = json.loads((place.config.parent / "given.json").read_text())
+    assert arguments[:6] == ["--config", str(place.config), "run", f"{COMMIT}^!", "--machine", "box"]
+    assert arguments[-2:] == ["--environment", "virtualenv:3.12"]
+    assert arguments[arguments.index("--bench") + 1] == walk.TIERS["full"]
+    assert variables.items() >= {"SOFTMARK_ROUNDS": "7", "SOFTMARK_TIER": "full"}.items()
+
+
+def test_the_suite_s_last_line_of_progress_is_told(place: Place) -> None:
+    does(place, "time.sleep(1)")
+    told: list[str] = []
+    walk.measure(place, release("0.9.0"), COMMIT, Order(), VERSIONS, told.append)
+    assert "3 of 9 cells" in told
+
+
+def test_a_failing_installation_is_noted_with_its_reason_until_there_are_results(place: Place) -> None:
+    said = r"·· Error\ninstall: jax-0.9.0: needs Python >=3.14\ninstall: numpy-2.4.1: no\n·· core.x skipped"
+    does(place, f"print('{said}'); sys.exit(2)")
+    failure = measure(place)
+    assert failure is not None
+    assert failure.reason == "needs Python >=3.14"
+    assert [json.loads(line) for line in place.failed.read_text().splitlines()] == [vars(failure)]
+
+    again = measure(place)
+    assert len(place.failed.read_text().splitlines()) == 1
+    assert again is not None
+
+    filed(place, latency=1.0, error=1.0)
+    assert measure(place) is None
+    assert not place.failed.exists()
+
+
+def test_a_suite_that_does_not_run_is_noted_with_asv_s_last_line(place: Place) -> None:
+    does(place, "print('· No executable found for python 3.99'); sys.exit(1)")
+    failure = measure(place)
+    assert failure is not None
+    assert failure.reason == "No executable found for python 3.99"
+
+
+def test_a_failure_of_another_release_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "failed.jsonl"
+    one, other = (Failure(tag, COMMIT, "2026-01-01", "") for tag in ("jax-1", "jax-2"))
+    walk.note(file, one.tag, one)
+    walk.note(file, other.tag, other)
+    walk.note(file, one.tag, None)
+    assert [json.loads(line)["tag"] for line in file.read_text().splitlines()] == ["jax-2"]
+
+
+def test_a_walk_goes_on_behind_a_release_that_fails() -> None:
+    seen: list[str] = []
+
+    def one(release: Release, tell: walk.Tell) -> Failure | None:
+        seen.append(release.tag)
+        return Failure(release.tag, COMMIT, "", "no wheels") if release.version == "1" else None
+
+    failures = walk.walk([release("1"), release("2")], one, QUIET)
+    assert seen == ["jax-1", "jax-2"]
+    assert [failure.tag for failure in failures] == ["jax-1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_asv_and_the_walk(place: Place, number: signal.Signals) -> None:
+    script = """
+        try:
+            os.kill(os.getppid(), NUMBER)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            (here / "ended").write_text("")
+    """
+    does(place, script.replace("NUMBER", str(int(number))))
+    with pytest.raises(KeyboardInterrupt), walk._interruptible():
+        measure(place)
+    assert (place.config.parent / "ended").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"frameworks": ["mxnet"]}, "history: unknown framework 'mxnet': choose one of numpy"),
+        ({"rounds": 0}, "history: --rounds is at least 1"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    options: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    walk.add_arguments(parser)
+    given = parser.parse_args([])
+    vars(given).update(options)
+    assert walk.run(given) == 2
+    written = capsys.readouterr().err
+    assert written.startswith(said)
+    assert written.count("\n") == 1
+
+
+def test_the_suite_is_read_with_its_versions_by_tier() -> None:
+    place = Place(walk.CONFIG, "box")
+    core, full = (walk.suite(place.folder("benchmark_dir"), walk.TIERS[tier]) for tier in ("core", "full"))
+    assert core
+    assert core.items() < full.items()
+    assert {name.partition(".")[0] for name in full} == {"core", "full"}
+
+
+def test_a_suite_that_cannot_be_imported_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "core.py").write_text("import nothing_of_that_name")
+    with pytest.raises(walk.NoSuite, match="nothing_of_that_name"):
+        walk.suite(tmp_path, "")
+
+
+def test_a_walk_in_a_process_of_its_own_says_what_it_takes() -> None:
+    script = "import argparse; from benchmarks import walk; p = argparse.ArgumentParser(); walk.add_arguments(p)"
+    done = subprocess.run(
+        (sys.executable, "-c", f"{script}; p.parse_args(['--help'])"),
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert "--tier {core,full}" in done.stdout
