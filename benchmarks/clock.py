@@ -18,7 +18,7 @@ from typing import Any
 BATCH = 2e-3  # seconds that a sample lasts at least, so that the clock's resolution does not show
 WARM = 2e-2  # seconds
 SAMPLES = 7
-LONG = 5e-2  # seconds a call from which three samples are enough
+LONG = 5e-2  # seconds a call from which two samples a process are enough, after two calls to warm up
 AGAIN = 2  # times the samples wanted that are taken beside them while others disturb
 IDLE = 0.1  # share of the time in which a process on its only core may not have run
 
@@ -28,10 +28,11 @@ Wait = Callable[[Any], None]
 
 @dataclass
 class Timing:
-    """Seconds a call, one number a sample; how many calls each holds; how many were thrown away."""
+    """Seconds a call, one number a sample; the calls in each; how many samples were taken, and thrown away."""
 
     samples: list[float] = field(default_factory=list)
     number: int = 1
+    taken: int = 0
     discarded: int = 0
     faults: float = 0.0  # minor page faults a call
 
@@ -60,7 +61,7 @@ def latency(start: Start, wait: Wait, samples: int = SAMPLES) -> Timing:
     """Each call waited for: what a caller sees who needs the result."""
     expected = warm(start, wait)
     timing = Timing(number=max(1, round(BATCH / expected)))
-    wanted = samples if expected < LONG else 3
+    wanted = samples if expected < LONG else 2
 
     def batch() -> float:
         began = time.perf_counter()
@@ -70,7 +71,7 @@ def latency(start: Start, wait: Wait, samples: int = SAMPLES) -> Timing:
 
     before = page_faults()
     undisturbed(batch, timing, wanted)
-    timing.faults = (page_faults() - before) / (timing.number * (len(timing.samples) + timing.discarded))
+    timing.faults = (page_faults() - before) / (timing.number * timing.taken)
     return timing
 
 
@@ -116,6 +117,7 @@ def undisturbed(measure: Callable[[], float], timing: Timing, wanted: int) -> Ti
         every.append(measure())
         if Usage.now().alone_since(before):
             kept.append(every[-1])
+    timing.taken += len(every)
     timing.discarded += len(every) - len(kept)
     timing.samples = kept if len(kept) >= min(wanted, 3) else every
     return timing

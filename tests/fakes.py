@@ -1,12 +1,18 @@
-"""Adapters that misbehave, for the tests of the runner: the reference, but for one input."""
+"""What misbehaves, for the tests of the runner and of the benchmarks: adapters, the reference but for one thing.
+
+And a clock that only moves when someone works, waits or sleeps.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from adapters.numpy import Adapter
 
@@ -63,3 +69,116 @@ class Cores(Small):
     def softmax(self, x: Any, **kwargs: Any) -> Any:
         """The two numbers, in a row."""
         return np.array([len(os.sched_getaffinity(0)), int(os.environ.get("OMP_NUM_THREADS", "0"))], np.float32)
+
+
+class Clock:
+    """Stands for the module `time`: time passes when someone works or sleeps, and costs nothing to read."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.busy = 0.0
+
+    def perf_counter(self) -> float:
+        """On the wall."""
+        return self.now
+
+    def process_time(self) -> float:
+        """Spent by this process."""
+        return self.busy
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, another's work or nobody's."""
+        self.now += seconds
+
+    def work(self, seconds: float) -> None:
+        """Spend time."""
+        self.now += seconds
+        self.busy += seconds
+
+
+def still(monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> Clock:
+    """The clock that `modules` see from now on."""
+    clock = Clock()
+    for module in modules:
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+class Queue:
+    """A device that computes one call after the other while its caller goes on; a result is when it is due."""
+
+    def __init__(self, clock: Clock, dispatch: float, work: float, waiting: float = 0.0) -> None:
+        self.clock, self.dispatch, self.work, self.waiting = clock, dispatch, work, waiting
+        self.due = 0.0
+
+    def start(self) -> float:
+        """Hand a call to the device."""
+        self.clock.work(self.dispatch)
+        self.due = max(self.due, self.clock.now) + self.work
+        return self.due
+
+    def read(self, due: float) -> None:
+        """Take a result, which has to be there."""
+        self.clock.sleep(max(0.0, due - self.clock.now))
+
+    def wait(self, due: float) -> None:
+        """Return when a result is there: that itself takes `waiting`."""
+        self.read(due)
+        self.clock.work(self.waiting)
+
+
+class Constant(Small):
+    """Computes once, as a compiler does with what it takes for a constant."""
+
+    kept: Any = None
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """The first softmax that was asked for."""
+        if self.kept is None:
+            self.kept = super().softmax(x, **kwargs)
+        return self.kept
+
+
+class Late(Small):
+    """Computes in a thread of its own, for long; whether `synchronize` waits for it can be chosen."""
+
+    patient = False
+    seconds = 0.05
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = ThreadPoolExecutor(1)
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """The promise of a softmax."""
+
+        def compute() -> Any:
+            time.sleep(self.seconds)
+            return np.asarray(x) * 1
+
+        return self.thread.submit(compute)
+
+    def synchronize(self, x: Future[Any]) -> None:
+        """Wait, or claim to have waited."""
+        if self.patient:
+            x.result()
+
+    def to_numpy(self, x: Future[Any]) -> Any:
+        """What was promised."""
+        return x.result()
+
+
+class Slow(Small):
+    """Takes its time by a `Clock`, and more for the first call, as a compiler does."""
+
+    def __init__(self, clock: Clock, first: float, later: float) -> None:
+        super().__init__()
+        self.clock, self.seconds, self.later = clock, first, later
+        self.given: list[Any] = []
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """Softmax, noting what of."""
+        self.given.append(x)
+        self.clock.work(self.seconds)
+        self.seconds = self.later
+        return super().softmax(x, **kwargs)

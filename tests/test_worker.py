@@ -1,0 +1,278 @@
+"""One process that times cells: what a row holds, and why it may hold nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adapters
+from benchmarks import audit, clock, devices, worker
+from benchmarks.cells import Cell
+from benchmarks.inputs import Inputs, inputs
+from benchmarks.worker import Bench, Row
+from conformance import store
+from tests import fakes
+from tests.fakes import Clock, still
+
+CELL = Cell("softmax", "forward", "eager", "float32", "cifar", "1")
+COMPILED = replace(CELL, mode="compiled")
+
+
+@pytest.fixture(autouse=True)
+def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody disturbs, ceilings are not measured, and no truths are kept."""
+    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    monkeypatch.setattr(clock, "stolen", lambda: 0)
+    monkeypatch.setattr(clock, "cores", lambda: [0, 1])
+    monkeypatch.setattr(worker, "Ceilings", lambda adapter, threads: SimpleNamespace(roof=lambda cell: 1e-3))
+
+
+Load = Callable[[Any], None]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Have an adapter loaded, whatever the name."""
+    return lambda adapter: monkeypatch.setattr(adapters, "load", lambda *_: adapter)
+
+
+def row(cell: Cell, framework: str = "numpy", device: str = "cpu", audited: bool = False) -> Row:
+    return Bench(framework, device, 1, "full", audited).row(cell)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return still(monkeypatch, clock, worker, audit)
+
+
+def test_compilation_is_in_no_time(time: Clock, load: Load) -> None:
+    load(fakes.Slow(time, first=10.0, later=1e-3))
+    found = row(CELL)
+    assert [found[key] for key in ("latency", "steady", "cold")] == pytest.approx([1e-3] * 3)
+    assert found["number"] == 2
+
+
+def test_compilation_is_the_first_call_less_a_later_one(time: Clock, load: Load) -> None:
+    load(fakes.Slow(time, first=10.0, later=1e-3))
+    assert row(COMPILED, "jax", audited=True)["compile"] == pytest.approx(10.0 - 1e-3)
+    load(fakes.Slow(time, first=10.0, later=1e-3))
+    assert "compile" not in row(CELL, audited=True)
+
+
+def test_each_call_is_given_other_logits_than_the_one_before(time: Clock, load: Load) -> None:
+    adapter = fakes.Slow(time, first=1e-3, later=1e-3)
+    load(adapter)
+    row(CELL)
+    several = [x.tobytes() for x in adapter.given]
+    assert len(several) > 8
+    assert all(a != b for a, b in pairwise(several))
+    assert len(set(several)) == 4
+    assert several[:4] == several[4:8]
+
+
+def test_times_stand_beside_the_roofline_and_what_was_discarded(time: Clock, load: Load) -> None:
+    load(fakes.Slow(time, first=1e-3, later=2e-3))
+    found = row(CELL)
+    assert found["latency"] / found["roof"] == pytest.approx(2)
+    assert found["discarded"] == 0
+    assert found["faults"] >= 0
+
+
+def test_a_constant_is_refused(load: Load) -> None:
+    load(fakes.Constant())
+    assert row(CELL, audited=True)["refused"].endswith("a constant was timed")
+    load(fakes.Small())
+    assert row(CELL, audited=True)["error"] < 1
+
+
+def test_a_constant_that_a_function_closes_over_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    jax = pytest.importorskip("jax")
+    adapter = adapters.load("jax", mode="jit")
+    kept = adapter.asarray(np.random.default_rng(0).standard_normal((128, 10)).astype(np.float32))
+    folded = jax.jit(lambda: jax.nn.softmax(kept))
+    monkeypatch.setattr(adapter, "softmax", lambda x, axis: folded())
+    monkeypatch.setattr(adapters, "load", lambda *_: adapter)
+    assert row(COMPILED, "jax", audited=True)["refused"].endswith("a constant was timed")
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_a_call_is_refused_unless_it_is_waited_for(
+    patient: bool, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "error", lambda *_: 0.0)
+    monkeypatch.setattr(clock, "warm", clock.once)  # a loop would hand in thousands of calls
+    adapter = fakes.Late()
+    adapter.patient = patient
+    load(adapter)
+    refused = row(CELL, audited=True).get("refused", "")
+    assert ("its result came" in refused) is not patient
+
+
+@pytest.fixture
+def switch() -> Iterator[Callable[[bool], None]]:
+    """JAX's switch for 64 bits, put back as it was."""
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    yield lambda on: jax.config.update("jax_enable_x64", on)
+    jax.config.update("jax_enable_x64", before)
+
+
+def test_float64_that_became_float32_is_refused(
+    switch: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = replace(CELL, format="float64")
+    adapter = adapters.load("jax")
+    assert row(cell, "jax", audited=True)["error"] < 1
+    monkeypatch.setattr(adapters, "load", lambda *_: adapter)
+    switch(False)
+    assert row(cell, "jax", audited=True)["refused"] == "the result is float32 for logits in float64"
+
+
+@pytest.mark.parametrize(("data", "refused"), [("normal", True), ("peaked", False)])
+def test_subnormals_are_refused_in_plain_data_alone(
+    data: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_subnormal(*arguments: Any) -> Inputs:
+        logits = inputs(*arguments).logits.copy()
+        logits[0, 0] = 1e-40
+        return Inputs(logits)
+
+    monkeypatch.setattr(worker, "inputs", with_subnormal)
+    found = row(replace(CELL, data=data), audited=True)
+    assert found.get("refused") == ("subnormal numbers in float32 slow the core" if refused else None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "framework", "device", "why"),
+    [
+        (COMPILED, "numpy", "cpu", "NotProvided: numpy does not compile"),
+        (replace(CELL, threads="all"), "numpy", "cpu", "NotProvided: numpy computes in one thread"),
+        (CELL, "numpy", "cuda", "DeviceUnavailable: NumPy computes on the CPU"),
+        (replace(CELL, format="bfloat16"), "scipy", "cpu", "does not hold bfloat16"),
+        (replace(CELL, operation="cross_entropy_index"), "scipy", "cpu", "no softmax cr"),
+        (replace(CELL, direction="forward+backward"), "scipy", "cpu", "differentiation"),
+    ],
+)
+def test_what_a_framework_lacks_is_absent_and_says_why(cell: Cell, framework: str, device: str, why: str) -> None:
+    pytest.importorskip(framework)
+    found = row(cell, framework, device)
+    assert why in found["absent"]
+    assert found.keys() == {"absent", "spent"}
+
+
+def test_one_thread_of_a_device_is_absent(load: Load) -> None:
+    load(fakes.Small())
+    assert row(CELL, device="cuda")["absent"].startswith("NotProvided: a device is used whole")
+
+
+def test_what_the_core_tier_leaves_out_is_absent(load: Load) -> None:
+    load(fakes.Small())
+    found = Bench("torch", "cpu", 1, "core", True).row(COMPILED)
+    assert found["absent"].endswith("torch compiled on cifar is left to the full tier")
+
+
+def test_a_framework_that_is_not_here_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "adapters.scipy", raising=False)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert row(CELL, "scipy")["absent"].startswith("ModuleNotFoundError: ")
+
+
+class Failing(fakes.Small):
+    """Finds no kernel."""
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("no kernel\nand much more")
+
+
+def test_a_call_that_fails_says_so_in_a_line(load: Load) -> None:
+    load(Failing())
+    assert row(CELL)["failed"] == "RuntimeError: no kernel"
+
+
+class Device(fakes.Small):
+    """As if on a GPU."""
+
+    features = fakes.Small.features | {"threads"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = "cuda"
+
+
+def test_a_device_has_its_own_clock_and_no_page_faults(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(Device())
+    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 5e-6)
+    monkeypatch.setattr(devices, "throttled", lambda: True)
+    monkeypatch.setattr(worker, "CACHE", Path("/nowhere"))
+    monkeypatch.setattr(worker, "SWEEP", 1 << 16)
+    found = row(replace(CELL, threads="all"), device="cuda")
+    assert found.items() >= {"device": 5e-6, "throttled": True}.items()
+    assert "faults" not in found
+    assert {"latency", "steady", "cold"} <= found.keys()
+
+
+def test_memory_is_in_copies_of_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "resident_peak", lambda run: 3 * CELL.bytes("cpu"))
+    bench = Bench("numpy", "cpu", 1, "full", True)
+    assert bench.memory(CELL, lambda: None, lambda _: None) == 3
+    monkeypatch.setattr(audit, "resident_peak", lambda run: None)
+    assert bench.memory(CELL, lambda: None, lambda _: None) is None
+
+
+@pytest.mark.parametrize(("text", "size"), [("1024K\n", 1 << 20), ("9999999K", worker.SWEPT_AT_MOST)])
+def test_twice_the_last_level_cache_is_written_over_before_a_cold_call(
+    text: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "CACHE", tmp_path / "size")
+    worker.CACHE.write_text(text)
+    assert worker.last_level_cache() == size
+    worker.CACHE.write_text("64K")
+    bench = Bench("numpy", "cpu", 1, "full", True)
+    bench.flush()
+    bench.flush()
+    assert bench._sweep is not None
+    assert bench._sweep.nbytes == 2 << 16
+    assert (bench._sweep == 2).all()
+
+
+@pytest.mark.parametrize("text", [None, "unknown"])
+def test_a_cache_of_unknown_size_is_taken_for_a_large_one(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "CACHE", tmp_path / "size")
+    if text:
+        worker.CACHE.write_text(text)
+    assert worker.last_level_cache() == worker.SWEEP
+
+
+def test_the_process_is_bound_before_its_framework_is_loaded_and_names_a_cell_before_it_begins(
+    tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, result = tmp_path / "job.json", tmp_path / "rows.jsonl"
+    happened: list[Any] = []
+
+    def loaded(*arguments: Any) -> Any:
+        happened.append([json.loads(line).keys() for line in result.read_text().splitlines()])
+        return fakes.Small()
+
+    monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: happened.append(cores), raising=False)
+    monkeypatch.setattr(adapters, "load", loaded)
+    order = {"framework": "numpy", "device": "cpu", "tier": "full", "threads": 1, "cores": [1], "audit": True}
+    job.write_text(json.dumps(order | {"cells": [CELL.as_dict(), COMPILED.as_dict()]}))
+    monkeypatch.setattr(sys, "argv", ["worker", str(job), str(result)])
+    worker.main()
+    assert happened == [[1], [{"begin"}]]
+    rows = [json.loads(line) for line in result.read_text().splitlines()]
+    assert [next(iter(line)) for line in rows] == ["begin", "cell", "begin", "cell"]
+    assert Cell(**rows[1]["cell"]) == Cell(**rows[0]["begin"]) == CELL
+    assert "absent" in rows[3]
