@@ -100,7 +100,9 @@ class Order:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `python -m benchmarks history` takes."""
-    parser.add_argument("frameworks", nargs="*", metavar="framework", help=f"of {', '.join(PACKAGES)}; else all")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
+    )
     parser.add_argument("--tier", choices=TIERS, default="core")
     parser.add_argument("--rounds", type=int, help="processes that each cell is measured in")
     parser.add_argument("--python", help="its version in the environment, such as 3.12, if not asv.conf.json's")
@@ -112,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if order.rounds is not None and order.rounds < 1:
             raise BadReleases("--rounds is at least 1")
-        wanted = [release for name in options.frameworks or PACKAGES for release in releases(name)]
+        wanted = [release for name in options.names or PACKAGES for release in named(name)]
         place = Place(CONFIG, machine())
         history.write(releases(), place.folder("repo"))
         versions = suite(place.folder("benchmark_dir"), TIERS[order.tier])
@@ -134,6 +136,20 @@ def run(options: argparse.Namespace) -> int:
         print("history: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
     return 1 if failures else 0
+
+
+def named(name: str) -> list[Release]:
+    """The release of that tag, or all of a framework, the newest first: they are what most people ask for.
+
+    Raises:
+        BadReleases: there is neither.
+    """
+    framework, _, version = name.partition("-")
+    found = [one for one in reversed(releases(framework)) if version in ("", one.version)]
+    if not found:
+        there = ", ".join(one.version for one in releases(framework))
+        raise BadReleases(f"{name} is not in adapters/releases.toml: of {framework} there are {there}")
+    return found
 
 
 def walk(

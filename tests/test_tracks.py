@@ -36,6 +36,7 @@ METRICS = {
     "full.Peaked": TIMES + CHECKS,
     "full.Ignored": TIMES + CHECKS,
     "gpu.Device": ("device",),
+    "gpu.HalfDevice": ("device",),
 }
 NAMES = {f"{block}.track_{metric}" for block, metrics in METRICS.items() for metric in metrics}
 UNITS = {

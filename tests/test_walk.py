@@ -165,7 +165,11 @@ def test_an_interrupt_ends_asv_and_the_walk(place: Place, number: signal.Signals
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"frameworks": ["mxnet"]}, "history: unknown framework 'mxnet': choose one of numpy"),
+        ({"names": ["mxnet"]}, "history: unknown framework 'mxnet': choose one of numpy"),
+        (
+            {"names": ["jax-0.0.1"]},
+            "history: jax-0.0.1 is not in adapters/releases.toml: of jax there are 0.4.20",
+        ),
         ({"rounds": 0}, "history: --rounds is at least 1"),
     ],
 )
@@ -180,6 +184,14 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     written = capsys.readouterr().err
     assert written.startswith(said)
     assert written.count("\n") == 1
+
+
+def test_the_newest_releases_come_first_and_one_may_be_named() -> None:
+    days = [one.day for one in walk.named("jax")]
+    assert len(days) > 1
+    assert days == sorted(days, reverse=True)
+    first = walk.named("jax")[0]
+    assert walk.named(first.tag) == [first]
 
 
 def test_the_suite_is_read_with_its_versions_by_tier() -> None:
