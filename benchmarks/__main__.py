@@ -1,0 +1,42 @@
+"""`python -m benchmarks COMMAND`: what is measured, compared, published and told."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from benchmarks import compare, current, gpu, performance, publish, regressions, walk
+
+COMMANDS = {
+    "current": current,
+    "compare": compare,
+    "history": walk,
+    "regressions": regressions,
+    "performance": performance,
+    "publish": publish,
+    "gpu": gpu,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Hand over to the command's module; exit code 2: wrong usage, 130: interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, module in COMMANDS.items():
+        about = (module.__doc__ or "").strip().splitlines()[0]
+        below = commands.add_parser(name, help=about.partition(": ")[2] or about, description=module.__doc__)
+        module.add_arguments(below)
+    options = parser.parse_args(arguments)
+    try:
+        return int(COMMANDS[options.command].run(options))
+    except KeyboardInterrupt:
+        print(f"{options.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    # SIGTERM is taken for an interrupt, and SIGINT is heeded even where a shell has it ignored
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""`python -m benchmarks current [framework ...]`: time what is installed here, side by side.
+
+With `--save` the results are filed as asv's, under the commit of the release that is installed: the way for a
+machine whose environments are made by hand, such as one with a GPU. What is measured is shown and filed even
+where the run is interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from asv.util import UserError
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks import filing, terminal, walk
+from benchmarks.cells import TIERS, Cell, cells
+from benchmarks.releases import PACKAGES, BadReleases, Release
+from benchmarks.rounds import Measured, Run, measure
+from benchmarks.terminal import timed
+
+ROUNDS = 2  # enough for a look; a release in the history takes twice as many
+DEVICES = ("cpu", "cuda")
+Found = dict[str, dict[Cell, Measured]]  # by framework
+
+
+class Unusable(ValueError):
+    """What is asked for cannot be measured here; the message says why and what to do."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is timed, and where results go."""
+    parser.add_argument("frameworks", nargs="*", metavar="framework", help=f"of {', '.join(PACKAGES)}; else all")
+    parser.add_argument("--tier", choices=TIERS, default="core")
+    parser.add_argument("--device", choices=DEVICES, default="cpu")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="processes that each cell is measured in")
+    parser.add_argument("--cells", default="", metavar="REGEX", help='of names such as "softmax forward eager"')
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help="file the results there, as asv's")
+    parser.add_argument(
+        "--machine", type=filing.machine, help="the name they are filed under; cuda is added to it"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, file and print; exit code 1: nothing of a framework, or it is not filed, 2: wrong usage."""
+    try:
+        names = installed(options.frameworks)
+        wanted = matching(options.cells, cells(options.tier))
+        if options.rounds < 1:
+            raise Unusable("--rounds is at least 1")
+        releases, shelf = {}, None
+        if options.save:
+            releases = {name: filing.tracked(name, version(name)) for name in names}
+            shelf = filing.Shelf(options.save, options.machine or walk.machine(), options.device)
+    except (Unusable, BadReleases) as error:
+        print(f"current: {error}", file=sys.stderr)
+        return 2
+    console, found, whole = Console(), Found(), True
+    columns = TextColumn("{task.description}"), TimeElapsedColumn()
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=None)
+            for name in names:
+                job = Run(name, wanted, options.tier, options.device, options.rounds)
+                found[name] = measure(job, lambda line: progress.update(task, description=line))
+                if shelf and timed(found[name]):
+                    whole &= kept(found[name], releases[name], shelf, options)
+    finally:
+        terminal.show(console, found, {name: version(name) for name in found}, options.device)
+    there = [name for name in found if timed(found[name])]
+    return 0 if whole and there and set(options.frameworks) <= set(there) else 1
+
+
+def installed(asked: Sequence[str]) -> list[str]:
+    """The frameworks to time: those asked for, or all that are here.
+
+    Raises:
+        Unusable: one that was asked for is unknown or not here.
+    """
+    if unknown := [name for name in asked if name not in PACKAGES]:
+        raise Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
+    here = [name for name in PACKAGES if importlib.util.find_spec(name) is not None]
+    if absent := [name for name in asked if name not in here]:
+        raise Unusable(f"{absent[0]} is not installed in this environment")
+    return list(dict.fromkeys(asked)) or here
+
+
+def matching(pattern: str, every: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells whose name a regular expression finds.
+
+    Raises:
+        Unusable: it is none, or finds none.
+    """
+    try:
+        found = tuple(cell for cell in every if re.search(pattern, " ".join(cell.name.split())))
+    except re.error as error:
+        raise Unusable(f"{pattern!r} is no regular expression: {error}") from error
+    if not found:
+        raise Unusable(f"no cell matches {pattern!r}; one is {' '.join(every[0].name.split())!r}")
+    return found
+
+
+def version(framework: str) -> str:
+    """The release that is installed, without what a builder adds ("+cpu")."""
+    for package in (PACKAGES[framework][0], framework):
+        try:
+            return importlib.metadata.version(package).partition("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    raise Unusable(f"{framework} is here, but not as a package with a version")
+
+
+def kept(
+    found: Mapping[Cell, Measured], release: Release, shelf: filing.Shelf, options: argparse.Namespace
+) -> bool:
+    """File the results of one framework and say where; False if that failed."""
+    asked = filing.Asked(options.tier, options.cells, options.rounds)
+    try:
+        print(f"wrote {filing.file(found, release, shelf, asked)}")
+    except (OSError, UserError, walk.NoSuite) as error:
+        print(f"current: {release.tag} is not filed: {error}", file=sys.stderr)
+        return False
+    return True
