@@ -22,7 +22,7 @@ from benchmarks.cells import Cell
 BLOCK = 1 << 16  # elements of an exponential's array: within a core's own cache
 SPLIT = 1 << 18  # bytes below which handing a part to another thread costs more than it saves
 SPAN = 5e-3  # seconds over which a ceiling is measured
-REPEATS = 5
+REPEATS = 3
 CHAIN = 64  # exponentials of one another in a fused kernel: so many that its memory traffic vanishes
 
 

@@ -112,9 +112,8 @@ def _tables(rows: Sequence[Row], device: str) -> Iterator[str]:
                 cell: frameworks
                 for cell, frameworks in values.items()
                 if (cell.operation, cell.direction) == (operation, direction)
-                and any("roofline" in found for found in frameworks.values())
             }
-            if here:
+            if any(map(_timed, here.values())):
                 yield f"### {wording.OPERATIONS[operation]}, {wording.DIRECTIONS[direction]}"
                 yield _table(here, device)
                 yield _errors(here)
@@ -125,9 +124,13 @@ def _table(values: Mapping[Cell, Mapping[str, Mapping[str, Row]]], device: str) 
         (name, cell.mode) for cell, found in values.items() for name in found if "roofline" in found[name]
     }
     columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in measured]
-    lines = sorted({_line(cell) for cell in values}, key=_order)
+    lines = sorted({_line(cell) for cell, found in values.items() if _timed(found)}, key=_order)
     rows = ((wording.where(line, device), *(_cell(values, line, column) for column in columns)) for line in lines)
     return wording.table(("", *map(_head, columns)), rows)
+
+
+def _timed(frameworks: Mapping[str, Mapping[str, Row]]) -> bool:
+    return any("roofline" in found for found in frameworks.values())
 
 
 def _line(cell: Cell) -> Cell:
@@ -150,10 +153,13 @@ def _head(column: Column) -> str:
 
 def _cell(values: Mapping[Cell, Mapping[str, Mapping[str, Row]]], line: Cell, column: Column) -> str:
     framework, mode = column
-    found = values.get(replace(line, mode=mode), {}).get(framework, {})
+    cell = replace(line, mode=mode)
+    found = values.get(cell, {}).get(framework, {})
     if "roofline" not in found:
         return "–"
-    copies = f" ({wording.number(found['memory'].value)})" if "memory" in found else ""
+    # the suite asks for memory once for all thread settings, under "all"
+    memory = found.get("memory") or values.get(replace(cell, threads="all"), {}).get(framework, {}).get("memory")
+    copies = f" ({wording.number(memory.value)})" if memory else ""
     return f"{wording.number(found['roofline'].value)}{copies}"
 
 

@@ -99,7 +99,7 @@ def measured(row: Row) -> str:
 
 def machine(of: Machine) -> str:
     """A machine in one line."""
-    ram = f"{round(int(of.ram) / 2**20)} GiB" if of.ram.isdigit() else of.ram  # asv tells kilobytes
+    ram = f"{round(int(of.ram) / 2**30)} GiB" if of.ram.isdigit() else of.ram  # asv tells bytes
     cores = f"{of.cores} cores" if of.cores else ""
     return plain(", ".join(part for part in (of.cpu, cores, ram, of.arch) if part))
 

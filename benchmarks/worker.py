@@ -158,10 +158,11 @@ class Bench:
         return None if peak is None else peak / cell.bytes(self.device)
 
     def ceilings(self, mode: str) -> Ceilings:
-        """Those of a mode's adapter."""
-        if mode not in self._ceilings:
-            self._ceilings[mode] = Ceilings(self.adapter(mode), self.threads)
-        return self._ceilings[mode]
+        """Those of this process: on a CPU every mode has the same machine below it."""
+        key = "" if self.device == "cpu" else mode
+        if key not in self._ceilings:
+            self._ceilings[key] = Ceilings(self.adapter(mode), self.threads)
+        return self._ceilings[key]
 
     def rotating(self, cell: Cell, adapter: Adapter) -> clock.Start:
         """One call with the next variant of the inputs."""

@@ -70,7 +70,7 @@ class Folder:
     blocks: Mapping[str, Block] = field(default_factory=lambda: {"Eager": SMALL})
 
     def __post_init__(self) -> None:
-        known = {"machine": self.machine, "cpu": self.cpu, "num_cpu": "2", "ram": "16777216", "arch": "x86_64"}
+        known = {"machine": self.machine, "cpu": self.cpu, "num_cpu": "2", "ram": "17179869184", "arch": "x86_64"}
         util.write_json(str(self.path / self.machine / "machine.json"), {**known, "os": "Linux"}, 1)
         self.benchmarks = {
             f"core.{name}.track_{metric}": {

@@ -80,7 +80,7 @@ def test_the_machine_is_that_of_its_file_and_named_after_its_gpu(tmp_path: Path)
     Folder(tmp_path).add(OLD, {})
     Folder(tmp_path, machine="box-cuda").add(OLD, {})
     found = read(tmp_path).machines
-    assert found["box"] == Machine("box", "A CPU", "2", "16777216", "x86_64")
+    assert found["box"] == Machine("box", "A CPU", "2", "17179869184", "x86_64")
     assert (found["box"].device, found["box-cuda"].device) == ("cpu", "cuda")
 
 
