@@ -30,6 +30,7 @@ MODES = {"compiled": {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}, "
 CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
 SWEEP = 64 << 20  # bytes, where the size of the last-level cache is not known
 SWEPT_AT_MOST = 256 << 20
+KEPT = 0.9  # of a result's bytes: pages that were there already are few
 
 Row = dict[str, Any]
 
@@ -62,6 +63,7 @@ class Bench:
         self.threads = threads
         self.tier = tier
         self.audited = audited
+        self._hidden = False
         if not audited:
             settle_allocator()
         self._loaded: dict[str, Adapter] = {}
@@ -141,21 +143,28 @@ class Bench:
         row: Row = {"error": audit.finite(audit.error(cell, given, found))}
         if cell.mode == "compiled":
             row["compile"] = max(0.0, first - again)
+        least = sum(array.nbytes for array in found)
         del found, changed
         if not SHAPES[cell.shape].small:
-            row["memory"] = self.memory(cell, lambda: call(*native[0]), wait)
+            row["memory"] = self.memory(cell, lambda: call(*native[0]), least)
         return row
 
-    def memory(self, cell: Cell, start: clock.Start, wait: clock.Wait) -> float | None:
-        """The peak of a call's memory beside its inputs, in copies of the logits."""
+    def memory(self, cell: Cell, start: clock.Start, least: int) -> float | None:
+        """The peak of a call's memory beside its inputs, in copies of the logits; None where it is not seen.
+
+        A result takes `least` bytes. Where less is seen, the framework keeps what is freed for itself, as
+        TensorFlow does on a CPU, and nothing is said of any later cell of this process either.
+        """
 
         def run() -> Any:
             result = start()
-            wait(result)
+            self.adapter(cell.mode).synchronize(result)
             return result
 
-        peak = audit.resident_peak(run) if self.device == "cpu" else devices.allocator_peak(self.framework, run)
-        return None if peak is None else peak / cell.bytes(self.device)
+        on_cpu = self.device == "cpu"
+        peak = audit.resident_peak(run) if on_cpu else devices.allocator_peak(self.framework, run)
+        self._hidden |= peak is not None and peak < KEPT * least
+        return None if peak is None or self._hidden else peak / cell.bytes(self.device)
 
     def ceilings(self, mode: str) -> Ceilings:
         """Those of this process: on a CPU every mode has the same machine below it."""

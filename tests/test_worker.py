@@ -221,12 +221,29 @@ def test_a_device_has_its_own_clock_and_no_page_faults(load: Load, monkeypatch: 
     assert {"latency", "steady", "cold"} <= found.keys()
 
 
+def seen(monkeypatch: pytest.MonkeyPatch, peak: int | None) -> None:
+    monkeypatch.setattr(audit, "resident_peak", lambda run: peak)
+
+
 def test_memory_is_in_copies_of_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "resident_peak", lambda run: 3 * CELL.bytes("cpu"))
+    size = CELL.bytes("cpu")
     bench = Bench("numpy", "cpu", 1, "full", True)
-    assert bench.memory(CELL, lambda: None, lambda _: None) == 3
-    monkeypatch.setattr(audit, "resident_peak", lambda run: None)
-    assert bench.memory(CELL, lambda: None, lambda _: None) is None
+    seen(monkeypatch, 3 * size)
+    assert bench.memory(CELL, lambda: None, size) == 3
+    seen(monkeypatch, None)
+    assert bench.memory(CELL, lambda: None, size) is None
+
+
+def test_memory_that_a_framework_keeps_for_itself_is_not_told_as_none_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = CELL.bytes("cpu")
+    bench = Bench("numpy", "cpu", 1, "full", True)
+    seen(monkeypatch, 0)
+    assert bench.memory(CELL, lambda: None, 0) == 0
+    assert bench.memory(CELL, lambda: None, size) is None
+    seen(monkeypatch, 3 * size)
+    assert bench.memory(CELL, lambda: None, size) is None
 
 
 @pytest.mark.parametrize(("text", "size"), [("1024K\n", 1 << 20), ("9999999K", worker.SWEPT_AT_MOST)])
