@@ -25,7 +25,7 @@ from benchmarks.releases import PACKAGES, BadReleases, Release
 from benchmarks.rounds import Measured, Run, measure
 from benchmarks.terminal import timed
 
-ROUNDS = 2  # enough for a look; a release in the history takes twice as many
+ROUNDS = 2  # enough for a look; a release in the history takes one more
 DEVICES = ("cpu", "cuda")
 Found = dict[str, dict[Cell, Measured]]  # by framework
 
