@@ -19,9 +19,9 @@ from asv.util import UserError
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from adapters.releases import PACKAGES, BadReleases, Release
 from benchmarks import filing, terminal, walk
 from benchmarks.cells import TIERS, Cell, cells
-from benchmarks.releases import PACKAGES, BadReleases, Release
 from benchmarks.rounds import Measured, Run, measure
 from benchmarks.terminal import timed
 
