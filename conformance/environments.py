@@ -66,8 +66,9 @@ def uv(stop: Event, *arguments: str) -> None:
     """
     command = [sys.executable, "-m", "uv", "--no-progress", *arguments]
     child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
     try:
         said = _wait(child, stop)
     except BaseException:
