@@ -1,5 +1,7 @@
 """`python -m reports DIR_OR_FILE…`: what records say, on the terminal, as one HTML page and as Markdown.
 
+`python -m reports build` makes the site; a folder of that name is given as `./build`.
+
 Exit code 0 when all records were reported, 1 when some were broken, 2 when there is nothing to report or the
 report cannot be written.
 """
@@ -15,7 +17,9 @@ from rich.console import Console
 
 from conformance import records
 from reports import markdown, model, page, terminal
+from reports.site import build
 
+COMMANDS = {"build": build}  # name → module with `add_arguments` and `run`
 PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
@@ -25,6 +29,9 @@ class ReportError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in COMMANDS:
+        return _command(arguments[0], arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         read, broken = _read(options.records)
@@ -41,6 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for message in broken:
         print(f"reports: left out: {message}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def _command(name: str, arguments: Sequence[str]) -> int:
+    module = COMMANDS[name]
+    parser = argparse.ArgumentParser(prog=f"python -m reports {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from reports.checks import parts
 from reports.model import GRADES, LEVELS, Report
 from reports.witness import short
 
+CSS = Path(__file__).with_name("page.css")
 # How each kind of outcome looks: a class, which gives the colour, and a sign, which says it without one.
 LOOKS = {
     "crash": ("bad", "✕"),

@@ -124,15 +124,6 @@ def address(html: Path) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Chrome]:
-    if not (browser.PROGRAM and browser.DRIVER):
-        missing = "no chromium and chromedriver here; Debian has them as chromium and chromium-driver"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with browser.chromium(tmp_path / "profile") as found:
-        yield found
-
-
 def wait(driver: Chrome, script: str) -> Any:
     """The first answer of a script in the page that is not empty."""
     return WebDriverWait(driver, 20, poll_frequency=0.05).until(

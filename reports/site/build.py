@@ -1,0 +1,82 @@
+"""`python -m reports build [DIR_OR_FILE…] [--output DIR]`: a site of all records and results."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from reports.page import CSS
+from reports.site import page
+from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
+from reports.site.page import HERE, Page
+
+PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = ()
+MARK = ".softmark-site"  # says that a folder is ours to replace
+OUTPUT = Path("results") / "site"
+
+
+class NotBuilt(Exception):
+    """The site cannot be written; the message says why, on one line."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `python -m reports build` takes."""
+    parser.add_argument(
+        "records", nargs="*", type=Path, default=[RECORDS], metavar="DIR_OR_FILE", help="default: reports/records"
+    )
+    parser.add_argument("--releases", type=Path, default=RELEASES, metavar="DIR", help="records of the releases")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
+    parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help=f"default: {OUTPUT}")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build the site and say where it is; exit code 1: something was left out, 2: there is no site."""
+    try:
+        evidence = gather(options.records or [RECORDS], options.releases, options.results)
+        write(texts(evidence), options.output)
+    except (NoEvidence, NotBuilt) as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 2
+    for problem in evidence.problems:
+        print(f"build: left out: {problem}", file=sys.stderr)
+    files = [path for path in options.output.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    print(f"wrote {len(files)} files, {size / 1e6:.1f} MB: open {options.output / 'index.html'}")
+    return 1 if evidence.problems else 0
+
+
+def texts(evidence: Evidence) -> dict[str, str]:
+    """Path → text of every file of the site."""
+    jinja = page.environment()
+    made = {one.path: page.render(one, evidence, jinja) for pages in PAGES for one in pages(evidence)}
+    assets = {
+        "assets/site.css": CSS.read_text(encoding="utf-8") + (HERE / "site.css").read_text(encoding="utf-8"),
+        **{f"assets/{path.name}": path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.js"))},
+    }
+    return made | assets
+
+
+def write(files: Mapping[str, str], folder: Path) -> None:
+    """Make `folder` hold these files and no others; it is replaced whole, or left as it was.
+
+    Raises:
+        NotBuilt: the folder holds something that is not a site of ours, or cannot be written.
+    """
+    try:
+        if folder.exists() and not (folder / MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise NotBuilt(f"{folder} holds something else than a site: name another folder by --output")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".site-") as beside:
+            made = Path(beside) / "site"
+            for name, text in {**files, MARK: ""}.items():
+                (made / name).parent.mkdir(parents=True, exist_ok=True)
+                (made / name).write_text(text, encoding="utf-8")
+            if folder.exists():
+                shutil.rmtree(folder)
+            made.rename(folder)
+    except OSError as error:
+        raise NotBuilt(f"cannot write to {folder}: {error.strerror or error}") from error

@@ -1,0 +1,113 @@
+"""All that the site is made of: records of today and of the releases, asv's results, the suite's own data.
+
+asv is imported where results are read: records alone make a site too, where asv is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance import deviations as known
+from conformance import records as reader
+from conformance import requirements as specification
+from conformance.deviations import Deviation
+from conformance.records import BrokenRecord, Record
+from conformance.requirements import Requirement
+from reports import model
+
+if TYPE_CHECKING:
+    from benchmarks.results import Results
+
+RECORDS = Path(__file__).resolve().parent.parent / "records"
+RELEASES = RECORDS / "releases"
+
+
+class NoEvidence(ValueError):
+    """There is nothing to make a site of; the message says what to do, on one line."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What every page is made of.
+
+    `records` holds the newest record of each target in the order of `report.targets`, `history` those of the
+    releases, `results` the benchmarks' (None where there are none), `problems` a line for each thing left out.
+    """
+
+    records: tuple[Record, ...]
+    report: model.Report
+    history: tuple[Record, ...]
+    results: Results | None
+    specification: Mapping[str, Requirement]
+    deviations: tuple[Deviation, ...]
+    problems: tuple[str, ...]
+
+
+def gather(places: Sequence[Path], releases: Path = RELEASES, timings: Path | None = None) -> Evidence:
+    """Read the records at `places`, those of the `releases` and asv's results (of its own folder unless given).
+
+    Raises:
+        NoEvidence: there is no record at `places`, or a place does not exist.
+    """
+    missing = [str(place) for place in places if not place.exists()]
+    if missing:
+        raise NoEvidence(f"{', '.join(missing)}: no such file or folder")
+    problems: list[str] = []
+    today = _records(places, problems)
+    if not today:
+        named = ", ".join(map(str, places))
+        empty = f"{named}: no records (*.jsonl, *.jsonl.xz) here; make some with python -m conformance"
+        raise NoEvidence("; ".join(problems) or empty)
+    history = _records([releases], problems) if releases.is_dir() else []
+    return assemble(today, history, _results(timings, problems), problems=problems)
+
+
+def assemble(
+    today: Iterable[Record],
+    history: Iterable[Record] = (),
+    found: Results | None = None,
+    requirements: Mapping[str, Requirement] | None = None,
+    entries: Sequence[Deviation] | None = None,
+    problems: Iterable[str] = (),
+) -> Evidence:
+    """The evidence that these make, by this suite's specification and deviations unless others are given."""
+    today = list(today)
+    requirements = specification.load() if requirements is None else requirements
+    entries = known.load() if entries is None else entries
+    return Evidence(
+        records=tuple(model.latest(today)),
+        report=model.assemble(today, requirements, entries),
+        history=tuple(history),
+        results=found,
+        specification=requirements,
+        deviations=tuple(entries),
+        problems=tuple(problems),
+    )
+
+
+def _results(timings: Path | None, problems: list[str]) -> Results | None:
+    try:
+        from benchmarks import results
+    except ImportError as error:
+        problems.append(f"the benchmarks' results: {error}; the group `bench` of pyproject.toml has it")
+        return None
+    try:
+        found = results.read(timings)
+    except (ValueError, OSError) as error:  # NoResults and BadReleases are such
+        problems.append(" ".join(str(error).split()))
+        return None
+    problems += found.problems
+    return found
+
+
+def _records(places: Sequence[Path], problems: list[str]) -> list[Record]:
+    read = []
+    for path in dict.fromkeys(reader.find(list(places))):
+        try:
+            read.append(reader.read(path))
+        except BrokenRecord as error:
+            problems.append(" ".join(str(error).split()))
+    return read

@@ -1,0 +1,59 @@
+"""A page, and how it is rendered: text from records is escaped, and nothing is fetched from another host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.checks import parts, plural
+from reports.page import LOOKS, STATES
+from reports.site.evidence import Evidence
+from reports.witness import short
+
+HERE = Path(__file__).parent
+# address → name, in the order of the navigation; "#" stands nowhere in them
+NAVIGATION = {
+    "index.html": "Overview",
+    "requirements.html": "Requirements",
+    "differences.html": "Differences",
+    "accuracy.html": "Accuracy",
+    "performance.html": "Performance",
+    "history.html": "History",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One file of the site: `path` from its root, `values` what the template takes.
+
+    `part` is the entry of the navigation that the page belongs to, by its address.
+    """
+
+    path: str
+    title: str
+    template: str
+    part: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def environment() -> Environment:
+    """Jinja as every page is rendered by it: everything is escaped, and a missing value is an error."""
+    made = Environment(
+        loader=FileSystemLoader([HERE, HERE.parent]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"short": short, "parts": parts, "plural": plural}
+    made.globals |= {"navigation": NAVIGATION, "looks": LOOKS, "states": STATES}
+    return made
+
+
+def render(page: Page, evidence: Evidence, jinja: Environment) -> str:
+    """The text of one page. `root` in a template leads from the page to the site's root."""
+    root = "../" * page.path.count("/")
+    return jinja.get_template(page.template).render(page=page, root=root, evidence=evidence, **page.values)

@@ -1,0 +1,42 @@
+"use strict";
+// What works on every page: filters of tables and lists, and a button that copies code. Text is only ever set as text.
+
+// <input type="search" data-filter="#id">: shows the rows or items of #id that hold all words of the text
+for (const input of document.querySelectorAll("input[data-filter]")) {
+  const place = document.querySelector(input.dataset.filter);
+  const items = [...place.querySelectorAll("tbody > tr, :scope > li, :scope > details")];
+  const texts = items.map(item => item.textContent.toLowerCase());
+  const status = document.querySelector(input.dataset.count || null);
+  const apply = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    items.forEach((item, at) => { item.hidden = !words.every(word => texts[at].includes(word)); });
+    if (status) status.textContent = `${items.filter(item => !item.hidden).length} of ${items.length}`;
+  };
+  input.addEventListener("input", apply);
+  apply();
+}
+
+// <pre data-copy>: a button that copies the code
+for (const code of document.querySelectorAll("pre[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", () => {
+    const text = code.querySelector("code").textContent;
+    const told = done => { button.textContent = done ? "Copied" : "Press Ctrl+C"; };
+    const select = () => { getSelection().selectAllChildren(code.querySelector("code")); told(false); };
+    navigator.clipboard ? navigator.clipboard.writeText(text).then(() => told(true), select) : select();
+  });
+  code.append(button);
+}
+
+// a <details> that an address names is opened, and all of them for print
+const reveal = () => {
+  const item = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const outer = item && item.closest("details");
+  if (outer) { outer.open = true; item.scrollIntoView(); }
+};
+addEventListener("hashchange", reveal);
+reveal();
+addEventListener("beforeprint", () => { for (const item of document.querySelectorAll("details")) item.open = true; });
