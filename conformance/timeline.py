@@ -144,7 +144,7 @@ def _timeline(
     entries: Sequence[Deviation],
     days: Mapping[str, date],
 ) -> Timeline:
-    name, device, mode = target.rsplit(":", 2)
+    name, device, mode = [*target.rsplit(":", 2), "", ""][:3]
     latest = {_version(record): record for record in sorted(records, key=lambda record: record.header.start)}
     ordered = [latest[version] for version in sorted(latest, key=_order)]
     releases = tuple(
