@@ -53,7 +53,7 @@ def test_a_cell_has_a_sign_a_word_and_a_colour() -> None:
     for cell in ('"good"><span aria-hidden="true">✓</span> holds', '<span aria-hidden="true">≠</span> deviation'):
         assert cell in text
     assert (
-        'class="bad" title="1 of 1 check fail"><span aria-hidden="true">✕</span> fails <small>1/1</small>' in text
+        'class="bad" title="in 1 of 1 check"><span aria-hidden="true">✕</span> fails <small>1/1</small>' in text
     )
 
 
