@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.releases import BadReleases
 from benchmarks import results
-from benchmarks.releases import BadReleases
 from benchmarks.results import NoResults, Row
 from benchmarks.wording import plural
 

@@ -21,9 +21,9 @@ from asv.util import UserError
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from adapters.releases import PACKAGES, BadReleases, Release
 from benchmarks import clock, filing, rounds, terminal, walk
 from benchmarks.cells import TIERS, Cell, cells
-from benchmarks.releases import PACKAGES, BadReleases, Release
 from benchmarks.rounds import Measured, Run, Tell
 from benchmarks.terminal import timed
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import releases, results, steps, wording
+from adapters import releases
+from adapters.releases import PACKAGES, ROOT, BadReleases, Release
+from benchmarks import results, steps, wording
 from benchmarks.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
-from benchmarks.releases import PACKAGES, ROOT, BadReleases, Release
 from benchmarks.results import Machine, NoResults, Results, Row
 from benchmarks.steps import Group, Step
 

@@ -24,8 +24,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from adapters.releases import Release
 from benchmarks import history, publish
-from benchmarks.releases import Release
 from tests import browser
 from tests.asv_results import line
 
