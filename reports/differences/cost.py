@@ -38,6 +38,7 @@ class Column:
     """What is timed of one target: the release, and its costs by machine and cell, whose mode is left out."""
 
     release: str
+    device: str
     costs: Mapping[tuple[str, Cell], Cost]
 
 
@@ -69,7 +70,7 @@ def column(found: Results | None, target: str, version: str) -> Column | None:
         return None
     plain = version.partition("+")[0]
     release = versions.get(plain) or max(versions.values(), key=order)
-    return Column(release.tag, _costs(row for row in rows if row.release == release))
+    return Column(release.tag, device, _costs(row for row in rows if row.release == release))
 
 
 def _costs(rows: Iterable[Row]) -> dict[tuple[str, Cell], Cost]:
@@ -87,7 +88,8 @@ def _costs(rows: Iterable[Row]) -> dict[tuple[str, Cell], Cost]:
         roofline = metrics.get("roofline")
         found[machine, cell] = Cost(
             four(latency.value),
-            *map(four, latency.interval),
+            four(latency.interval[0]),
+            four(latency.interval[1]),
             four(roofline.value) if roofline else None,
             four(memory.value) if memory else None,
         )

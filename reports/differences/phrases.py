@@ -65,7 +65,7 @@ def costs(one: Comparison) -> str:
 
 def cost_rows(one: Comparison) -> Iterator[tuple[str, ...]]:
     """A row for each cell, the largest factor first."""
-    device = one.a.target.split(":")[-2] if one.a.target.count(":") > 1 else "cpu"
+    device = one.columns[0].device if one.columns[0] else "cpu"
     for pair in one.costs:
         call = f"{pair.cell.operation} {pair.cell.direction}"
         times = "the same time" if pair.times is None else f"{cost.figure(pair.times)}×"
