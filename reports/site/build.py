@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from reports.page import CSS
-from reports.site import differences, history, page
+from reports.site import differences, history, overview, page, requirements
 from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.site.page import HERE, Page
 
-PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (differences.pages, history.pages)
+PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
+    overview.pages,
+    requirements.pages,
+    differences.pages,
+    history.pages,
+)
 MARK = ".softmark-site"  # says that a folder is ours to replace
 OUTPUT = Path("results") / "site"
 
