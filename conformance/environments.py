@@ -65,16 +65,15 @@ def uv(stop: Event, *arguments: str) -> None:
         KeyboardInterrupt: `stop` was set.
     """
     command = [sys.executable, "-m", "uv", "--no-progress", *arguments]
-    child = subprocess.Popen(
+    with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
-    )  # fmt: skip
-    try:
-        said = _wait(child, stop)
-    except BaseException:
-        child.kill()
-        child.wait()
-        raise
+    ) as child:  # fmt: skip
+        try:
+            said = _wait(child, stop)
+        except BaseException:
+            child.kill()
+            raise
     if child.returncode:
         raise NotInstalled(brief(said) or f"uv ended with exit code {child.returncode}")
 

@@ -26,6 +26,7 @@ STATES = {
     "absent": "the framework does not provide it",
     "unknown": "not judged in this release",
 }
+OTHER = "another answer"
 FAILED = ("fail", "deviation", "crash", "timeout")
 
 
@@ -43,7 +44,7 @@ class Release:
 class Cell:
     """A requirement in a release: of `checks` that were judged `failed` fail; `entries` are the deviations shown.
 
-    `answers` are those found of a choice, in order of name.
+    `answers` are those found of a choice, in its own order, `OTHER` for those that are not legal.
     """
 
     state: str
@@ -105,6 +106,16 @@ class Timeline:
             if (before.state, before.answers) != (after.state, after.answers):
                 found.append(Change(row.requirement, before, after))
         return tuple(found)
+
+    def moves(self, at: int) -> tuple[list[Span], list[Span]]:
+        """The deviations that came with the release at this place, and those that went."""
+        came: list[Span] = []
+        went: list[Span] = []
+        for span in self.spans:
+            earlier = [there for there in span.shows[:at] if there is not None]
+            if earlier and span.shows[at] is not None and earlier[-1] != span.shows[at]:
+                (came if span.shows[at] else went).append(span)
+        return came, went
 
     def failures(self) -> tuple[tuple[Row, str], ...]:
         """The requirements that a release fails otherwise than by a known deviation, and since when."""
@@ -177,13 +188,11 @@ def cell(requirement: Requirement, checks: Sequence[Check], entries: Sequence[De
     if uncovered:
         crashed = any(check.outcome in ("crash", "timeout") for check in uncovered)
         state = "should" if requirement.level in LENIENT and not crashed else "fails"
-    answers = {
-        answer
-        for check in asked
-        if check.observed and requirement.level == "choice"
-        for answer in check.observed.split(" / ")
-    }
-    return Cell(state, len(asked), len(failed), tuple(sorted(set(told.values()))), tuple(sorted(answers)))
+    found = {answer for check in asked for answer in (check.observed or "").split(" / ") if answer}
+    legal = [answer for answer in requirement.choices if answer in found]
+    others = [OTHER] * (requirement.level == "choice" and not found <= set(legal))
+    entries_shown = tuple(sorted(set(told.values())))
+    return Cell(state, len(asked), len(failed), entries_shown, (*legal, *others))
 
 
 def covers(entry: Deviation, check: Check) -> bool:
@@ -209,7 +218,8 @@ def sentence(versions: Sequence[str], shown: Sequence[bool | None]) -> str:
         return "not asked in any release that is judged here"
     runs = [(there, [version for version, _ in run]) for there, run in groupby(known, key=lambda one: one[1])]
     if not any(there for _, there in known):
-        return f"in no release judged, {known[0][0]} to {known[-1][0]}"
+        ends = dict.fromkeys((known[0][0], known[-1][0]))
+        return f"in no release judged, {' to '.join(ends)}"
     parts = []
     for number, (there, run) in enumerate(runs):
         if not there:

@@ -42,12 +42,19 @@ class Group:
 
 @dataclass(frozen=True)
 class News:
-    """What one release of a framework changed, a sentence each."""
+    """What one release of a framework changed: deviations that came and went, and requirements beside them."""
 
     framework: str
     version: str
     day: date | None
-    lines: tuple[tuple[str, str], ...]  # the requirement's id, and what became of it
+    came: tuple[Span, ...]
+    went: tuple[Span, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def count(self) -> int:
+        """How many changes these are."""
+        return len(self.came) + len(self.went) + len(self.changes)
 
 
 @dataclass(frozen=True)
@@ -101,29 +108,24 @@ def news(found: Sequence[Timeline]) -> list[News]:
     made = []
     for one in found:
         for at, release in enumerate(one.releases):
-            lines = tuple((change.requirement.id, became(change)) for change in one.changes(at))
-            if lines:
-                made.append(News(split_target(one.target)[0], release.version, release.day, lines))
+            came, went = one.moves(at)
+            moved = {span.entry.id for span in (*came, *went)}
+            rest = tuple(change for change in one.changes(at) if not explained(change, moved))
+            item = News(split_target(one.target)[0], release.version, release.day, tuple(came), tuple(went), rest)
+            made += [item] if item.count else []
     return sorted(made, key=lambda item: item.day or date.min, reverse=True)
 
 
-def became(change: Change) -> str:
-    """What a requirement became: "holds; it failed in 8 of 8 checks before"."""
-    if change.before.state == change.after.state:
-        return f"{_answers(change.after)} in place of {_answers(change.before)}"
-    return f"{said(change.after)}; before: {said(change.before)}"
+def explained(change: Change, moved: set[str]) -> bool:
+    """Whether a requirement changed by nothing but deviations that came or went."""
+    states = {change.before.state, change.after.state}
+    entries = {*change.before.entries} ^ {*change.after.entries}
+    return states <= {"holds", "deviation"} and "deviation" in states and bool(entries) and entries <= moved
 
 
 def said(cell: Cell) -> str:
-    """A cell in words, with its counts and answers."""
-    told = cell.state
-    if cell.failed:
-        told += f", {cell.failed} of {plural(cell.checks)} fail"
-    return told + (f", {_answers(cell)}" if cell.answers else "")
-
-
-def _answers(cell: Cell) -> str:
-    return " and ".join(f"“{answer}”" for answer in cell.answers) or "no answer"
+    """A cell's counts in words: "8 of 10 checks fail"; "" where none does."""
+    return f"{cell.failed} of {plural(cell.checks)} fail" if cell.failed else ""
 
 
 def _steady(row: Row) -> Cell:
