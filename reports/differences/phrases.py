@@ -22,8 +22,10 @@ def heading(one: Comparison) -> str:
 def summary(one: Comparison) -> str:
     """How much differs, in one sentence."""
     counts = [f"{plural(len(one.of(sort)), 'difference')} {TOLD[sort]}" for sort in SORTS if one.of(sort)]
+    last = counts.pop() if one.of("measured") else ""
     counts += [f"{len(one.grades)} of {plural(one.graded, 'grade')}"] if one.grades else []
     counts += [f"cost in {len(one.costs)} of {plural(one.timed, 'cell')}"] if one.costs else []
+    counts += [last] if last else []
     return f"Of {plural(one.shared)} that both were given: {'; '.join(counts) or 'nothing differs'}."
 
 

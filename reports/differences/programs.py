@@ -17,6 +17,7 @@ from reports.differences.values import FAULTS, answer
 from reports.reproduce import element, reproduction
 
 # entry or requirement → what its check changes of the call that the record keeps
+# entry or requirement → what its check changes of the call that the record keeps
 CHANGED: dict[str, dict[str, Any]] = {
     "optax-label-cut-to-32-bits": {
         "expression": "np.array([[1.0, 2.0, 4.0]])",

@@ -110,7 +110,7 @@ function grades(a, b) {
   const narrow = known.sides[a].tier !== known.sides[b].tier;
   for (const [operation, format, direction, whole, small] of known.grades) {
     const cells = narrow ? small : whole;
-    const [x, y] = cells ? [cells[a], cells[b]] : [0, 0];
+    const [x, y] = cells ? [known.letters[cells[a]], known.letters[cells[b]]] : [];
     if (!x || !y) continue;
     places += 1;
     const [low, high] = [x[1], y[1]].map(worst => (worst < 0 ? Infinity : worst)).sort((one, other) => one - other);
@@ -202,7 +202,9 @@ function card(one, a, b) {
     make("p", { class: "soft" }, ...requirementLinks(one.requirements), ` · ${one.where} · ${plural(one.checks)}`, ...threadLinks(one.links)));
   const sides = make("div", { class: "sides" }, ...one.sides.map((side, at) => program_of(side, names[at ? b : a])));
   if (one.sides.some(side => side.code || side.told)) body.append(sides);
-  const made = make("details", { class: `finding ${LOOK[one.sort]}` }, summary, body);
+  const lenient = one.requirements.every(id => (known.requirements[id] || [""])[0] === "should");
+  const look = one.sort === "faults" && lenient ? "warn" : LOOK[one.sort];
+  const made = make("details", { class: `finding ${look}` }, summary, body);
   made.open = byId("open").getAttribute("aria-pressed") === "true";
   return made;
 }

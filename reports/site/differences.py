@@ -6,6 +6,7 @@ The script tells of two sides what `reports.differences` tells of two records; a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any
 
 from benchmarks.cells import Cell
@@ -86,7 +87,7 @@ def data(today: Sequence[Side], releases: Sequence[Side], evidence: Evidence) ->
     rows = [_item(item, every, texts, values, lines, programs) for item in found]
     entries = {name for value in values.rows if (name := value.entry)}
     columns = [cost.column(evidence.results, side.target, side.version) for side in every]
-    cells = Table()
+    cells, letters = Table(), Table()
     return {
         "sorts": SORTS,
         "least": LEAST,
@@ -111,9 +112,10 @@ def data(today: Sequence[Side], releases: Sequence[Side], evidence: Evidence) ->
             if entry.id in entries
         },
         "items": rows,
-        "grades": _grades([side.record for side in every], evidence),
+        "grades": _grades([side.record for side in every], evidence, letters),
         "costs": {name: _costs(column, cells) for name, column in _keyed(every, columns).items()},
         "cells": [[_call(cell), cost.where(cell, device)] for _, device, cell in cells.rows],
+        "letters": letters.rows,
         "values": [[value.kind, value.text, value.entry] for value in values.rows],
         "texts": texts.rows,
         "lines": lines.rows,
@@ -173,24 +175,31 @@ def _item(
     return row
 
 
-def _grades(records: Sequence[Record], evidence: Evidence) -> list[Any]:
+def _grades(records: Sequence[Record], evidence: Evidence, letters: Table) -> list[Any]:
     """Operation, format, direction, and each side's grade: of all its checks, and of those of the quick tier."""
+
+    def told(grade: Grade | None) -> int:
+        return -1 if grade is None else letters.place(_grade(grade))
+
     quick = {check.id for record in records if record.header.tier == "quick" for check in record.checks}
-    whole = grades.table(records, evidence.specification)
-    narrowed = [grades.within(record, quick) for record in records]
-    small = dict(grades.table(narrowed, evidence.specification)) if quick else {}
+    larger = [place for place, record in enumerate(records) if record.header.tier != "quick"]
+    narrowed = [grades.within(records[place], quick) for place in larger] if quick else []
+    small = dict(grades.table(narrowed, evidence.specification))
     rows: list[Any] = []
-    for place, cells in whole:
-        row = [*place, [_grade(cell) for cell in cells]]
-        rows.append([*row, [_grade(cell) for cell in small[place]]] if place in small else row)
+    for at, cells in grades.table(records, evidence.specification):
+        row = [told(cell) for cell in cells]
+        rows.append([*at, row])
+        if quick:
+            narrow = dict(zip(larger, small.get(at, ()), strict=False))
+            rows[-1].append(
+                [told(narrow.get(place)) if place in larger else one for place, one in enumerate(row)]
+            )
     return rows
 
 
-def _grade(grade: Grade | None) -> Any:
-    if grade is None:
-        return 0
-    finite = four(grade.worst) if grade.worst < float("inf") else -1  # JSON has no infinity
-    return [grade.letter, finite, grade.relative, grades.told(grade)]
+def _grade(grade: Grade) -> tuple[str, float, bool | None, str]:
+    worst = four(grade.worst) if grade.worst < inf else -1  # JSON has no infinity
+    return grade.letter, worst, grade.relative, grades.told(grade)
 
 
 def _costs(column: Column, cells: Table) -> dict[int, list[float | None]]:
