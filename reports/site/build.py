@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from reports.page import CSS
-from reports.site import page
+from reports.site import accuracy, page
 from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.site.page import HERE, Page
 
-PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = ()
+PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (accuracy.pages,)
 MARK = ".softmark-site"  # says that a folder is ours to replace
 OUTPUT = Path("results") / "site"
 
