@@ -153,7 +153,7 @@ def _panel(
         axes.plot(at, [point.value for point in points], style, color=_colour(series), linewidth=1.2, zorder=2)
         for day, point in zip(at, points, strict=True):
             if point.step:
-                axes.plot([day], [point.value], "o", ms=9, mfc="none", mec=INK, mew=1.1, zorder=3)
+                axes.plot([day], [point.value], "o", ms=9, mfc="none", mec=INK, mew=1.1, zorder=3, clip_on=False)
             (mark,) = axes.plot([day], [point.value], **_mark(series, 4.0))
             _tip(mark, point.tip, tips)
     axes.set_title(panel.title)

@@ -28,7 +28,7 @@ def over(rows: Iterable[Row], groups: Iterable[Group], machine: Machine, suffix:
     """The latency at `SHAPES` for each direction that was measured there, on as few threads as there are."""
     from benchmarks.cells import DIRECTIONS, THREADS
 
-    here = [row for row in rows if row.metric == "latency" and _shown(row.cell)]
+    here = [row for row in rows if row.metric == "latency" and row.value > 0 and _shown(row.cell)]
     threads = next((one for one in THREADS if any(row.cell.threads == one for row in here)), None)
     steps = {(step.after.release, step.after.cell) for group in groups for step in group.steps}
     return tuple(

@@ -5,6 +5,7 @@ All of it is read and told by `benchmarks.performance`, which needs asv: it is i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -130,7 +131,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
     from benchmarks import performance, wording
     from reports.site import latency
 
-    suffix = "" if first else f"-{machine.name}"
+    suffix = "" if first else "-" + re.sub(r"[^\w-]+", "-", machine.name)
     newest = performance.newest_releases(rows)
     today = [row for row in rows if newest[row.release.framework] == row.release]
     groups = performance.changes(rows)
@@ -248,7 +249,8 @@ def _chart(name: str, table: Table, labels: Sequence[str]) -> Markup:
     found = []
     for column in table.columns:
         for at, (line, label) in enumerate(zip(table.lines, labels, strict=True)):
-            if entry := table.entry(line, column):
+            entry = table.entry(line, column)
+            if entry and entry.roofline.value > 0:  # the axis is a logarithm
                 value = entry.roofline.value
                 tip = f"{performance.head(column)}, {label}: {wording.number(value)}"
                 found.append(Dot(series(column), at, value, tip))
