@@ -1,6 +1,7 @@
 """`python -m reports DIR_OR_FILE…`: what records say, on the terminal, as one HTML page and as Markdown.
 
-`python -m reports build` makes the site; a folder of that name is given as `./build`.
+`python -m reports build` makes the site, `compare` tells what differs between two targets, `choose`
+what each does well and badly for a use; a folder of such a name is given as `./build`.
 
 Exit code 0 when all records were reported, 1 when some were broken, 2 when there is nothing to report or the
 report cannot be written.
@@ -16,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 
 from conformance import records
-from reports import markdown, model, page, terminal
+from reports import choose, compare, markdown, model, page, terminal
 from reports.site import build
 
-COMMANDS = {"build": build}  # name → module with `add_arguments` and `run`
+COMMANDS = {"build": build, "compare": compare, "choose": choose}  # name → module with `add_arguments` and `run`
 PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 

@@ -126,7 +126,7 @@ def reproduction(target: str, check: Check) -> str | None:
 
 
 def _program(framework: Framework, mode: str, check: Check, call: dict[str, Any]) -> str:
-    form, element = label_form(check) or "", _element(check, call)
+    form, at_witness = label_form(check) or "", element(check, call)
     derivative = call.get("derivative") or ""
     if check.requirement.startswith("CMP") and not call.get("argument"):
         raise ValueError("a composition, of which the record holds one part only")
@@ -143,24 +143,25 @@ def _program(framework: Framework, mode: str, check: Check, call: dict[str, Any]
     if "weight" in options:
         arrays["w"] = _value(framework, call, options["weight"])
     f = framework.operations[form if loss else call["operation"]].format(
-        x=_expression(call.get("argument") or "x"), axis=int(call.get("axis", -1)), options=_options(options)
+        x=_expression(call.get("argument") or "x"), axis=_axis(call.get("axis", -1)), options=_options(options)
     )
     at = call.get("wrt") or "x"
     if at not in arrays:
         raise ValueError("a derivative with respect to what is not given")
     body = framework.derivatives[derivative].format(f=f, at=at) if derivative else f
     return "\n".join(
-        (*_head(framework, call), *_lines(arrays), *_printed(framework.modes[mode], body, arrays, element))
+        (*_head(framework, call), *_lines(arrays), *_printed(framework.modes[mode], body, arrays, at_witness))
     )
 
 
-def _element(check: Check, call: dict[str, Any]) -> str:
+def element(check: Check, call: dict[str, Any]) -> str:
     """The subscript of the witness in the result, "" where the record does not tell the logits' shape.
 
     The witness counts rows: its first index runs over all axes but the class axis, its second over that one.
     """
     index, shape = check.witness.get("index"), call.get("shape")
-    if not index or not shape or number(check.witness.get("got")) is None:
+    reduced = (call.get("options") or {}).get("reduction", "none") != "none"  # one number, of no row
+    if not index or not shape or reduced or number(check.witness.get("got")) is None:
         return ""
     axis = int(call.get("axis", -1)) % len(shape)
     place: list[int] = []
@@ -171,6 +172,13 @@ def _element(check: Check, call: dict[str, Any]) -> str:
     if len(index) == 2:
         place.insert(axis, int(index[1]))
     return str(place) if place else ""
+
+
+def _axis(told: Any) -> str:
+    """An axis, several, or none: what a call is given, though few frameworks take it."""
+    if isinstance(told, list | tuple):
+        return repr(tuple(map(int, told)))
+    return "None" if told is None else str(int(told))
 
 
 def _head(framework: Framework, call: dict[str, Any]) -> list[str]:
@@ -206,7 +214,7 @@ def _value(framework: Framework, call: dict[str, Any], expression: str) -> str:
     if not dtype.isidentifier():
         raise ValueError("not the name of a format")
     quoted = f"ml_dtypes.{dtype}" if dtype in FOREIGN else f"np.{dtype}"
-    wide = "float64" if dtype == "float64" else "float32"
+    wide = dtype if dtype in ("float64", "complex64") else "float32"
     return framework.value.format(wide=wide, dtype=dtype, quoted=quoted, expression=_expression(expression))
 
 

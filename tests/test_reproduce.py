@@ -94,6 +94,18 @@ def test_reproduction_prints_the_witness_where_the_shape_is_known() -> None:
     assert program.splitlines()[-1] == "print(float(F.softmax(x, dim=1)[1, 2, 2]))"
 
 
+def test_reduced_loss_is_printed_whole() -> None:
+    row = called("index", shape=[1, 4], options={"reduction": "mean"})
+    row = replace(row, witness={**row.witness, "index": [0], "got": "0x1.0p-2"})
+    program = reproduction("torch:cpu:eager", row) or ""
+    assert program.splitlines()[-1] == "print(F.cross_entropy(x, labels, reduction='mean'))"
+
+
+@pytest.mark.parametrize(("axis", "spelled"), [(None, "dim=None"), ([1, 2], "dim=(1, 2)"), (1, "dim=1")])
+def test_axis_is_spelled_as_it_was_given(axis: Any, spelled: str) -> None:
+    assert spelled in (reproduction("torch:cpu:eager", called("softmax", axis=axis)) or "")
+
+
 @pytest.mark.parametrize("target", ["scipy:cpu:eager", "torch:cpu:eager", "tensorflow:cpu:graph", "jax:cpu:jit"])
 def test_reproduction_runs_in_the_framework_alone(target: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(split_target(target)[0]) is None:

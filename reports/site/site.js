@@ -16,8 +16,8 @@ for (const input of document.querySelectorAll("input[data-filter]")) {
   apply();
 }
 
-// <pre data-copy>: a button that copies the code
-for (const code of document.querySelectorAll("pre[data-copy]")) {
+// <pre data-copy>: a button that copies the code; for code that a page's own script makes, too
+function copyable(code) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
@@ -30,6 +30,7 @@ for (const code of document.querySelectorAll("pre[data-copy]")) {
   });
   code.append(button);
 }
+document.querySelectorAll("pre[data-copy]").forEach(copyable);
 
 // a <details> that an address names is opened, and all of them for print
 const reveal = () => {

@@ -1,0 +1,133 @@
+"""What a record answers to one check, as a text that is compared and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.protocol import FEATURES
+from conformance.consistency import CASE
+from conformance.deviations import Deviation
+from conformance.places import HEX, number
+from conformance.records import Check
+from conformance.requirements import Requirement
+from reports.witness import difference, numbers, short
+
+FAULTS = ("crash", "timeout", "fail", "deviation", "fixed")
+HOLDS = "holds"
+LONGEST = 160  # characters of an array that is shown
+# features whose name alone does not tell a reader what is missing
+LACKING = {
+    "vjp": "reverse-mode derivatives",
+    "jvp": "forward-mode derivatives",
+    "hvp": "second derivatives",
+    "class_axis": "a class axis other than the last",
+    "reduction": "a reduction of the losses (sum, mean)",
+    "ignore_index": "ignore_index",
+    "where": "where, a mask of the entries that count",
+    "elementary": "an exponential and a logarithm",
+    "vmap": "vmap",
+    "autocast": "automatic mixed precision",
+    "deterministic": "a deterministic mode",
+    "residuals": "a count of what is kept for the backward pass",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Value:
+    """An answer: `kind` is "holds", "fault", "absent", "choice" or "measured"; `entry` a known deviation's id."""
+
+    kind: str
+    text: str
+    entry: str = ""
+
+
+def value(check: Check, requirement: Requirement | None, entries: Mapping[str, Deviation]) -> Value:
+    """The answer of a check."""
+    if check.outcome == "absent":
+        return Value("absent", absent(check.message or ""))
+    if check.outcome in FAULTS:
+        return _fault(check, requirement, entries)
+    if check.outcome == "choice":
+        return Value("choice", _chosen(check.observed or "chosen", requirement))
+    if check.outcome == "measured":
+        return Value("measured", check.observed or _measured(check) or "measured")
+    return Value(HOLDS, f"{HOLDS}: {check.observed}" if check.observed else HOLDS)
+
+
+def _fault(check: Check, requirement: Requirement | None, entries: Mapping[str, Deviation]) -> Value:
+    if check.outcome in ("deviation", "fixed"):
+        entry = entries.get(check.entry or "")
+        named = entry.title if entry else check.entry or "a deviation without a name"
+        told = "deviates" if check.outcome == "deviation" else "listed as deviating, and passes"
+        return Value("fault", f"{told}: {named}", check.entry or "")
+    if check.outcome == "fail" and requirement is not None and requirement.choices and check.observed:
+        return Value("fault", f"none of the legal answers: {rounded(check.observed)}")
+    level = requirement.level if requirement else "unknown"
+    return Value("fault", f"{check.outcome}s" + (f" ({level})" if check.outcome == "fail" else ""))
+
+
+def absent(message: str) -> str:
+    """What is lacking, in words: the adapters name features as the suite does."""
+    _, has, names = message.partition(" has no ")
+    features = names.split(", ")
+    if not has or not set(features) <= FEATURES:
+        return f"absent: {message}" if message else "absent"
+    return f"absent: {', '.join(LACKING.get(name, name.replace('_', ' ')) for name in features)}"
+
+
+def differ(first: Value, second: Value) -> bool:
+    """Whether two answers differ: a fault of one title is one, and what both lack is none."""
+    return (first.kind, first.text) != (second.kind, second.text) and {first.kind, second.kind} != {"absent"}
+
+
+def _measured(check: Check) -> str:
+    """What was measured; of copies of the logits a tenth, since a few bytes beside them are no difference."""
+    copies = number(check.measured.get("copies"))
+    return numbers(check.measured) if copies is None else f"{copies:.1f} copies of the logits"
+
+
+def _chosen(observed: str, requirement: Requirement | None) -> str:
+    meaning = requirement.choices.get(observed) if requirement else None
+    return f"{meaning} ({observed})" if meaning else rounded(observed)
+
+
+def rounded(text: str) -> str:
+    """`text` with its losses in three digits: the formats' last digits are no difference of behaviour."""
+    return " ".join(f"{float(word):.3g}" if _long(word) else word for word in text.split(" "))
+
+
+def _long(word: str) -> bool:
+    head, _, tail = word.partition(".")
+    return head.lstrip("-").isdigit() and len(tail) > 2 and tail.isdigit()
+
+
+def derived(check: Check) -> bool:
+    """Whether the row is about the answers of other rows, which stand there themselves."""
+    return check.case == CASE
+
+
+def answer(check: Check) -> str:
+    """What was got and what was expected in the check that is shown, where the record keeps it."""
+    got = check.witness.get("got")
+    if got is None:
+        return ""
+    known = number(got)
+    if known is not None:
+        expected = number(check.witness.get("expected"))
+        told = f"expected {_exact(expected)}" if expected is not None else ""
+        bound, error = number(check.witness.get("bound")), number(check.witness.get("error"))
+        grade = f" of grade {check.bound}" if check.bound else ""
+        over = f"{short(error / bound)} times the bound{grade}" if bound and error is not None else ""
+        return ", ".join(part for part in (f"got {_exact(known)}", told, over) if part)
+    plain = HEX.sub(lambda match: f"{float.fromhex(match[0]):.6g}", str(got))
+    return f"got {plain}" if len(plain) <= LONGEST else difference(check).removeprefix(", ")
+
+
+def four(value: float) -> float:
+    """Four digits of a number: what the page holds, and so what every form compares."""
+    return float(f"{value:.4g}")
+
+
+def _exact(value: float | None) -> str:
+    return "" if value is None else f"{value:.9g}"
