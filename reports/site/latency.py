@@ -77,8 +77,8 @@ def _seconds(value: float) -> str:
 
 
 def _lines(rows: Iterable[Row], steps: set[tuple[Release, Cell]]) -> tuple[tuple[Series, tuple[Point, ...]], ...]:
+    from adapters import releases
     from adapters.releases import PACKAGES
-    from benchmarks import releases
     from benchmarks.cells import MODES
     from reports.site.performance import series
 
@@ -98,7 +98,8 @@ def _point(row: Row, steps: set[tuple[Release, Cell]]) -> Point:
 
 def _table(rows: Iterable[Row], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
     """A line a release: eager and compiled latency at each place."""
-    from benchmarks import releases, wording
+    from adapters import releases
+    from benchmarks import wording
     from benchmarks.cells import MODES
 
     values: dict[Release, dict[tuple[Where, str], str]] = defaultdict(dict)

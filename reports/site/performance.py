@@ -154,7 +154,8 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
 
 
 def _measured(rows: Sequence[Row]) -> Iterator[Measured]:
-    from benchmarks import performance, releases, wording
+    from adapters import releases
+    from benchmarks import performance, wording
 
     newest = performance.newest_releases(rows)
     for framework, name in wording.NAMES.items():
