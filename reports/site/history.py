@@ -124,8 +124,8 @@ def explained(change: Change, moved: set[str]) -> bool:
 
 
 def said(cell: Cell) -> str:
-    """A cell's counts in words: "8 of 10 checks fail"; "" where none does."""
-    return f"{cell.failed} of {plural(cell.checks)} fail" if cell.failed else ""
+    """A cell's counts in words: "in 8 of 10 checks"; "" where none fails."""
+    return f"in {cell.failed} of {plural(cell.checks)}" if cell.failed else ""
 
 
 def _steady(row: Row) -> Cell:
