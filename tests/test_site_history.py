@@ -115,6 +115,7 @@ def test_a_requirement_that_a_deviation_explains_is_not_told_again() -> None:
         (Cell("holds"), Cell("deviation", 2, 2, ("a", "b")), False),
         (Cell("fails", 2, 1), Cell("deviation", 2, 1, ("a",)), False),
         (Cell("holds", answers=("nan",)), Cell("holds", answers=("zero",)), False),
+        (Cell("deviation", 2, 1, ("b",), ("nan",)), Cell("deviation", 2, 1, ("b",), ("zero",)), False),
     ],
 )
 def test_only_what_moved_deviations_account_for_is_explained(before: Cell, after: Cell, told: bool) -> None:
