@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 
-from benchmarks import compare, current, gpu, performance, publish, regressions, walk
+from benchmarks import agreement, compare, current, gpu, performance, publish, regressions, walk
 
 COMMANDS = {
     "current": current,
@@ -16,6 +16,7 @@ COMMANDS = {
     "performance": performance,
     "publish": publish,
     "gpu": gpu,
+    "agreement": agreement,
 }
 
 

@@ -25,10 +25,10 @@ from rich.table import Table
 from rich.text import Text
 
 import adapters
+from adapters.releases import ROOT, BadReleases, releases
 from benchmarks import history
 from benchmarks.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
 from benchmarks.current import DEVICES, Unusable, installed, matching, version
-from benchmarks.releases import ROOT, BadReleases, releases
 from benchmarks.rounds import Run, each, reason, scratch
 from benchmarks.terminal import call, compact, order, reasons, shapes, usual
 from benchmarks.wording import number, quantity

@@ -12,22 +12,24 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from asv.util import UserError
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import filing, terminal, walk
+from adapters.releases import PACKAGES, BadReleases, Release
+from benchmarks import clock, filing, rounds, terminal, walk
 from benchmarks.cells import TIERS, Cell, cells
-from benchmarks.releases import PACKAGES, BadReleases, Release
-from benchmarks.rounds import Measured, Run, measure
+from benchmarks.rounds import Measured, Run, Tell
 from benchmarks.terminal import timed
 
-ROUNDS = 2  # enough for a look; a release in the history takes one more
+ROUNDS = 1  # enough for a look, whose tables have no intervals; what is filed takes as many as a release
 DEVICES = ("cpu", "cuda")
-Found = dict[str, dict[Cell, Measured]]  # by framework
+Found = dict[Cell, Measured]
 
 
 class Unusable(ValueError):
@@ -39,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("frameworks", nargs="*", metavar="framework", help=f"of {', '.join(PACKAGES)}; else all")
     parser.add_argument("--tier", choices=TIERS, default="core")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="processes that each cell is measured in")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        help=f"processes that time each cell: {ROUNDS}, or {rounds.ROUNDS} to file",
+    )
     parser.add_argument("--cells", default="", metavar="REGEX", help='of names such as "softmax forward eager"')
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="file the results there, as asv's")
     parser.add_argument(
@@ -52,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         names = installed(options.frameworks)
         wanted = matching(options.cells, cells(options.tier))
+        if options.rounds is None:
+            options.rounds = rounds.ROUNDS if options.save else ROUNDS
         if options.rounds < 1:
             raise Unusable("--rounds is at least 1")
         releases, shelf = {}, None
@@ -61,20 +69,63 @@ def run(options: argparse.Namespace) -> int:
     except (Unusable, BadReleases) as error:
         print(f"current: {error}", file=sys.stderr)
         return 2
-    console, found, whole = Console(), Found(), True
+    console, whole = Console(), True
+    found: dict[str, Found] = {}  # by framework
     columns = TextColumn("{task.description}"), TimeElapsedColumn()
     try:
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("", total=None)
-            for name in names:
-                job = Run(name, wanted, options.tier, options.device, options.rounds)
-                found[name] = measure(job, lambda line: progress.update(task, description=line))
-                if shelf and timed(found[name]):
-                    whole &= kept(found[name], releases[name], shelf, options)
+            brief = shelf is None
+            jobs = [
+                Run(name, wanted, options.tier, options.device, options.rounds, brief=brief) for name in names
+            ]
+            for job, measured in measure(jobs, lambda line: progress.update(task, description=line)):
+                name = job.framework
+                found[name] = measured
+                if shelf and timed(measured):
+                    whole &= kept(measured, releases[name], shelf, options)
     finally:
         terminal.show(console, found, {name: version(name) for name in found}, options.device)
     there = [name for name in found if timed(found[name])]
     return 0 if whole and there and set(options.frameworks) <= set(there) else 1
+
+
+def measure(jobs: Sequence[Run], tell: Tell) -> Iterator[tuple[Run, Found]]:
+    """Each job with what it found. Brief ones on a CPU are audited first, side by side on a core each.
+
+    An audit times nothing but compilation, which tables here do not hold.
+    """
+    lanes = len(clock.cores()) if all(job.brief and job.device == "cpu" for job in jobs) else 1
+    with rounds.scratch(len(jobs)) as caches:
+        if lanes > 1:
+            audits = side_by_side(jobs, caches, tell, lanes)
+        for place, job in enumerate(jobs):
+            found = audits[place] if lanes > 1 else rounds.audited(job, caches[place], tell)
+            rounds.add_rounds(job, found, caches[place], tell)
+            yield job, found
+
+
+def side_by_side(jobs: Sequence[Run], caches: Sequence[dict[str, str]], tell: Tell, lanes: int) -> list[Found]:
+    """The audits of all jobs, as many at a time as there are lanes; an interrupt ends their processes."""
+    free: SimpleQueue[int] = SimpleQueue()
+    for lane in range(lanes):
+        free.put(lane)
+
+    def audit(job: Run, own: dict[str, str]) -> Found:
+        lane = free.get()
+        try:
+            return rounds.audited(job, own, tell, lane)
+        finally:
+            free.put(lane)
+
+    with ThreadPoolExecutor(lanes) as pool:
+        futures = [pool.submit(audit, *pair) for pair in zip(jobs, caches, strict=True)]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            if not all(future.done() for future in futures):
+                for job in jobs:
+                    job.stop.set()
 
 
 def installed(asked: Sequence[str]) -> list[str]:

@@ -27,9 +27,9 @@ from asv.machine import Machine
 from asv.results import Results, get_filename
 from asv.runner import BenchmarkResult
 
+from adapters.releases import BadReleases, Release, releases
 from benchmarks import devices, history, results, tracks, walk
 from benchmarks.cells import Cell
-from benchmarks.releases import BadReleases, Release, releases
 from benchmarks.rounds import Measured
 
 SUITE = "benchmarks.suite"

@@ -17,9 +17,9 @@ from itertools import chain
 from pathlib import Path
 
 import adapters
+from adapters.releases import PACKAGES, ROOT, BadReleases
 from benchmarks import current, filing
 from benchmarks.cells import TIERS
-from benchmarks.releases import PACKAGES, ROOT, BadReleases
 from benchmarks.rounds import PLAIN
 from conformance.cases import TIERS as RIGOURS
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
 
-from benchmarks.releases import PACKAGES, ROOT, BadReleases, Release, releases
+from adapters.releases import PACKAGES, ROOT, BadReleases, Release, releases
 
 REPOSITORY = ROOT / ".asv" / "releases"
 WHO = "Softmark <softmark@localhost>"

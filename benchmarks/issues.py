@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from adapters.releases import Release
 from benchmarks import reproductions, steps, wording
-from benchmarks.releases import Release
 from benchmarks.results import Machine
 from benchmarks.steps import Group, Step
 

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from benchmarks.releases import EVERYWHERE, FILE, PACKAGES, BadReleases, Release, order, releases
+from adapters.releases import EVERYWHERE, FILE, PACKAGES, BadReleases, Release, order, releases
 
 HEADER = """\
 # The framework releases that `benchmarks/` follows, by day. One table a release, written by

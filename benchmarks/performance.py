@@ -9,12 +9,13 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import releases, results, steps, wording
+from adapters import releases
+from adapters.releases import PACKAGES, ROOT, BadReleases, Release
+from benchmarks import results, steps, wording
 from benchmarks.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
-from benchmarks.releases import PACKAGES, ROOT, BadReleases, Release
 from benchmarks.results import Machine, NoResults, Results, Row
 from benchmarks.steps import Group, Step
 
@@ -34,7 +35,72 @@ as large as they are is one. *Error over bound* is the worst error of the same c
 [grades.md](grades.md): at most 1 is right. NumPy has no softmax: its column is this project's reference
 implementation, written to be right and not to be fast."""
 
+CHANGES = (
+    f"Changes of the latency by {steps.THRESHOLD:g} times or more, the largest first, where asv's comparison "
+    f"tells the two releases apart and the change is at least {steps.CLEAR:g} times the usual one between "
+    "releases of that cell; against the roofline at least half of it is left."
+)
+
 Column = tuple[str, str]  # framework, mode
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a framework needs for one call: time over the roofline, and memory where it was measured."""
+
+    roofline: Row
+    memory: Row | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The values of one operation and direction: cell → framework → metric → row."""
+
+    operation: str
+    direction: str
+    values: Mapping[Cell, Mapping[str, Mapping[str, Row]]]
+
+    @property
+    def title(self) -> str:
+        """The operation and direction by name."""
+        return f"{wording.OPERATIONS[self.operation]}, {wording.DIRECTIONS[self.direction]}"
+
+    @property
+    def columns(self) -> list[Column]:
+        """The frameworks and modes that were timed."""
+        timed = {
+            (name, cell.mode)
+            for cell, found in self.values.items()
+            for name in found
+            if "roofline" in found[name]
+        }
+        return [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in timed]
+
+    @property
+    def lines(self) -> list[Cell]:
+        """The timed cells, one for those that differ in the mode only."""
+        return sorted({_line(cell) for cell, found in self.values.items() if _timed(found)}, key=_order)
+
+    def entry(self, line: Cell, column: Column) -> Entry | None:
+        """What stands in a line and column, None where it was not timed."""
+        framework, mode = column
+        cell = replace(line, mode=mode)
+        found = self.values.get(cell, {}).get(framework, {})
+        if "roofline" not in found:
+            return None
+        # the suite asks for memory once for all thread settings, under "all"
+        everywhere = self.values.get(replace(cell, threads="all"), {}).get(framework, {})
+        return Entry(found["roofline"], found.get("memory") or everywhere.get("memory"))
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """The worst error over the bound of each framework that has one."""
+        worst: dict[str, float] = {}
+        for frameworks in self.values.values():
+            for name, found in frameworks.items():
+                if "error" in found:
+                    worst[name] = max(worst.get(name, 0.0), found["error"].value)
+        return worst
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +155,10 @@ def _machine(machine: Machine, rows: Sequence[Row], several: bool) -> Iterator[s
         f"{wording.machine(machine)}. {wording.listed(list(told))}. Measured by `tox run -e bench-history`. "
         "Each cell: times the roofline (logit copies)."
     )
-    yield from _tables([row for row in rows if newest[row.release.framework] == row.release], machine.device)
+    for table in tables(row for row in rows if newest[row.release.framework] == row.release):
+        yield f"### {table.title}"
+        yield _table(table, machine.device)
+        yield errors(table)
     yield f"## Steps between releases{where}"
     yield from _steps(rows, machine.device)
 
@@ -101,11 +170,12 @@ def newest_releases(rows: Iterable[Row]) -> dict[str, Release]:
     return {framework: last[framework] for framework in PACKAGES if framework in last}
 
 
-def _tables(rows: Sequence[Row], device: str) -> Iterator[str]:
-    """A table for each operation and direction: size down, framework and mode across."""
+def tables(rows: Iterable[Row]) -> list[Table]:
+    """A table for each operation and direction of which a time over the roofline was measured."""
     values: dict[Cell, dict[str, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         values[row.cell][row.release.framework][row.metric] = row
+    made = []
     for operation in OPERATIONS:
         for direction in DIRECTIONS:
             here = {
@@ -114,19 +184,8 @@ def _tables(rows: Sequence[Row], device: str) -> Iterator[str]:
                 if (cell.operation, cell.direction) == (operation, direction)
             }
             if any(map(_timed, here.values())):
-                yield f"### {wording.OPERATIONS[operation]}, {wording.DIRECTIONS[direction]}"
-                yield _table(here, device)
-                yield _errors(here)
-
-
-def _table(values: Mapping[Cell, Mapping[str, Mapping[str, Row]]], device: str) -> str:
-    measured = {
-        (name, cell.mode) for cell, found in values.items() for name in found if "roofline" in found[name]
-    }
-    columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in measured]
-    lines = sorted({_line(cell) for cell, found in values.items() if _timed(found)}, key=_order)
-    rows = ((wording.where(line, device), *(_cell(values, line, column) for column in columns)) for line in lines)
-    return wording.table(("", *map(_head, columns)), rows)
+                made.append(Table(operation, direction, here))
+    return made
 
 
 def _timed(frameworks: Mapping[str, Mapping[str, Row]]) -> bool:
@@ -146,50 +205,51 @@ def _order(cell: Cell) -> tuple[int, ...]:
     return (*places, list(wording.DATA).index(cell.data))
 
 
-def _head(column: Column) -> str:
+def head(column: Column) -> str:
+    """A framework and mode by name."""
     framework, mode = column
     return wording.NAMES[framework] + (", compiled" if mode == "compiled" else "")
 
 
-def _cell(values: Mapping[Cell, Mapping[str, Mapping[str, Row]]], line: Cell, column: Column) -> str:
-    framework, mode = column
-    cell = replace(line, mode=mode)
-    found = values.get(cell, {}).get(framework, {})
-    if "roofline" not in found:
+def _table(table: Table, device: str) -> str:
+    columns = table.columns
+    rows = (
+        (wording.where(line, device), *(_entry(table.entry(line, column)) for column in columns))
+        for line in table.lines
+    )
+    return wording.table(("", *map(head, columns)), rows)
+
+
+def _entry(found: Entry | None) -> str:
+    if found is None:
         return "–"
-    # the suite asks for memory once for all thread settings, under "all"
-    memory = found.get("memory") or values.get(replace(cell, threads="all"), {}).get(framework, {}).get("memory")
-    copies = f" ({wording.number(memory.value)})" if memory else ""
-    return f"{wording.number(found['roofline'].value)}{copies}"
+    copies = f" ({wording.number(found.memory.value)})" if found.memory else ""
+    return f"{wording.number(found.roofline.value)}{copies}"
 
 
-def _errors(values: Mapping[Cell, Mapping[str, Mapping[str, Row]]]) -> str:
-    """The worst error of each framework in a table."""
-    worst: dict[str, float] = {}
-    for frameworks in values.values():
-        for name, found in frameworks.items():
-            if "error" in found:
-                worst[name] = max(worst.get(name, 0.0), found["error"].value)
+def errors(table: Table) -> str:
+    """The worst error of each framework in a table, in one sentence."""
+    worst = table.errors
     told = [f"{wording.NAMES[name]} {wording.number(worst[name])}" for name in PACKAGES if name in worst]
     return f"Worst error over bound: {', '.join(told)}." if told else "Errors were not measured."
 
 
 def _steps(rows: Sequence[Row], device: str) -> Iterator[str]:
-    sure = [step for step in steps.find(rows, METRIC) if step.confidence != "low"]
-    found = [part for group in steps.grouped(sure, rows) for part in by_call(group)]
-    found.sort(key=lambda group: -group.worst.size)
-    yield (
-        f"Changes of the latency by {steps.THRESHOLD:g} times or more, the largest first, where asv's comparison "
-        f"tells the two releases apart and the change is at least {steps.CLEAR:g} times the usual one between "
-        "releases of that cell; against the roofline at least half of it is left. "
-        "`python -m benchmarks regressions` lists every cell."
-    )
+    found = changes(rows)
+    yield f"{CHANGES} `python -m benchmarks regressions` lists every cell."
     if not found:
         yield "None."
         return
     yield "\n".join(f"- {sentence(group, device)}" for group in found[:STEPS])
     if len(found) > STEPS:
         yield f"And {wording.plural(len(found) - STEPS, 'smaller one')}."
+
+
+def changes(rows: Sequence[Row]) -> list[Group]:
+    """The sure steps of the latency, those of one call together, the largest first."""
+    sure = [step for step in steps.find(rows, METRIC) if step.confidence != "low"]
+    found = [part for group in steps.grouped(sure, rows) for part in by_call(group)]
+    return sorted(found, key=lambda group: -group.worst.size)
 
 
 def by_call(group: Group) -> list[Group]:
@@ -201,7 +261,12 @@ def by_call(group: Group) -> list[Group]:
 
 
 def sentence(group: Group, device: str) -> str:
-    """The step between two releases: release, call, factor, size, and what became of it."""
+    """The step between two releases in Markdown: release, call, factor, size, and what became of it."""
+    return f"**{wording.version(group.worst.after)}**: {change(group, device)}"
+
+
+def change(group: Group, device: str) -> str:
+    """A step without its release: "softmax forward 2.0 times slower than 0.7.2 at …"."""
     worst = group.worst
     cell = worst.after.cell
     others = group.steps[1:]
@@ -211,7 +276,7 @@ def sentence(group: Group, device: str) -> str:
         span = least if least == most else f"{least} to {most}"
         also = f" ({span} in {wording.plural(len(others), 'other cell')})"
     return (
-        f"**{wording.version(worst.after)}**: {wording.call(cell)} {wording.factor(worst.size)} "
+        f"{wording.call(cell)} {wording.factor(worst.size)} "
         f"{wording.worse(worst.after.metric, worst.worse)} {group.before.version} at "
         f"{wording.where(cell, device)}{also}; {_after(worst)}."
     )

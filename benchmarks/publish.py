@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from adapters.releases import ROOT, BadReleases, releases
 from benchmarks import history, site
-from benchmarks.releases import ROOT, BadReleases, releases
 
 VENDOR = Path(__file__).resolve().parent / "vendor"
 CDNJS = "https://cdnjs.cloudflare.com/ajax/libs"

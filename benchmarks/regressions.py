@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adapters.releases import PACKAGES, BadReleases
 from benchmarks import issues, results, steps, wording
-from benchmarks.releases import PACKAGES, BadReleases
 from benchmarks.results import NoResults, Results
 from benchmarks.steps import Group
 

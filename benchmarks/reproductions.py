@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from adapters.releases import Release
 from benchmarks.cells import SHAPES, Cell
-from benchmarks.releases import Release
 
 TORCH = {
     "softmax": "torch.softmax(x, dim={axis})",

@@ -20,9 +20,10 @@ from asv.config import Config
 from asv.machine import Machine as AsvMachine
 from asv.results import Results as File
 
-from benchmarks import history, releases
+from adapters import releases
+from adapters.releases import ROOT, Release
+from benchmarks import history
 from benchmarks.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, PARAMS, SHAPES, THREADS, TIERS, Cell
-from benchmarks.releases import ROOT, Release
 
 CONFIG = ROOT / "asv.conf.json"
 MEASURE = "measure first: tox run -e bench-history"

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from benchmarks import clock
@@ -52,7 +53,11 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """What to time, and how."""
+    """What to time, and how.
+
+    A brief one leaves out steady state and cold caches. `stop` ends it before its next process, and the one
+    that runs.
+    """
 
     framework: str
     cells: tuple[Cell, ...]
@@ -60,6 +65,8 @@ class Run:
     device: str = "cpu"
     rounds: int = ROUNDS
     python: str = sys.executable
+    brief: bool = False
+    stop: Event = field(default_factory=Event, compare=False)
 
 
 @dataclass
@@ -85,20 +92,31 @@ class Measured:
 
 def measure(run: Run, tell: Tell = lambda _: None) -> dict[Cell, Measured]:
     """Audit and rounds of every cell. What fails in one cell leaves the others alone."""
-    found = {cell: Measured() for cell in run.cells}
     with scratch(1) as (caches,):
-        audited = [cell for cell in run.cells if representative(cell, run) == cell]
-        for cell, row in each(run, audited, True, caches | RETURNED, tell, "audit"):
-            for other in run.cells:
-                if representative(other, run) == cell:
-                    found[other] = Measured(audit=row, why=reason(row))
-        for number in range(run.rounds):
-            going = [cell for cell in run.cells if not found[cell].why]
-            for cell, row in each(run, going, False, caches, tell, f"round {number + 1} of {run.rounds}"):
-                found[cell].why = reason(row)
-                if not found[cell].why:
-                    found[cell].rows.append(row)
+        found = audited(run, caches, tell)
+        add_rounds(run, found, caches, tell)
     return found
+
+
+def audited(run: Run, caches: dict[str, str], tell: Tell, lane: int = 0) -> dict[Cell, Measured]:
+    """The audit of every cell; audits beside one another have a `lane`, and with it a core, each."""
+    found = {cell: Measured() for cell in run.cells}
+    wanted = [cell for cell in run.cells if representative(cell, run) == cell]
+    for cell, row in each(run, wanted, True, caches | RETURNED, tell, "audit", lane):
+        for other in run.cells:
+            if representative(other, run) == cell:
+                found[other] = Measured(audit=row, why=reason(row))
+    return found
+
+
+def add_rounds(run: Run, found: dict[Cell, Measured], caches: dict[str, str], tell: Tell) -> None:
+    """The rounds of every cell that passed its audit."""
+    for number in range(run.rounds):
+        going = [cell for cell in run.cells if not found[cell].why]
+        for cell, row in each(run, going, False, caches, tell, f"round {number + 1} of {run.rounds}"):
+            found[cell].why = reason(row)
+            if not found[cell].why:
+                found[cell].rows.append(row)
 
 
 @contextmanager
@@ -121,25 +139,38 @@ def reason(row: Row) -> str:
 
 
 def each(
-    run: Run, cells: Sequence[Cell], audit: bool, variables: dict[str, str], tell: Tell, what: str
+    run: Run,
+    cells: Sequence[Cell],
+    audit: bool,
+    variables: dict[str, str],
+    tell: Tell,
+    what: str,
+    lane: int = 0,
 ) -> list[tuple[Cell, Row]]:
     """The rows of one pass over `cells`, the thread settings one after the other, each in its own process."""
     found = []
     for threads in dict.fromkeys(cell.threads for cell in cells):
         todo = [cell for cell in cells if cell.threads == threads]
-        while todo:
-            rows = process(run, todo, threads, audit, variables, tell, what)
+        while todo and not run.stop.is_set():
+            rows = process(run, todo, threads, audit, variables, tell, what, lane)
             found += rows
             todo = todo[len(rows) :]  # shorter by the one that crashed or hung, which has a row too
     return found
 
 
 def process(
-    run: Run, cells: Sequence[Cell], threads: str, audit: bool, variables: dict[str, str], tell: Tell, what: str
+    run: Run,
+    cells: Sequence[Cell],
+    threads: str,
+    audit: bool,
+    variables: dict[str, str],
+    tell: Tell,
+    what: str,
+    lane: int = 0,
 ) -> list[tuple[Cell, Row]]:
     """One process over `cells`, up to its end or to the cell that crashes or hangs it: that one is named."""
     allowed = clock.cores()
-    pinned = allowed[-1:] if threads == "1" else allowed
+    pinned = [allowed[-1 - lane]] if threads == "1" else allowed
     job = {
         "framework": run.framework,
         "device": run.device,
@@ -147,8 +178,13 @@ def process(
         "threads": len(pinned),
         "cores": pinned,
         "audit": audit,
+        "brief": run.brief,
         "cells": [cell.as_dict() for cell in cells],
     }
+
+    def told(line: str) -> None:
+        tell(f"{run.framework}: {what}, {line}")
+
     environment = os.environ | PLAIN | variables | (ONE_THREAD if threads == "1" else {})
     with tempfile.TemporaryDirectory(prefix="softmark-") as folder:
         asked, answered, said = (Path(folder, name) for name in ("job.json", "rows.jsonl", "stderr"))
@@ -163,7 +199,7 @@ def process(
                 stderr=stderr,
             )
             try:
-                hung = waited(child, answered, len(cells), lambda line: tell(f"{run.framework}: {what}, {line}"))
+                hung = waited(child, answered, len(cells), told, run.stop)
             finally:
                 child.kill()
                 child.wait()
@@ -176,10 +212,10 @@ def process(
     return rows
 
 
-def waited(child: subprocess.Popen[bytes], answered: Path, count: int, tell: Tell) -> bool:
+def waited(child: subprocess.Popen[bytes], answered: Path, count: int, tell: Tell, stop: Event) -> bool:
     """Wait for the end of a process; True if it was given up, having finished no cell for `PATIENCE` seconds."""
     size, moved = 0, time.monotonic()
-    while child.poll() is None:
+    while child.poll() is None and not stop.is_set():
         time.sleep(0.1)
         if answered.stat().st_size != size:
             size, moved = answered.stat().st_size, time.monotonic()

@@ -28,9 +28,9 @@ from statistics import median
 from asv._stats import get_weight, is_different
 from asv.step_detect import detect_steps
 
-from benchmarks import releases
+from adapters import releases
+from adapters.releases import Release
 from benchmarks.cells import Cell
-from benchmarks.releases import Release
 from benchmarks.results import Row
 
 THRESHOLD = 1.2

@@ -26,8 +26,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from adapters.releases import PACKAGES, ROOT, BadReleases, Release, releases
 from benchmarks import history
-from benchmarks.releases import PACKAGES, ROOT, BadReleases, Release, releases
 
 CONFIG = ROOT / "asv.conf.json"
 TIERS = {"core": r"^core\.", "full": r"^(core|full)\."}

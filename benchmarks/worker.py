@@ -41,7 +41,7 @@ def main() -> None:
     if job["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, job["cores"])  # before a framework that counts them is imported
     with Path(sys.argv[2]).open("a", encoding="utf-8") as file:
-        bench = Bench(job["framework"], job["device"], job["threads"], job["tier"], job["audit"])
+        bench = Bench(job["framework"], job["device"], job["threads"], job["tier"], job["audit"], job["brief"])
         for fields in job["cells"]:
             cell = Cell(**fields)
             say(file, {"begin": cell.as_dict()})
@@ -57,12 +57,15 @@ def say(file: TextIO, row: Row) -> None:
 class Bench:
     """The adapters of one framework, one a mode, with the ceilings beside them."""
 
-    def __init__(self, framework: str, device: str, threads: int, tier: str, audited: bool) -> None:
+    def __init__(
+        self, framework: str, device: str, threads: int, tier: str, audited: bool, brief: bool = False
+    ) -> None:
         self.framework = framework
         self.device = device
         self.threads = threads
         self.tier = tier
         self.audited = audited
+        self.brief = brief
         self._hidden = False
         if not audited:
             settle_allocator()
@@ -116,7 +119,7 @@ class Bench:
         }
         if self.device == "cpu":
             row["faults"] = latency.faults
-        if SHAPES[cell.shape].small or self.device != "cpu":
+        if not self.brief and (SHAPES[cell.shape].small or self.device != "cpu"):
             steady = clock.steady(start, wait, latency.median)
             row["steady"] = steady.median if steady.samples else None
             row["cold"] = clock.cold(start, wait, self.flush).median

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
-from conformance import deviations, runner
+from conformance import deviations, releases, runner
 from conformance.cases import TIERS
 from conformance.records import Record
 from conformance.verdict import counted, problems
@@ -27,6 +27,10 @@ LONGEST = ("numpy:eager", "torch:compiled", "jax:eager", "jax:jit", "tensorflow:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run, print one line a target; exit code 0: holds, 1: does not, 2: wrong usage, 130: interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["releases"]:
+        with _terminated_like_interrupted():
+            return releases.main(arguments[1:])
     options = _parser().parse_args(arguments)
     console = Console()
     try:
@@ -61,7 +65,11 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description=__doc__,
+        epilog="python -m conformance releases judges every tracked release; its own --help says how.",
+    )
     parser.add_argument(
         "--targets",
         default=",".join(DEFAULT),

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from adapters import MODES
 from adapters.protocol import Adapter
 from conformance.records import Header
 
 ROOT = Path(__file__).parent.parent
+# files of the suite that no outcome of a check depends on
+NO_JUDGES = (
+    *("adapters/faulty", "adapters/honest", "adapters/releases.py", "adapters/releases.toml"),
+    *(
+        f"conformance/{name}.py"
+        for name in ("__main__", "archive", "environments", "places", "releases", "timeline")
+    ),
+    "conformance/deviations.toml",  # says what a failure is called
+)
 
 
 def header(adapter: Adapter, target: str, tier: str) -> Header:
@@ -75,6 +86,19 @@ def gpu() -> str:
 def commit() -> str:
     """The suite's commit, marked where files differ from it; "" outside a checkout."""
     return _output("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def same_suite(judged_at: str, framework: str) -> bool:
+    """Whether what judges `framework` is here what it was at that commit of the suite."""
+    if not re.fullmatch("[0-9a-f]{7,40}", judged_at):
+        return False
+    others = [f"adapters/{name}.py" for name in MODES if name != framework]
+    left_out = [f":(exclude){path}" for path in (*others, *NO_JUDGES)]
+    command = ("git", "diff", "--quiet", judged_at, "--", "adapters", "conformance", *left_out)
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def build(name: str) -> str:

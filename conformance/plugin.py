@@ -7,6 +7,7 @@ tier)` yields its cases.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -90,7 +91,8 @@ def target_of(config: pytest.Config) -> Target:
     if TARGET not in config.stash:
         name, device, mode = (config.getoption(f"--{option}") for option in ("adapter", "device", "mode"))
         try:
-            adapter = adapters.load(name, device=device, mode=mode)
+            with warnings.catch_warnings(action="ignore"):  # what a framework warns of is no failure of it
+                adapter = adapters.load(name, device=device, mode=mode)
         except (ValueError, DeviceUnavailable, ImportError) as error:
             pytest.exit(f"cannot judge {name}:{device}:{mode}: {error}", returncode=2)
         config.stash[TARGET] = Target(f"{name}:{device}:{mode}", adapter)

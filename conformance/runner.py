@@ -37,6 +37,7 @@ class Order:
     check_timeout: float
     resume: bool = False
     deviations: Path | None = None
+    python: str = sys.executable  # of the environment that the framework is in
 
     @property
     def target(self) -> str:
@@ -156,7 +157,7 @@ def command(order: Order) -> list[str]:
     }
     if order.deviations is not None:
         options["--deviations"] = str(order.deviations)
-    line = [sys.executable, "-m", "pytest", str(ROOT / "conformance"), "--rootdir", str(ROOT)]
+    line = [order.python, "-m", "pytest", str(ROOT / "conformance"), "--rootdir", str(ROOT)]
     line += ["-c", str(ROOT / "pyproject.toml"), "-q", "--tb=no", "--no-summary", "-p", "no:cacheprovider"]
     return [*line, *(part for option in options.items() for part in option), *["--resume"] * order.resume]
 

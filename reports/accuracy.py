@@ -6,17 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance.places import FORWARD, number, place, ratio
 from conformance.records import Check
-from reports.checks import Judged, label_form
+from reports.checks import Judged
 from reports.spread import Spread, spread
-from reports.witness import number, ratio, rows
+from reports.witness import rows
 
 GRADES = ("A", "B", "C", "D", "E")  # of conformance.bounds, which brings the oracle along
 REQUIRED = "D"  # the grade whose bound is "must"
-FAMILIES = ("ACC", "GRD")  # the others ask for single values, or for what is at the edge of a format
 OPERATIONS = ("softmax", "log_softmax", "softmax_cross_entropy")
 FORMATS = ("float64", "float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
-FORWARD = "forward"
 DIRECTIONS = (FORWARD, "vjp", "jvp", "hvp")
 
 
@@ -70,29 +69,6 @@ def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Table, ...
     }
     kept = {title: tuple(row for row in part if any(row.cells)) for title, part in parts.items()}
     return tuple(Table(title, part) for title, part in kept.items() if part)
-
-
-def place(check: Check) -> tuple[str, str, str] | None:
-    """The operation with its label form, the format and the direction; None where the check grades nothing."""
-    if check.requirement[:3] not in FAMILIES or not check.measured:
-        return None
-    return form(check), check.dtype, direction(check)
-
-
-def form(check: Check) -> str:
-    """The operation, a cross-entropy with the form of its labels where the record tells it."""
-    told = label_form(check)
-    return f"{check.operation} ({told})" if told else check.operation
-
-
-def direction(check: Check) -> str:
-    """ "forward", "vjp", "jvp" or "hvp"; "vjp, by labels" where the labels are varied."""
-    call = check.witness.get("call")
-    call = call if isinstance(call, dict) else {}
-    derivative, by = call.get("derivative"), call.get("wrt")
-    if not isinstance(derivative, str) or not derivative:
-        return FORWARD
-    return f"{derivative}, by {by}" if isinstance(by, str) and by != "x" else derivative
 
 
 def letter(checks: Iterable[Check]) -> str:

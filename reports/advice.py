@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from benchmarks.cells import Cell
 from conformance.deviations import Deviation
+from conformance.places import label_form
 from conformance.records import Check, Record
 from conformance.requirements import Requirement
-from reports.checks import label_form, plural, split_target
+from reports.checks import plural, split_target
 from reports.differences import cost, grades
 from reports.differences.cost import Column, Cost
 from reports.differences.sides import Side

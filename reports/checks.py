@@ -29,7 +29,6 @@ KINDS = (
     "absent",
 )
 THREAD = re.compile(r"\b([A-Za-z0-9][\w.-]*/[\w.-]+)#(\d+)\b")
-FORMS = ("index", "probability")
 PAGE = re.compile(r"https://[^\s<>\"()\[\]|`]*[^\s<>\"()\[\]|`.,;:]")
 
 
@@ -128,12 +127,3 @@ def split_target(target: str) -> tuple[str, str, str]:
     """Adapter, device and mode of "torch:cpu:eager"; an adapter of its own has a colon in its name."""
     adapter, device, mode = [*target.rsplit(":", 2), "", ""][:3]
     return adapter, device, mode
-
-
-def label_form(check: Check) -> str | None:
-    """ "index" or "probability": the labels of a cross-entropy, None where the record does not tell."""
-    call = check.witness.get("call")
-    call = call if isinstance(call, dict) else {}
-    told = "probability" if call.get("wrt") == "labels" else call.get("form")
-    named = next((form for form in FORMS if form in check.case), None)
-    return told if told in FORMS else named if check.operation == "softmax_cross_entropy" else None

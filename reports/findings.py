@@ -125,7 +125,7 @@ def _fault(checks: list[Judged]) -> Finding:
     check, requirement = worst.check, worst.requirement
     outcome = "" if check.outcome == "fail" else f"{check.outcome} in "
     return Finding(
-        id="-".join((check.outcome, check.requirement, check.operation, split_target(worst.target)[0])),
+        id=fault_id(worst),
         title=f"{check.requirement} {outcome}{check.operation}",
         statement=requirement.text if requirement else "A requirement unknown to this suite.",
         targets=_targets(checks),
@@ -134,6 +134,12 @@ def _fault(checks: list[Judged]) -> Finding:
         requirements=(requirement,) if requirement else (),
         evidence=evidence(checks, alone=True),
     )
+
+
+def fault_id(judged: Judged) -> str:
+    """The id of the finding that a check which is no known deviation belongs to."""
+    check = judged.check
+    return "-".join((check.outcome, check.requirement, check.operation, split_target(judged.target)[0]))
 
 
 def _known(checks: Iterable[Judged], entries: dict[str, Deviation]) -> tuple[Finding, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from conformance.places import number
 from conformance.records import Check, Record
 from reports.accuracy import Grade, Row, by_format
 from reports.markdown import escape, grades, list_of, table_of
 from reports.model import GRADES, Report
-from reports.witness import number, rows, short
+from reports.witness import rows, short
 
 ELEMENTARY = "ACC-08"  # measures E and L
 CALL = ("labels", "cotangent", "tangent", "arguments")

@@ -101,7 +101,7 @@ def _classes(found: Kills) -> Iterator[str]:
         yield table_of(
             ("class", "its fault", "caught by, listed", "also by"),
             (
-                (f"**{escape(name)}**", linked(parts(_fault(name))), *_split(found[name], listing(name)))
+                (f"**{escape(name)}**", linked(parts(fault(name))), *_split(found[name], listing(name)))
                 for name in modules[module]
             ),
         )
@@ -134,7 +134,7 @@ def listing(name: str) -> set[str]:
     return {requirement.id for requirement in requirements.load().values() if name in requirement.catches}
 
 
-def _fault(name: str) -> str:
+def fault(name: str) -> str:
     """The sentence that says what is wrong with a class and where it was seen."""
     return (
         " ".join((inspect.getdoc(GALLERY[name]) or "").split()) if name in GALLERY else "no longer in the gallery"

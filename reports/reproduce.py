@@ -11,9 +11,9 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.places import label_form, number
 from conformance.records import Check
-from reports.checks import label_form, split_target
-from reports.witness import number
+from reports.checks import split_target
 
 DERIVATIVES = {"": (), "vjp": ("cotangent",), "jvp": ("tangent",), "hvp": ("cotangent", "tangent")}
 NAMES = {"cotangent": "c", "tangent": "t", "labels": "labels", "weight": "w"}

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from conformance.places import number
 from conformance.records import Check
-from reports.witness import number
 
 
 @dataclass(frozen=True)

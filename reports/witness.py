@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
+from conformance.places import HEX, number, ratio
 from conformance.records import Check
 
-HEX = re.compile(r"[+-]?\b0x[01]\.?[0-9a-f]{0,13}p[+-]?\d{1,4}\b")
 LONGEST_LINE = 90
 LONGEST = 12  # values of one list that are shown
 NAMES = {
@@ -22,15 +21,6 @@ NAMES = {
     "error": "error",
     "bound": "bound",
 }
-
-
-def number(text: Any) -> float | None:
-    """The value of a hex float, of a number or of "inf"; None where it is none of these."""
-    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
-        return None
-    if isinstance(text, str) and text.lstrip("+-") not in ("inf", "nan") and not HEX.fullmatch(text):
-        return None  # float.fromhex takes "10" for 16
-    return float.fromhex(text) if isinstance(text, str) else float(text)
 
 
 def short(value: float) -> str:
@@ -53,12 +43,6 @@ def over_bound(check: Check) -> float | None:
         return error / bound if bound > 0 else math.inf
     told = ratio(check, check.bound or "D")
     return number(check.measured.get("relative")) if told is None else told
-
-
-def ratio(check: Check, grade: str) -> float | None:
-    """The largest error over the bound of `grade` in this check; None where it was not measured."""
-    ratios = check.measured.get("ratio")
-    return number(ratios.get(grade)) if isinstance(ratios, dict) else None
 
 
 def rows(check: Check) -> tuple[tuple[str, str], ...]:

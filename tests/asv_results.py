@@ -15,8 +15,8 @@ from asv import util
 from asv.benchmarks import Benchmarks
 from asv.results import Results
 
+from adapters.releases import PACKAGES, Release
 from benchmarks.cells import PARAMS, Block, Cell
-from benchmarks.releases import PACKAGES, Release
 
 # metric → (unit, type), and whether it is returned as samples
 METRICS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
@@ -66,6 +68,13 @@ def chromium(profile: Path) -> Iterator[Chrome]:
         yield driver
     finally:
         driver.quit()
+
+
+def needed() -> None:
+    """Skip a test where there is no browser; in CI, fail it."""
+    if not (PROGRAM and DRIVER):
+        missing = "no chromium and chromedriver here; Debian has them as chromium and chromium-driver"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
 
 
 def requests(driver: Chrome) -> list[str]:

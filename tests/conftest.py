@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
 from conformance.records import Check, Footer, Header, Writer
+from tests import browser
 from tests.samples import header
 
 
@@ -26,4 +28,9 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-# What is counted
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Chrome]:
+    """A browser with a fresh profile."""
+    browser.needed()
+    with browser.chromium(tmp_path / "profile") as found:
+        yield found

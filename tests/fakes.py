@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
@@ -49,6 +50,14 @@ class Stopping(Small):
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         raise ImportError("libframework.so.1: cannot open shared object file")
+
+
+class Warns(Small):
+    """Warns while it is loaded, as a framework does of what it was built on."""
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
+        warnings.warn("float8_e4m3b11 is deprecated", DeprecationWarning, stacklevel=2)
+        super().__init__(device, mode)
 
 
 class Uniform(Small):

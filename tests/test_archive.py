@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from conformance import archive as packing
 from conformance import records
 from conformance.records import Check, Footer, Header, Record, Writer
 from reports import archive, grades, model, scope
@@ -34,19 +35,19 @@ FAILED = [
 
 def unpacked(found: Record, folder: Path) -> Record:
     path = folder / "again.jsonl.xz"
-    path.write_bytes(archive.pack(found))
+    path.write_bytes(packing.pack(found))
     return records.read(path)
 
 
 def test_rows_that_were_met_keep_a_witness_where_it_is_the_worst() -> None:
-    kept = archive.thinned(MET)
+    kept = packing.thinned(MET)
     assert [row.case for row in kept if row.witness == SHOWN] == ["b", "c"]
     assert all(row.witness["call"] == SHOWN["call"] for row in kept)
     assert [replace(row, witness={}) for row in kept] == [replace(row, witness={}) for row in MET]
 
 
 def test_rows_that_failed_are_kept_whole() -> None:
-    assert archive.thinned(FAILED) == FAILED
+    assert packing.thinned(FAILED) == FAILED
 
 
 def test_pages_of_an_archive_are_those_of_its_records(tmp_path: Path) -> None:
@@ -62,14 +63,14 @@ def test_pages_of_an_archive_are_those_of_its_records(tmp_path: Path) -> None:
 
 
 def test_same_record_gives_the_same_bytes_also_when_archived_again(tmp_path: Path) -> None:
-    data = archive.pack(record(*MET, *FAILED))
-    assert archive.pack(record(*MET, *FAILED)) == data
-    assert archive.pack(unpacked(record(*MET, *FAILED), tmp_path)) == data
+    data = packing.pack(record(*MET, *FAILED))
+    assert packing.pack(record(*MET, *FAILED)) == data
+    assert packing.pack(unpacked(record(*MET, *FAILED), tmp_path)) == data
 
 
 def test_archived_rows_are_valid_under_the_schema() -> None:
     validator = jsonschema.Draft202012Validator(SCHEMA)
-    for line in lzma.decompress(archive.pack(record(*MET, *FAILED))).decode().splitlines():
+    for line in lzma.decompress(packing.pack(record(*MET, *FAILED))).decode().splitlines():
         validator.validate(json.loads(line))
 
 

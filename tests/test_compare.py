@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from adapters.releases import Release
 from benchmarks import compare
 from benchmarks.cells import Cell
 from benchmarks.compare import ERROR, MARGIN, ROUNDS, Ratio, Side, outside, ratio
-from benchmarks.releases import Release
 from benchmarks.rounds import Row, Run
 from tests.asv_results import release
 

@@ -18,10 +18,10 @@ import pytest
 from asv.machine import Machine, MachineCollection
 from asv.results import iter_results
 
+from adapters.releases import ROOT, BadReleases
 from benchmarks import cells, devices, filing, history, publish, results
 from benchmarks.cells import Cell
 from benchmarks.filing import Asked, Found, Shelf
-from benchmarks.releases import ROOT, BadReleases
 from benchmarks.rounds import Measured
 from tests.asv_results import line
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from adapters import MODES
-from conformance import deviations, records, requirements
+from conformance import archive, deviations, records, requirements
 from conformance.records import Record
 from conformance.verdict import problems
-from reports import archive, grades, pages, scope, unreported
+from reports import grades, pages, scope, unreported
 from reports.findings import UNREPORTED
 from reports.markdown import escape
 from tests.samples import (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.releases import PACKAGES, BadReleases, Release
 from benchmarks import current, filing, gpu, results
-from benchmarks.releases import PACKAGES, BadReleases, Release
 from tests.asv_results import release
 
 CIFAR = "^softmax forward eager float32 cifar 1$"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.releases import Release
 from benchmarks import history
-from benchmarks.releases import Release
 
 
 def made(framework: str, version: str, day: int) -> Release:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import performance, releases, results, steps
+from adapters import releases
+from adapters.releases import Release
+from benchmarks import performance, results, steps
 from benchmarks.cells import Block
-from benchmarks.releases import Release
 from benchmarks.results import Results, Row
 from tests.asv_results import SMALL, Folder, commits, line, samples
 from tests.samples import markup

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance import records
+from conformance.test_interface import device_of
 
 ROOT = Path(__file__).parent.parent
 WHOLE = ["conformance", "--adapter", "tests.fakes:Small"]
@@ -91,3 +92,20 @@ def test_one_file_is_a_part(tmp_path: Path) -> None:
     known.write_text(KNOWN, encoding="utf-8")
     options = ["conformance/test_range.py", *WHOLE[1:], "--deviations", str(known)]
     assert run(tmp_path / "part.jsonl", *options).footer is not None
+
+
+def test_what_a_framework_warns_of_while_it_is_loaded_is_no_failure(tmp_path: Path) -> None:
+    record = run(tmp_path / "warns.jsonl", "conformance", "--adapter", "tests.fakes:Warns", "-k", "IFC-05")
+    assert {check.outcome for check in record.checks} == {"pass"}
+
+
+def test_the_device_of_an_array_is_read_as_an_attribute_and_as_a_method() -> None:
+    class Attribute:
+        device = "cpu:0"
+
+    class Method:
+        def device(self) -> str:
+            return "cpu:0"
+
+    assert device_of(Attribute()) == device_of(Method()) == "cpu:0"
+    assert device_of(None) == "None"

@@ -24,8 +24,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from adapters.releases import Release
 from benchmarks import history, publish
-from benchmarks.releases import Release
 from tests import browser
 from tests.asv_results import line
 
@@ -121,15 +121,6 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(html: Path) -> Iterator[str]:
     with browser.served(html) as found:
-        yield found
-
-
-@pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Chrome]:
-    if not (browser.PROGRAM and browser.DRIVER):
-        missing = "no chromium and chromedriver here; Debian has them as chromium and chromium-driver"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with browser.chromium(tmp_path / "profile") as found:
         yield found
 
 

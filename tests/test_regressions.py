@@ -15,9 +15,9 @@ import pytest
 
 import adapters
 from adapters.protocol import NotProvided
+from adapters.releases import Release
 from benchmarks import inputs, issues, regressions, reproductions, results, steps, wording
 from benchmarks.cells import DIRECTIONS, OPERATIONS, Block, Cell
-from benchmarks.releases import Release
 from tests.asv_results import SMALL, Folder, commits, line, release, samples
 from tests.samples import markup
 

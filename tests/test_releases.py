@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.releases import FILE, PACKAGES, BadReleases, Release, order, releases
 from benchmarks import lock
 from benchmarks.install import fits
-from benchmarks.releases import FILE, PACKAGES, BadReleases, Release, order, releases
 
 JAX = Release(
     "jax",

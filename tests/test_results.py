@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import history, releases, results
+from adapters import releases
+from benchmarks import history, results
 from benchmarks.cells import CORE, Block, Cell
 from benchmarks.results import Machine, NoResults, Results
 from tests.asv_results import SMALL, STARTED, Folder, commits, line, release

@@ -6,14 +6,16 @@ import json
 import os
 import sys
 import textwrap
+import time
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import clock, rounds
+from benchmarks import clock, current, rounds
 from benchmarks.cells import Cell
 from benchmarks.rounds import Measured, Run, measure
 
@@ -204,6 +206,49 @@ def test_an_interrupt_ends_the_process(python: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         measure(Run("torch", (CIFAR,), rounds=1, python=str(python)), interrupt)
     gone(jobs(python)[0]["process"])
+
+
+def test_brief_jobs_are_audited_side_by_side_on_a_core_each_and_then_timed_in_turn(python: Path) -> None:
+    does(python, "time.sleep(0.5)")
+    asked = [Run(name, (CIFAR,), rounds=1, python=str(python), brief=True) for name in ("torch", "jax", "scipy")]
+    found = dict(current.measure(asked, lambda line: None))
+    assert [job.framework for job in found] == ["torch", "jax", "scipy"]
+    assert all(entries[CIFAR].rows for entries in found.values())
+    told = jobs(python)
+    assert [job["audit"] for job in told] == [True] * 3 + [False] * 3
+    assert [job["framework"] for job in told[3:]] == ["torch", "jax", "scipy"]
+    assert all(job["brief"] for job in told)
+    first, second = (job["cores"] for job in told[:2])
+    assert len(first) == len(second) == 1
+    if len(clock.cores()) > 1:
+        assert first != second
+    assert {tuple(job["cores"]) for job in told[3:]} == {tuple(clock.cores()[-1:])}
+
+
+def test_what_is_to_be_filed_is_audited_and_timed_one_after_the_other(python: Path) -> None:
+    list(current.measure([Run("torch", (CIFAR,), rounds=2, python=str(python))] * 2, lambda line: None))
+    assert [job["audit"] for job in jobs(python)] == [True, False, False] * 2
+    assert not any(job["brief"] for job in jobs(python))
+
+
+def test_an_interrupt_of_audits_side_by_side_ends_all_of_them(
+    python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does(python, "time.sleep(60)")
+    asked = [Run(name, (CIFAR, BERT), python=str(python), brief=True) for name in ("torch", "jax", "scipy")]
+
+    class Interrupted(Future[Any]):
+        def result(self, timeout: float | None = None) -> Any:
+            while not (python.parent / "jobs.jsonl").exists():
+                time.sleep(0.05)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("concurrent.futures.thread._base.Future", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(current.measure(asked, lambda line: None))
+    for job in jobs(python):
+        gone(job["process"])
+    assert len(jobs(python)) <= len(clock.cores())
 
 
 @pytest.mark.parametrize("kind", rounds.WITHOUT)

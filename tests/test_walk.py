@@ -17,8 +17,8 @@ from asv.results import Results
 from asv.util import write_json
 from rich.console import Console
 
+from adapters.releases import Release
 from benchmarks import walk
-from benchmarks.releases import Release
 from benchmarks.walk import Failure, Order, Place
 
 COMMIT = "12345678" + "0" * 32

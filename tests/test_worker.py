@@ -62,6 +62,13 @@ def test_compilation_is_in_no_time(time: Clock, load: Load) -> None:
     assert found["number"] == 2
 
 
+def test_a_brief_look_leaves_out_steady_state_and_cold_caches(time: Clock, load: Load) -> None:
+    load(fakes.Slow(time, first=10.0, later=1e-3))
+    found = worker.Bench("torch", "cpu", 1, "core", audited=False, brief=True).row(CELL)
+    assert found["latency"] == pytest.approx(1e-3)
+    assert not {"steady", "cold"} & found.keys()
+
+
 def test_compilation_is_the_first_call_less_a_later_one(time: Clock, load: Load) -> None:
     load(fakes.Slow(time, first=10.0, later=1e-3))
     assert row(COMPILED, "jax", audited=True)["compile"] == pytest.approx(10.0 - 1e-3)
@@ -284,7 +291,8 @@ def test_the_process_is_bound_before_its_framework_is_loaded_and_names_a_cell_be
 
     monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: happened.append(cores), raising=False)
     monkeypatch.setattr(adapters, "load", loaded)
-    order = {"framework": "numpy", "device": "cpu", "tier": "full", "threads": 1, "cores": [1], "audit": True}
+    order = {"framework": "numpy", "device": "cpu", "tier": "full", "threads": 1, "cores": [1]}
+    order |= {"audit": True, "brief": False}
     job.write_text(json.dumps(order | {"cells": [CELL.as_dict(), COMPILED.as_dict()]}))
     monkeypatch.setattr(sys, "argv", ["worker", str(job), str(result)])
     worker.main()

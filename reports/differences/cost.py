@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from adapters.releases import order
 from benchmarks.cells import SHAPES, Cell
-from benchmarks.releases import order
 from reports.checks import split_target
 from reports.differences.values import four
 

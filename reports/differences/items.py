@@ -10,9 +10,10 @@ from itertools import combinations
 from typing import Any
 
 from conformance.deviations import Deviation
+from conformance.places import form
 from conformance.records import Check, Record
 from conformance.requirements import LEVELS, Requirement
-from reports.accuracy import OPERATIONS, form
+from reports.accuracy import OPERATIONS
 from reports.differences.values import Value, derived, differ, value
 
 FIRST = ("float32", "float64", "bfloat16", "float16")  # formats, in the order that an example is looked for

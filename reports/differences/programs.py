@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from conformance.places import number
 from conformance.records import Check
 from reports.differences.items import Item, asked
 from reports.differences.values import FAULTS, answer
 from reports.reproduce import element, reproduction
-from reports.witness import number
 
 # entry or requirement → what its check changes of the call that the record keeps
 # entry or requirement → what its check changes of the call that the record keeps

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from adapters.protocol import FEATURES
 from conformance.consistency import CASE
 from conformance.deviations import Deviation
+from conformance.places import HEX, number
 from conformance.records import Check
 from conformance.requirements import Requirement
-from reports.witness import HEX, difference, number, numbers, short
+from reports.witness import difference, numbers, short
 
 FAULTS = ("crash", "timeout", "fail", "deviation", "fixed")
 HOLDS = "holds"

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from reports.page import CSS
-from reports.site import differences, page
+from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
 from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.site.page import HERE, Page
 
-PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (differences.pages,)
+PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
+    overview.pages,
+    requirements.pages,
+    differences.pages,
+    accuracy.pages,
+    performance.pages,
+    history.pages,
+)
 MARK = ".softmark-site"  # says that a folder is ours to replace
 OUTPUT = Path("results") / "site"
+ASV = Path(__file__).resolve().parents[2] / ".asv" / "html"
 
 
 class NotBuilt(Exception):
@@ -30,23 +41,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--releases", type=Path, default=RELEASES, metavar="DIR", help="records of the releases")
     parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
+    parser.add_argument("--asv", metavar="FOLDER_OR_URL", help="asv's site to link to; default: .asv/html")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help=f"default: {OUTPUT}")
 
 
 def run(options: argparse.Namespace) -> int:
     """Build the site and say where it is; exit code 1: something was left out, 2: there is no site."""
     try:
-        evidence = gather(options.records or [RECORDS], options.releases, options.results)
+        asv = address(options.asv, options.output)
+        evidence = replace(gather(options.records or [RECORDS], options.releases, options.results), asv=asv)
         write(texts(evidence), options.output)
     except (NoEvidence, NotBuilt) as error:
         print(f"build: {error}", file=sys.stderr)
         return 2
     for problem in evidence.problems:
         print(f"build: left out: {problem}", file=sys.stderr)
+    if not charts.available():
+        print(f"build: {charts.MISSING}", file=sys.stderr)
     files = [path for path in options.output.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     print(f"wrote {len(files)} files, {size / 1e6:.1f} MB: open {options.output / 'index.html'}")
     return 1 if evidence.problems else 0
+
+
+def address(asv: str | None, output: Path) -> str:
+    """Where asv's site is as seen from `output`; "" where none is named and none is made.
+
+    Raises:
+        NotBuilt: the folder that is named holds no site of asv's.
+    """
+    if asv is not None and asv.startswith(("https://", "http://")):
+        return asv.rstrip("/")
+    folder = ASV if asv is None else Path(asv)
+    if (folder / "index.html").exists():
+        return quote(Path(os.path.relpath(folder, output)).as_posix())
+    if asv is not None:
+        raise NotBuilt(f"{asv}: no site of asv's here; tox run -e bench-publish makes one in .asv/html")
+    return ""
 
 
 def texts(evidence: Evidence) -> dict[str, str]:

@@ -34,7 +34,8 @@ class Evidence:
     """What every page is made of.
 
     `records` holds the newest record of each target in the order of `report.targets`, `history` those of the
-    releases, `results` the benchmarks' (None where there are none), `problems` a line for each thing left out.
+    releases, `results` the benchmarks' (None where there are none), `problems` a line for each thing left out;
+    `asv` leads to asv's site ("" where there is none).
     """
 
     records: tuple[Record, ...]
@@ -44,6 +45,7 @@ class Evidence:
     specification: Mapping[str, Requirement]
     deviations: tuple[Deviation, ...]
     problems: tuple[str, ...]
+    asv: str = ""
 
 
 def gather(places: Sequence[Path], releases: Path = RELEASES, timings: Path | None = None) -> Evidence:

@@ -48,6 +48,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     made.filters |= {"short": short, "parts": parts, "plural": plural}
     made.globals |= {"navigation": NAVIGATION, "looks": LOOKS, "states": STATES}
     return made

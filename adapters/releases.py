@@ -1,4 +1,4 @@
-"""The framework releases on asv's axis: `adapters/releases.toml`, one table a release.
+"""The framework releases that are timed and judged: `releases.toml`, one table a release.
 
 A table holds every version that its release ran with on the day it came out. `python -m benchmarks.lock`
 writes it.
@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FILE = ROOT / "adapters" / "releases.toml"
+FILE = Path(__file__).with_name("releases.toml")
 
 # framework → the packages of a release; the first two of jax share its version, others are the newest of the day
 PACKAGES = {

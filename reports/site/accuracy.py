@@ -1,0 +1,304 @@
+"""The page of accuracy: the worst error over the bound by operation, format and row length, a section a target.
+
+A cell opens its witness: the input that attains the error and the call as a program. An archived record keeps
+the values of the worst check of a place only; of the others the program alone is shown, built from the call.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from conformance.places import FORWARD, place, ratio
+from conformance.records import Check, Record
+from reports.accuracy import GRADES, REQUIRED, Grade, Row, Table, by_format
+from reports.checks import split_target
+from reports.model import GRADES as MEANINGS
+from reports.reproduce import reproduction
+from reports.site.evidence import Evidence
+from reports.site.page import Page
+from reports.site.witnesses import Witnesses, values
+from reports.targets import Target
+from reports.witness import short
+
+LENGTHS = (4, 64, 512, 1536, 8192)  # where a column ends; those of the suite lie in groups between these
+# the largest error over the bound of a colour → its class; above 1 is outside the bound
+TONES = {0.1: "h0", 0.25: "h1", 0.5: "h2", 1.0: "h3", 10.0: "o1", 1000.0: "o2", math.inf: "o3"}
+OUTSIDE = "▲"  # says without a colour that a cell is outside the bound
+MOST = 20  # findings that are written out; the rest is counted
+LENGTH = re.compile(r"(?:^|-)n(\d+)(?:-|$)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The worst error over the bound at one place, and the number of its witness."""
+
+    worst: float
+    letter: str
+    witness: int
+
+    @property
+    def text(self) -> str:
+        """The number, marked where it is outside the bound."""
+        return f"{OUTSIDE} {short(self.worst)}" if self.worst > 1 else short(self.worst)
+
+    @property
+    def tone(self) -> str:
+        """The class that colours it."""
+        return next((tone for end, tone in TONES.items() if self.worst <= end), "o3")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One operation, format and direction of one target; a cell for each range of row lengths."""
+
+    operation: str
+    dtype: str
+    direction: str
+    grade: Grade
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One target: its lines for results and for derivatives, by title."""
+
+    target: Target
+    tables: tuple[tuple[str, tuple[Line, ...]], ...]
+    outside: int
+    places: int
+
+
+@dataclass(frozen=True)
+class Multiple:
+    """One operation over all targets and formats; `worst` tells for each format which target errs most."""
+
+    title: str
+    dtypes: tuple[str, ...]
+    rows: tuple[tuple[Target, tuple[Cell | None, ...]], ...]
+    worst: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Where one input takes targets outside the bound, with the witness of the first of them."""
+
+    place: str
+    worst: float
+    length: int | None
+    case: str
+    requirement: str
+    known: bool  # as a deviation, in all of the targets
+    targets: tuple[str, ...]
+    witness: tuple[tuple[str, str], ...]
+    code: str | None
+
+    @property
+    def named(self) -> str:
+        """The targets, modes of one framework together: "jax:cpu (eager, jit)"."""
+        modes: dict[str, list[str]] = defaultdict(list)
+        for target in self.targets:
+            adapter, device, mode = split_target(target)
+            modes[f"{adapter}:{device}" if device else adapter].append(mode)
+        return ", ".join(f"{name} ({', '.join(found)})" if any(found) else name for name, found in modes.items())
+
+
+def pages(evidence: Evidence) -> Iterator[Page]:
+    """The page."""
+    report = evidence.report
+    names = [target.name for target in report.targets]
+    store = Witnesses()
+    found = findings(names, report.accuracy)
+    ranges = _ranges(evidence.records)
+    shown: dict[str, object] = {
+        "multiples": _multiples(report.targets, report.accuracy, store),
+        "sections": [
+            _section(record, target, at, report.accuracy, ranges, store)
+            for at, (record, target) in enumerate(zip(evidence.records, report.targets, strict=True))
+        ],
+        "ranges": list(ranges.values()),
+        "findings": found[:MOST],
+        "more": len(found[MOST:]),
+        "within": within(names, report.accuracy),
+        "meanings": MEANINGS,
+        "outside": OUTSIDE,
+        "scale": _scale(),
+    }
+    shown["store"] = store.data()  # once all cells have asked for their witnesses
+    yield Page("accuracy.html", "Accuracy", "accuracy.html.j2", "accuracy.html", shown)
+
+
+def row_length(check: Check) -> int | None:
+    """The number of classes in a row, from the call or the name of the case; None where neither tells it."""
+    call = check.witness.get("call")
+    call = call if isinstance(call, dict) else {}
+    shape, axis = call.get("shape"), call.get("axis", -1)
+    if isinstance(shape, list) and isinstance(axis, int) and -len(shape) <= axis < len(shape):
+        length = shape[axis]
+        return length if isinstance(length, int) else None
+    named = LENGTH.search(check.case)
+    return int(named[1]) if named else None
+
+
+def findings(targets: Sequence[str], tables: Iterable[Table]) -> list[Finding]:
+    """What is outside the bound, the largest first; targets that err alike on the same input share a finding."""
+    found: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
+    for row, target, grade in _cells(targets, tables):
+        if grade.worst > 1:
+            found[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
+    made = [
+        Finding(
+            place=named,
+            worst=group[0][1].worst,
+            length=row_length(group[0][1].check),
+            case=case,
+            requirement=group[0][1].check.requirement,
+            known=all(grade.check.outcome == "deviation" for _, grade in group),
+            targets=tuple(target for target, _ in group),
+            witness=values(group[0][1].check),
+            code=reproduction(group[0][0], group[0][1].check),
+        )
+        for (named, case, _), group in found.items()
+    ]
+    return sorted(made, key=lambda one: -one.worst)
+
+
+def within(targets: Sequence[str], tables: Iterable[Table]) -> str:
+    """The largest error inside the bound, in one sentence; "" where there is none."""
+    inside = [(grade.worst, row, target) for row, target, grade in _cells(targets, tables) if grade.worst <= 1]
+    if not inside:
+        return ""
+    worst, row, target = max(inside, key=lambda one: one[0])
+    return f"{len(inside)} are within it; the largest there is {short(worst)}, of {target} in {_named(row)}."
+
+
+def _cells(targets: Sequence[str], tables: Iterable[Table]) -> Iterator[tuple[Row, str, Grade]]:
+    for table in tables:
+        for row in table.rows:
+            for target, grade in zip(targets, row.cells, strict=True):
+                if grade is not None:
+                    yield row, target, grade
+
+
+def _named(row: Row) -> str:
+    return f"{row.operation} {row.direction} in {row.dtype}"
+
+
+def _scale() -> list[tuple[str, str]]:
+    """The legend: class and text of each colour."""
+    ends = list(TONES)
+    texts = [f"up to {end:g}" for end in ends[:-1]]
+    return [
+        (TONES[end], f"{OUTSIDE} {text}" if end > 1 else text)
+        for end, text in zip(ends, [*texts, f"above {ends[-2]:g}"], strict=True)
+    ]
+
+
+def _ranges(records: Iterable[Record]) -> dict[int | None, str]:
+    """The columns: place among `LENGTHS` → the lengths that were tried there, None where none is told."""
+    lengths: dict[int | None, set[int]] = defaultdict(set)
+    for record in records:
+        for check in record.checks:
+            if place(check) and ratio(check, REQUIRED) is not None:
+                length = row_length(check)
+                lengths[_column(length)] |= {length} if length is not None else set()
+    order = sorted(lengths, key=lambda column: (column is None, column or 0))
+    return {column: _span(lengths[column]) for column in order}
+
+
+def _column(length: int | None) -> int | None:
+    return None if length is None else sum(length > end for end in LENGTHS)
+
+
+def _span(lengths: set[int]) -> str:
+    if not lengths:
+        return "not told"
+    low, high = min(lengths), max(lengths)
+    return f"{low}" if low == high else f"{low}–{high}"
+
+
+def _section(
+    record: Record,
+    target: Target,
+    at: int,
+    tables: Iterable[Table],
+    ranges: dict[int | None, str],
+    store: Witnesses,
+) -> Section:
+    """The section of the target that is the column `at` of the tables."""
+    worst = _worst(record)
+
+    def line(row: Row, grade: Grade) -> Line:
+        here = (row.operation, row.dtype, row.direction)
+        checks = [worst.get((here, column)) for column in ranges]
+        cells = tuple(_cell(target.name, check, "", store) if check else None for check in checks)
+        return Line(*here, grade, cells)
+
+    made = {
+        table.title: tuple(line(row, grade) for row in table.rows if (grade := row.cells[at])) for table in tables
+    }
+    grades = [one.grade for lines in made.values() for one in lines]
+    return Section(
+        target,
+        tuple((title, lines) for title, lines in made.items() if lines),
+        sum(grade.worst > 1 for grade in grades),
+        len(grades),
+    )
+
+
+def _worst(record: Record) -> dict[tuple[tuple[str, str, str], int | None], Check]:
+    """The check with the largest error at each place and in each column."""
+    worst: dict[tuple[tuple[str, str, str], int | None], Check] = {}
+    for check in record.checks:
+        here, value = place(check), ratio(check, REQUIRED)
+        if here is not None and value is not None:
+            key = (here, _column(row_length(check)))
+            if key not in worst or value > (ratio(worst[key], REQUIRED) or 0.0):
+                worst[key] = check
+    return worst
+
+
+def _cell(target: str, check: Check, letter: str, store: Witnesses) -> Cell:
+    return Cell(ratio(check, REQUIRED) or 0.0, letter, store.add(target, check))
+
+
+def _multiples(targets: Sequence[Target], tables: Iterable[Table], store: Witnesses) -> list[Multiple]:
+    """One for each operation and part, all formats that any of them has."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for table in tables:
+        for row in table.rows:
+            found[f"{row.operation}, {FORWARD if row.direction == FORWARD else table.title}"].append(row)
+    return [_multiple(title, targets, rows, store) for title, rows in found.items()]
+
+
+def _multiple(title: str, targets: Sequence[Target], rows: Sequence[Row], store: Witnesses) -> Multiple:
+    dtypes = sorted({row.dtype for row in rows}, key=by_format)
+    grid = []
+    for at, target in enumerate(targets):
+        cells = []
+        for dtype in dtypes:
+            grades = [grade for row in rows if row.dtype == dtype and (grade := row.cells[at])]
+            cells.append(_joined(target.name, grades, store) if grades else None)
+        if any(cells):
+            grid.append((target, tuple(cells)))
+    return Multiple(
+        title, tuple(dtypes), tuple(grid), tuple(_most(grid, at, name) for at, name in enumerate(dtypes))
+    )
+
+
+def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> Cell:
+    worst = max(grades, key=lambda grade: grade.worst)
+    letter = max((grade.letter for grade in grades), key=(*GRADES, "F").index)
+    return _cell(target, worst.check, letter, store)
+
+
+def _most(grid: Sequence[tuple[Target, tuple[Cell | None, ...]]], at: int, dtype: str) -> str:
+    """ "float32 0.32 (jax:cpu:jit and 1 other)"."""
+    told = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
+    worst = max(told, key=lambda one: one[0].worst)[0]
+    names = [name for cell, name in told if short(cell.worst) == short(worst.worst)]
+    others = f" and {len(names) - 1} other{'s' * (len(names) > 2)}" if len(names) > 1 else ""
+    return f"{dtype} {short(worst.worst)} ({names[0]}{others})"

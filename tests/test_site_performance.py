@@ -1,0 +1,181 @@
+"""The page of performance: values, sentences, charts and links, of made-up results."""
+
+from __future__ import annotations
+
+import html as entities
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.releases import ROOT
+from benchmarks import results
+from benchmarks.cells import SHAPES
+from benchmarks.results import Results
+from reports.site import charts, latency, page, performance
+from reports.site.build import NotBuilt, address
+from reports.site.evidence import assemble
+from tests.asv_results import commits
+from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, record
+from tests.test_performance import JAX, NUMPY, written
+
+
+def read(place: Path) -> Results:
+    return results.read(place, commits(*JAX, *NUMPY))
+
+
+def text(found: Results | None, asv: str = "") -> str:
+    evidence = replace(assemble([record()], (), found, REQUIREMENTS, [ENTRY]), asv=asv)
+    (one,) = performance.pages(evidence)
+    return page.render(one, evidence, page.environment())
+
+
+def table(html: str, after: str) -> list[list[str]]:
+    part = html.partition(after)[2].partition("</table>")[0]
+    found = re.findall(r"<tr>(.*?)</tr>", part, re.DOTALL)
+    return [[re.sub(r"<[^>]*>", "", cell).strip() for cell in re.split(r"</t[hd]>", row)[:-1]] for row in found]
+
+
+def test_each_framework_and_mode_has_a_column_with_its_copies(tmp_path: Path) -> None:
+    written(tmp_path)
+    head, row = table(text(read(tmp_path)), 'id="softmax-forward"')
+    assert head == ["shape", "NumPy", "JAX", "JAX, compiled"]
+    assert row[:2] == ["256×1000 float32 on one thread", "5.00 (3.00)"]
+    assert [float(value) for value in row[2:]] == pytest.approx([1.5, 1.25], rel=0.02)
+
+
+def test_the_least_of_a_line_is_marked(tmp_path: Path) -> None:
+    written(tmp_path)
+    part = text(read(tmp_path)).partition('id="softmax-forward"')[2].partition("</section>")[0]
+    assert re.findall(r'<td class="num"><b>([\d.]+)', part) == ["1.25"]
+
+
+def test_the_order_at_one_shape_is_a_sentence(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert re.search(
+        r"At 256×1000 float32 on one thread, nearest to the roofline first: "
+        r"JAX, compiled 1\.2\d; JAX 1\.\d+; NumPy 5\.00\.",
+        text(read(tmp_path)),
+    )
+
+
+def test_what_is_not_measured_is_said(tmp_path: Path) -> None:
+    written(tmp_path)
+    found = {row[0]: row[1:] for row in table(text(read(tmp_path)), "What is measured here")}
+    assert found["TensorFlow"] == ["not measured here: tox run -e bench-history -- tensorflow"]
+    assert found["JAX"][0] == "0.10.0"
+    assert re.fullmatch(r"7 of \d+ · the others: tox run -e bench-history -- jax", found["JAX"][2])
+
+
+def test_steps_are_sentences(tmp_path: Path) -> None:
+    written(tmp_path)
+    steps = text(read(tmp_path)).partition('id="steps-machine"')[2]
+    told = re.findall(r"<li>(.*?)</li>", steps)
+    assert len(told) == 2
+    up = r"<b>JAX 0\.8\.0</b>: softmax forward [\d.]+ times slower than 0\.7\.2 at "
+    assert any(re.match(up, one) for one in told)
+
+
+def test_latency_over_releases_is_drawn_with_its_steps_and_told_in_a_table(tmp_path: Path) -> None:
+    written(tmp_path)
+    html = text(read(tmp_path))
+    head, *rows = table(html, "Latency, forward")
+    assert head == ["release", "day", "softmax, 256×1000"]
+    assert [row[0] for row in rows][:3] == ["NumPy 2.3.0", "NumPy 2.4.0", "JAX 0.7.0"]
+    assert re.fullmatch(r"[56]\.\d+ µs / 5\.\d+ µs", rows[2][2])
+    assert rows[0][2].endswith(" / –")
+    chart = html.partition('id="latency-machine"')[2]
+    assert "JAX 0.8.0, eager: " in chart
+    assert chart.count("fill-opacity:0; stroke:var(--ink)") == 2
+
+
+def test_latency_is_of_shapes_that_the_suite_has() -> None:
+    assert set(latency.SHAPES) <= set(SHAPES)
+
+
+def test_several_machines_have_a_part_each_and_no_anchor_twice(tmp_path: Path) -> None:
+    written(tmp_path)
+    written(tmp_path, machine="box-cuda", cpu="A GPU")
+    html = text(read(tmp_path))
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]*)"', html)) <= set(ids)
+    assert {"softmax-forward", "softmax-forward-box-cuda", "steps-machine-box-cuda"} <= set(ids)
+    assert "8×19×512×1024 along axis 1 float32 on the GPU" in html
+    assert "Forward, float32 on the gpu" not in html
+
+
+def test_links_lead_into_asv_where_there_is_such_a_site(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert "tox run -e bench-publish" in text(read(tmp_path))
+    html = text(read(tmp_path), "../../.asv/html")
+    links = [entities.unescape(url) for url in re.findall(r'href="(\.\./\.\.[^"]*)"', html)]
+    assert "../../.asv/html/frameworks.html" in links
+    of_eager = [url for url in links if "#core.Eager.track_roofline?" in url]
+    assert "p-operation=%27softmax%27" in of_eager[0]
+    assert "machine=box&" in of_eager[0]
+    assert any("#core.Eager.track_latency?" in url and "branch=jax&p-" in url for url in links)
+    assert "asv preview" in html
+
+
+def test_a_plot_is_named_as_asv_names_it() -> None:
+    """By the committed results, whose names asv has made."""
+    file = ROOT / "reports" / "asv" / "benchmarks.json"
+    if not file.exists():
+        pytest.skip("no results are committed")
+    known = json.loads(file.read_text(encoding="utf-8"))
+    found = results.read()
+    machine = next(iter(found.machines.values()))
+    for cell in {row.cell for row in found.rows if row.metric == "roofline"}:
+        name, _, query = performance.plot("x", machine, cell, "roofline").partition("#")[2].partition("?")
+        assert "'" + cell.shape + "'" in known[name]["params"][4]
+        assert f"p-shape=%27{cell.shape}%27" in query
+
+
+@pytest.mark.parametrize("found", [None, Results({}, (), ())])
+def test_without_results_the_page_says_what_to_run(found: Results | None) -> None:
+    html = text(found)
+    assert "tox run -e bench-history" in html
+    assert "<table" not in html
+
+
+def test_without_matplotlib_the_tables_are_there_and_a_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path)
+    assert text(read(tmp_path)).count("<svg") == 3  # two tables, and latency of one direction
+    monkeypatch.setattr(charts, "available", lambda: False)
+    html = text(read(tmp_path))
+    assert "<svg" not in html
+    assert html.count(charts.MISSING.partition(":")[0]) == 1
+    assert '<td class="num"><b>' in html
+
+
+def test_text_of_a_machine_is_no_markup(tmp_path: Path) -> None:
+    written(tmp_path, cpu=HOSTILE)
+    html = text(read(tmp_path))
+    assert "<script>alert" not in html
+    assert "<img" not in html
+
+
+def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:
+    written(tmp_path / "a")
+    written(tmp_path / "b")
+    assert text(read(tmp_path / "a")) == text(read(tmp_path / "b"))
+
+
+def test_asv_is_found_in_a_folder_or_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.site.build.ASV", tmp_path / "none")
+    output = tmp_path / "results" / "site"
+    assert address("https://example.org/asv/", output) == "https://example.org/asv"
+    assert address(None, output) == ""
+    with pytest.raises(NotBuilt, match="bench-publish"):
+        address(str(tmp_path), output)
+    made = tmp_path / "a folder"
+    made.mkdir()
+    (made / "index.html").touch()
+    assert address(str(made), output) == "../../a%20folder"
+    monkeypatch.setattr("reports.site.build.ASV", made)
+    assert address(None, output) == "../../a%20folder"
