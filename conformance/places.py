@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -55,7 +56,10 @@ def number(text: Any) -> float | None:
         return None
     if isinstance(text, str) and text.lstrip("+-") not in ("inf", "nan") and not HEX.fullmatch(text):
         return None  # float.fromhex takes "10" for 16
-    return float.fromhex(text) if isinstance(text, str) else float(text)
+    try:
+        return float.fromhex(text) if isinstance(text, str) else float(text)
+    except OverflowError:
+        return -math.inf if str(text).startswith("-") else math.inf
 
 
 def _call(check: Check) -> dict[str, Any]:

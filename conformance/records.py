@@ -3,15 +3,17 @@
 A header, one row a check as it ends, a footer. A file without a footer is incomplete and says so; what is
 already written survives a crash. Floats that are evidence are hex strings. `records.schema.json` describes
 the same, and a test holds the two together. A finished record may be kept compressed, as `*.jsonl.xz`.
+A record may come from anyone: every field that is read has its type.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
+import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ FORMAT = 1
 PLAIN = ".jsonl"
 PACKED = ".jsonl.xz"
 OUTCOMES = ("pass", "fail", "deviation", "fixed", "choice", "measured", "absent", "crash", "timeout")
+
+
+LONGEST = 200  # characters of a reason
 
 
 class BrokenRecord(ValueError):
@@ -102,6 +107,19 @@ class Record:
         return self.footer is not None
 
 
+TEXT, NUMBER, INTEGER = (str,), (int, float), (int,)
+OPTIONAL = (str, type(None))
+# what each field may hold; a bool is no number
+TYPES: dict[type, dict[str, tuple[type, ...]]] = {
+    Header: {field.name: TEXT for field in fields(Header)}
+    | {"framework": (dict,), "threads": INTEGER, "format": INTEGER},
+    Check: {field.name: TEXT for field in fields(Check)}
+    | dict.fromkeys(("observed", "bound", "message", "entry"), OPTIONAL)
+    | {"measured": (dict,), "witness": (dict,), "seconds": NUMBER},
+    Footer: {"rows": INTEGER, "end": TEXT, "unmatched": (list,), "error": OPTIONAL, "oracle_seconds": NUMBER},
+}
+ENDLESS = (math.inf, -math.inf)  # which 1e999 is read as
+DEEPEST = 32  # brackets within one another
 _KINDS: dict[str, type[Header | Check | Footer]] = {"header": Header, "check": Check, "footer": Footer}
 
 
@@ -138,7 +156,8 @@ class Writer:
 def read(path: Path) -> Record:
     """The record in `path`; without its footer where the run was cut off.
 
-    A last line that was cut short is dropped, like the footer that it stands before.
+    A last line that was cut short is dropped, like the footer that it stands before. Of checks with one id the
+    last is kept; the footer counts all of them, or each id once.
 
     Raises:
         BrokenRecord: there is no header, another format version, or a line that is no row.
@@ -147,11 +166,14 @@ def read(path: Path) -> Record:
     header = rows[0] if rows else None
     if not isinstance(header, Header):
         raise BrokenRecord(f"{path}: no header; this is not a Softmark record, or an empty one")
-    checks = [row for row in rows if isinstance(row, Check)]
+    every = [row for row in rows if isinstance(row, Check)]
     footer = rows[-1] if isinstance(rows[-1], Footer) else None
-    if footer is not None and footer.rows != len(checks):
-        raise BrokenRecord(f"{path}: the footer counts {footer.rows} checks, the file holds {len(checks)}")
-    return Record(path, header, checks, footer)
+    if len(every) + 1 + (footer is not None) != len(rows):
+        raise BrokenRecord(f"{path}: a second header, or a footer that rows follow: these are several runs")
+    once = list({check.id: check for check in every}.values())
+    if footer is not None and footer.rows not in (len(every), len(once)):
+        raise BrokenRecord(f"{path}: the footer counts {footer.rows} checks, the file holds {len(every)}")
+    return Record(path, header, once, footer)
 
 
 def _text(path: Path) -> str:
@@ -169,21 +191,47 @@ def _rows(path: Path) -> Iterator[Header | Check | Footer]:
     whole, cut = lines[:-1], lines[-1]  # a row ends with a newline: what follows the last one was cut off
     for number, line in enumerate(whole, 1):
         try:
-            yield _row(json.loads(line))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise BrokenRecord(f"{path}, line {number}: not a row of format {FORMAT}: {error}") from error
+            yield _row(line)
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+            said = " ".join(str(error).split())[:LONGEST]
+            raise BrokenRecord(f"{path}, line {number}: not a row of format {FORMAT}: {said}") from error
     if cut and not whole:
         raise BrokenRecord(f"{path}: cut off within its first line; run that target again")
 
 
-def _row(data: dict[str, Any]) -> Header | Check | Footer:
+def _row(line: str) -> Header | Check | Footer:
+    data = json.loads(line, parse_constant=_refused)
+    if line.count("{") + line.count("[") > DEEPEST and _depth(data) > DEEPEST:
+        raise ValueError(f"values more than {DEEPEST} deep")
+    if "\\u" in line:
+        json.dumps(data, ensure_ascii=False).encode()  # half of a pair of surrogates is no text
     kind = data.pop("kind")
     if kind == "header" and data.get("format") != FORMAT:
-        raise ValueError(f"format version {data.get('format')}, this suite reads {FORMAT}")
+        raise ValueError(
+            f"format version {data.get('format')}, this suite reads {FORMAT}: use the Softmark that wrote it"
+        )
     row = _KINDS[kind](**data)
+    for name, types in TYPES[type(row)].items():
+        value = getattr(row, name)
+        if not isinstance(value, types) or isinstance(value, bool) or value in ENDLESS:
+            raise ValueError(f"{name} is {value!r}")
     if isinstance(row, Check) and row.outcome not in OUTCOMES:
         raise ValueError(f"unknown outcome {row.outcome!r}")
+    texts = (
+        row.framework.values() if isinstance(row, Header) else row.unmatched if isinstance(row, Footer) else ()
+    )
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"no texts: {list(texts)!r}")
     return row
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _depth(value: Any) -> int:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if below is None else 1 + max(map(_depth, below), default=0)
 
 
 def find(places: list[Path]) -> list[Path]:

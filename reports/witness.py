@@ -105,7 +105,7 @@ def spelled(value: Any) -> str:
         more = f", … ({len(value)} values)" if len(value) > LONGEST else ""
         value = f"[{', '.join(_plain(item) for item in value[:LONGEST])}{more}]"
     text = _plain(value)
-    decimal = HEX.sub(lambda match: f"{float.fromhex(match[0]):.9g}", text)
+    decimal = HEX.sub(lambda match: f"{number(match[0]):.9g}", text)
     return text if decimal == text else f"{text} ≈ {decimal}"
 
 

@@ -47,7 +47,7 @@ def test_the_same_values_give_the_same_bytes(draw: type[str]) -> None:
 @both()
 def test_settings_of_the_reader_change_nothing_and_are_left_alone(draw: type[str]) -> None:
     plain = draw()
-    with matplotlib.rc_context({"font.size": 30.0, "svg.fonttype": "path", "axes.facecolor": "red"}):
+    with matplotlib.rc_context({"font.size": 30.0, "svg.fonttype": "path", "xtick.major.size": 20.0}):
         assert draw() == plain
         assert matplotlib.rcParams["font.size"] == 30.0
 

@@ -71,13 +71,13 @@ def test_a_column_holds_the_worst_of_near_row_lengths() -> None:
     html = text(record(of(1000, 0.2), of(1025, 0.3), of(7, 0.1), of(3, 0.05)))
     section = html.partition('id="torch:cpu:eager"')[2]
     head, row = rows(section)
-    assert head[4:] == ["n 3", "n 7", "n 1000–1025"]
-    assert row == ["softmax", "float32", "forward", "B", "0.05", "0.1", "0.3"]
+    assert head[3:] == ["n 3", "n 7", "n 1000–1025"]
+    assert row == ["softmax", "float32", "B", "0.05", "0.1", "0.3"]
 
 
 def test_a_row_length_that_was_not_tried_has_a_dash() -> None:
     html = text(record(of(7, 0.1), replace(of(1000, 0.2), dtype="float16")))
-    found = {row[1]: row[4:] for row in rows(html.partition('id="torch:cpu:eager"')[2])[1:]}
+    found = {row[1]: row[3:] for row in rows(html.partition('id="torch:cpu:eager"')[2])[1:]}
     assert found == {"float32": ["0.1", "–"], "float16": ["–", "0.2"]}
 
 
@@ -116,6 +116,13 @@ def test_a_failure_is_not_told_as_a_known_deviation() -> None:
     assert 'class="finding bad"' in html
 
 
+def test_a_finding_without_a_program_tells_its_call() -> None:
+    html = text(record(of(7, 4.0, "fail", kept=True), target="numpy:cpu:eager"))
+    part = html.partition('id="outside"')[2].partition('id="overview"')[0]
+    assert "np.zeros((1, 7))" in part
+    assert "<pre" not in part
+
+
 def test_the_largest_comes_first_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accuracy, "MOST", 1)
     html = text(record(of(7, 4.0, "fail"), replace(of(9, math.inf, "fail"), dtype="float16")))
@@ -149,7 +156,7 @@ def test_a_cell_leads_to_its_own_witness() -> None:
     assert named["0.1"][1]["values"] == NOT_KEPT
     assert "np.zeros((1, 7))" in "\n".join(named["0.1"][2])
     assert named["0.2"][1]["got"].startswith("0x0.0p+0")
-    assert "values" not in named["0.2"][1]
+    assert not {"values", "logits", "measured"} & set(named["0.2"][1])
     assert len(found) == 2  # the overview shares them
 
 

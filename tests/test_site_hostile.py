@@ -12,7 +12,7 @@ from reports.site import build, evidence
 from tests import browser
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, hostile_record
 
-FOREIGN = {"img", "iframe", "object", "embed", "base", "form", "video", "audio"}
+FOREIGN = {"img", "iframe", "object", "embed", "base", "video", "audio"}
 
 
 class Tags(HTMLParser):

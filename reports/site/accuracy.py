@@ -149,21 +149,24 @@ def findings(targets: Sequence[str], tables: Iterable[Table]) -> list[Finding]:
     for row, target, grade in _cells(targets, tables):
         if grade.worst > 1:
             found[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
-    made = [
-        Finding(
-            place=named,
-            worst=group[0][1].worst,
-            length=row_length(group[0][1].check),
-            case=case,
-            requirement=group[0][1].check.requirement,
-            known=all(grade.check.outcome == "deviation" for _, grade in group),
-            targets=tuple(target for target, _ in group),
-            witness=values(group[0][1].check),
-            code=reproduction(group[0][0], group[0][1].check),
-        )
-        for (named, case, _), group in found.items()
-    ]
+    made = [_finding(named, case, group) for (named, case, _), group in found.items()]
     return sorted(made, key=lambda one: -one.worst)
+
+
+def _finding(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> Finding:
+    target, grade = group[0]
+    code = reproduction(target, grade.check)
+    return Finding(
+        place=named,
+        worst=grade.worst,
+        length=row_length(grade.check),
+        case=case,
+        requirement=grade.check.requirement,
+        known=all(one.check.outcome == "deviation" for _, one in group),
+        targets=tuple(target for target, _ in group),
+        witness=values(grade.check, code is not None),
+        code=code,
+    )
 
 
 def within(targets: Sequence[str], tables: Iterable[Table]) -> str:

@@ -275,7 +275,7 @@ def _clean(element: ElementTree.Element, name: str, tips: Sequence[str]) -> None
             value = value.replace("#", f"#{name}-", 1)
         if key == "style":
             value = FONT.sub("", value)
-            value = COLOUR.sub(lambda match: f"var({COLOURS.get(match[0], '--ink')})", value).replace(": ", ":")
+            value = COLOUR.sub(lambda match: f"var({COLOURS[match[0]]})", value).replace(": ", ":")
         if key != "id":
             value = LONG.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), value)
         element.set(key, value.strip())

@@ -105,7 +105,7 @@ class Place:
 
 def pages(evidence: Evidence) -> Iterator[Page]:
     """The page."""
-    places = _places(evidence.results, evidence.asv) if evidence.results and evidence.results.rows else ()
+    places = _places(evidence.results, evidence.asv) if evidence.results else ()
     values: dict[str, object] = {
         "places": places,
         "asv": evidence.asv,

@@ -45,7 +45,7 @@ class Witnesses:
         return self._texts.setdefault(text, len(self._texts))
 
 
-def values(check: Check, short: bool = True) -> tuple[tuple[str, str], ...]:
+def values(check: Check, short: bool) -> tuple[tuple[str, str], ...]:
     """The labels and values of a witness; those of the call only where not `short`."""
     told = tuple(
         (name, text) for name, text in rows(check) if name != "measured" and not (short and name in ASKED)
