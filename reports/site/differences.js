@@ -210,7 +210,7 @@ function card(one, a, b) {
 }
 
 function program_of(side, name) {
-  const made = make("div", {}, make("h4", {}, name));
+  const made = make("div", {}, make("h3", {}, name));
   if (side.code) {
     const code = make("pre", { "data-copy": "", tabindex: "0" }, make("code", {}, side.code));
     copyable(code);
