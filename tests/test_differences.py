@@ -17,7 +17,7 @@ from reports.differences.items import items
 from reports.differences.pair import Difference, differences
 from reports.differences.programs import at_element, pair, shown
 from reports.differences.sides import Side, UnknownSide, find, release, sides
-from reports.differences.values import Value, absent, answer, differ, rounded
+from reports.differences.values import Value, absent, answer, differ, listed, rounded
 from reports.site.evidence import assemble
 from tests.samples import CALL, ENTRY, REQUIREMENTS, check, graded, header, hostile_record, record
 
@@ -175,6 +175,15 @@ def test_what_is_absent_is_named(message: str, told: str) -> None:
 def test_fault_tells_what_was_got_and_expected() -> None:
     row = check(outcome="fail", witness=WRONG, bound="D")
     assert answer(row) == "got 0, expected 0.25, 2.62e+05 times the bound of grade D"
+
+
+def test_of_lists_of_answers_those_to_what_both_were_asked_count() -> None:
+    few, more = Value("holds", "holds: uint8 error"), Value("holds", "holds: uint8 error, int16 error")
+    assert not differ(few, more)
+    assert differ(Value("holds", "holds: uint8 accepted"), more)
+    assert differ(Value("holds", "holds: refused"), Value("holds", "holds"))
+    assert differ(Value("measured", "same bits"), Value("measured", "other bits"))
+    assert listed("NaN at every position (nan)") == {}
 
 
 def test_several_records_make_the_items_of_each_two() -> None:
