@@ -65,7 +65,7 @@ def test_a_new_fault_of_the_example_fails_the_run(repository: Path) -> None:
     )
     assert done.returncode == 1
     assert re.search(r"RNG-01: \d+ new fail", done.stdout)
-    assert "::error title=RNG-01 softmax%2C softmark_adapter%3AAdapter%3Acpu%3Aeager::" in done.stdout
+    assert "::error title=ACC-01 softmax%2C softmark_adapter%3AAdapter%3Acpu%3Aeager::" in done.stdout
     assert '<failure message="softmark_adapter:Adapter:cpu:eager (toy 1.0), RNG-01' in (
         repository / "junit.xml"
     ).read_text(encoding="utf-8")
