@@ -220,13 +220,14 @@ def sentence(versions: Sequence[str], shown: Sequence[bool | None]) -> str:
     if not any(there for _, there in known):
         ends = dict.fromkeys((known[0][0], known[-1][0]))
         return f"in no release judged, {' to '.join(ends)}"
-    parts = []
+    parts: list[str] = []
     for number, (there, run) in enumerate(runs):
         if not there:
             continue
-        before, after = runs[number - 1][1][-1] if number else None, runs[number + 1 : number + 2]
-        came = f"since {run[0]}" + (f" (not yet in {before})" if before else ", the oldest judged")
-        parts.append(f"{came}; gone in {after[0][1][0]}" if after else came)
+        after = runs[number + 1][1][0] if number + 1 < len(runs) else None
+        first = f" (not yet in {runs[number - 1][1][-1]})" if number else ", the oldest judged"
+        came = f"since {run[0]}" + ("" if parts else first)
+        parts.append(f"{came}; gone in {after}" if after else came)
     return "; again ".join(parts)
 
 

@@ -137,7 +137,7 @@ def test_a_deviation_shows_where_one_of_its_checks_fails_and_tells_nothing_where
         ([False, True, True], "since 2 (not yet in 1)"),
         ([True, False, False], "since 1, the oldest judged; gone in 2"),
         ([False, True, False], "since 2 (not yet in 1); gone in 3"),
-        ([True, False, True], "since 1, the oldest judged; gone in 2; again since 3 (not yet in 2)"),
+        ([True, False, True], "since 1, the oldest judged; gone in 2; again since 3"),
         ([False, None, True], "since 3 (not yet in 1)"),
         ([None, True, True], "since 2, the oldest judged"),
         ([True, None, None], "since 1, the oldest judged"),
