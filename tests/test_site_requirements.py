@@ -15,6 +15,7 @@ from selenium.webdriver.support.ui import Select
 
 from conformance import requirements as specification
 from conformance.records import Record
+from reports.checks import all_checks
 from reports.kills import fault
 from reports.site import build, evidence, judging, page, requirements
 from reports.site.evidence import Evidence
@@ -165,6 +166,17 @@ def test_hostile_text_stays_text() -> None:
     for name in REQUIREMENTS:
         assert "&lt;script&gt;alert(1)" in texts[f"requirements/{name}.html"]
     assert f"does not state: {html.escape(HOSTILE)}, ACC-08." in texts["requirements.html"]
+
+
+def test_the_largest_error_is_told_with_the_case_that_has_it() -> None:
+    witness = {"bound": "0x1.0p+0"}
+    checks = [
+        check(case=case, witness={**witness, "error": error})
+        for case, error in (("small", "0x1.0p-2"), ("large", "0x1.8p-1"), ("none", "0x0.0p+0"))
+    ]
+    found = requirements.did("torch", all_checks([record(*checks, check(case="unmeasured"))], REQUIREMENTS))
+    assert (found.worst, found.case) == ("0.75", "softmax/float32/large")
+    assert requirements.did("torch", all_checks([record(check())], REQUIREMENTS)).worst == ""
 
 
 def test_a_mark_is_the_worst_over_the_modes_of_a_framework() -> None:
