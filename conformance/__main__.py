@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
-from conformance import deviations, releases, runner
+from conformance import baseline, deviations, junit, releases, runner, summary, workflow
 from conformance.cases import TIERS
 from conformance.records import Record
-from conformance.verdict import counted, problems
+from conformance.verdict import counted
 
 # the reference first, for the truths it leaves on disk; then those that compile longest
 DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     try:
         orders = _orders(options)
+        before = baseline.load(options.baseline, [order.target for order in orders]) if options.baseline else {}
+        for file in filter(None, (options.junit, options.summary)):
+            file.parent.mkdir(parents=True, exist_ok=True)
         options.output.mkdir(parents=True, exist_ok=True)
         if not os.access(options.output, os.W_OK):
             raise PermissionError(f"the output folder {options.output} is not writable")
@@ -51,7 +54,27 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
-    return _tell(records, console, time.monotonic() - began)
+    code = _tell(records, before, console, time.monotonic() - began)
+    return max(code, _report(options, records, before))
+
+
+def _report(options: argparse.Namespace, records: list[Record], before: Mapping[str, Record]) -> int:
+    """Write what continuous integration reads; exit code 2 where a file cannot be written."""
+    if workflow.wanted(options.annotations):
+        print("\n".join(workflow.lines(records, before)))
+    try:
+        if options.junit:
+            options.junit.write_text(junit.render(records, before), encoding="utf-8")
+        if options.summary:
+            with options.summary.open("a", encoding="utf-8") as file:
+                file.write(summary.render(records, before))
+    except OSError as error:
+        print(
+            f"conformance: the records are in {options.output}, and more cannot be written: {error}",
+            file=sys.stderr,
+        )
+        return 2
+    return 0
 
 
 @contextmanager
@@ -81,6 +104,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check-timeout", type=float, default=120.0, help="seconds that one check may take")
     parser.add_argument("--resume", action="store_true", help="keep what is recorded and go on from there")
     parser.add_argument("--deviations", type=Path, help="known deviations, instead of the suite's own")
+    group = parser.add_argument_group("continuous integration", "docs/backend.md shows their use")
+    group.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="PLACE",
+        help="an earlier record, or a folder of them: fail on what is new",
+    )
+    group.add_argument("--junit", type=Path, metavar="FILE", help="write the checks as JUnit XML")
+    group.add_argument("--summary", type=Path, metavar="FILE", help="append a summary in Markdown")
+    group.add_argument(
+        "--annotations",
+        action=argparse.BooleanOptionalAction,
+        help="print failures as GitHub's workflow commands; by default in a job of GitHub Actions",
+    )
     return parser
 
 
@@ -126,10 +163,11 @@ def _with_progress(orders: list[runner.Order], jobs: int, console: Console) -> l
         return runner.run_all(orders, jobs, report)
 
 
-def _tell(records: list[Record], console: Console, seconds: float) -> int:
+def _tell(records: list[Record], before: Mapping[str, Record], console: Console, seconds: float) -> int:
     failed = False
     for record in records:
-        found = problems(record)
+        earlier = baseline.of(before, record)
+        found = baseline.problems(record, earlier)
         if not record.checks and record.footer and record.footer.error:
             console.print(f"FAILS  {record.footer.error}", highlight=False, markup=False, soft_wrap=True)
             failed = True
@@ -146,7 +184,7 @@ def _tell(records: list[Record], console: Console, seconds: float) -> int:
             highlight=False,
             soft_wrap=True,
         )
-        for line in found:
+        for line in [*found, *baseline.notes(record, earlier)]:
             console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
         failed = failed or bool(found)
     checks = [check for record in records for check in record.checks]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.protocol import Adapter
+from adapters.protocol import Adapter, NotProvided
 from conformance import bounds, store
 from conformance.labels import Loss, targets
 from conformance.oracle import Query, Truth
@@ -62,7 +62,12 @@ class Call:
         """The call as a function of `arrays`, for a compiler or a mode to be given as a whole.
 
         It holds no array itself: a compiler takes what a function holds for a part of it.
+
+        Raises:
+            NotProvided: the adapter does not list the derivative, and may not even have the method.
         """
+        if self.derivative and self.derivative not in adapter.features:
+            raise NotProvided(f"{adapter.name} has no {self.derivative}")
         labelled, weighted = self.labels is not None, self.options.get("weight") is not None
         vectors = (self.cotangent is not None) + (self.tangent is not None)
         operation, derivative = self.operation, self.derivative

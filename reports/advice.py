@@ -17,7 +17,7 @@ from reports.checks import plural, split_target
 from reports.differences import cost, grades
 from reports.differences.cost import Column, Cost
 from reports.differences.sides import Side
-from reports.differences.values import FAULTS, HOLDS, value
+from reports.differences.values import FAULTS, HOLDS, concerned, value
 from reports.findings import UNREPORTED
 from reports.tasks import Feature, Need, Task
 
@@ -117,13 +117,14 @@ def _need(record: Record, need: Need, ground: Ground) -> Iterator[Fact]:
     """One fact for each fault, one for each legal choice, and one for all that holds where there is no fault."""
     checks, beside = _judged(record, need.requirements, ground)
     there = [check for check in checks if check.outcome != "absent"]
+    entries = concerned(record.header.target, ground.entries.values())
     faulty: dict[str, list[Check]] = {}
     chosen: dict[str, list[Check]] = {}
     holding = []
     for check in there:
-        answer = value(check, ground.specification.get(check.requirement), ground.entries)
+        answer = value(check, ground.specification.get(check.requirement), entries)
         if check.outcome in FAULTS:
-            faulty.setdefault(check.entry or check.requirement, []).append(check)
+            faulty.setdefault(answer.entry or check.requirement, []).append(check)
         elif answer.kind != HOLDS or any(word in answer.text for word in REFUSED):
             chosen.setdefault(answer.text, []).append(check)
         else:

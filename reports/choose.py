@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.cells import FORMATS
+from conformance.markup import escape
 from reports import tasks
 from reports.accuracy import FORMATS as GRADED
 from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise
@@ -22,7 +23,7 @@ from reports.checks import parts, split_target
 from reports.compare import PLAIN_WIDTH
 from reports.differences import cost
 from reports.differences.sides import Side, sides
-from reports.markdown import escape, linked
+from reports.markdown import linked
 from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 
 DEVICES = ("cpu", "cuda")

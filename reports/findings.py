@@ -125,7 +125,7 @@ def _fault(checks: list[Judged]) -> Finding:
     check, requirement = worst.check, worst.requirement
     outcome = "" if check.outcome == "fail" else f"{check.outcome} in "
     return Finding(
-        id=fault_id(worst),
+        id=finding_id(worst),
         title=f"{check.requirement} {outcome}{check.operation}",
         statement=requirement.text if requirement else "A requirement unknown to this suite.",
         targets=_targets(checks),
@@ -136,16 +136,20 @@ def _fault(checks: list[Judged]) -> Finding:
     )
 
 
-def fault_id(judged: Judged) -> str:
-    """The id of the finding that a check which is no known deviation belongs to."""
+def finding_id(judged: Judged) -> str:
+    """The id of the finding that a check belongs to, if its outcome makes one."""
     check = judged.check
+    if check.outcome == "deviation":
+        return check.entry or check.requirement
+    if check.outcome == "fixed":
+        return f"stale-{check.entry or check.id}"
     return "-".join((check.outcome, check.requirement, check.operation, split_target(judged.target)[0]))
 
 
 def _known(checks: Iterable[Judged], entries: dict[str, Deviation]) -> tuple[Finding, ...]:
     found: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        found[judged.check.entry or judged.check.requirement].append(judged)
+        found[finding_id(judged)].append(judged)
     order = list(entries)
     names = sorted(found, key=lambda name: (order.index(name) if name in entries else len(order), name))
     return tuple(_deviation(name, found[name], entries.get(name)) for name in names)

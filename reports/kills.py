@@ -13,9 +13,10 @@ from pathlib import Path
 
 from adapters.faulty import Faulty
 from conformance import records, requirements, runner
+from conformance.markup import escape, table_of
 from conformance.requirements import FAMILIES, Requirement
 from reports.checks import parts, plural
-from reports.markdown import escape, linked, table_of
+from reports.markdown import linked
 from reports.pages import head
 
 CAUGHT = ("fail", "crash", "timeout")

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from conformance.markup import escape, fence, inert, list_of, table_of
 from conformance.requirements import Requirement
 from reports.accuracy import Grade, Table
 from reports.behaviour import Answer, Behaviour, told
@@ -42,35 +43,6 @@ def render(report: Report) -> str:
         "machine and these versions.",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def escape(text: str) -> str:
-    """`text` on one line, with nothing in it that Markdown or HTML would act on."""
-    return _escaped(" ".join(text.split()))
-
-
-def _escaped(text: str) -> str:
-    text = html.escape(text, quote=False)
-    text = re.sub(r"([\\`*\[\]|~$])", r"\\\1", text)
-    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # within a word it is no emphasis
-
-
-def fence(text: str, language: str = "") -> str:
-    """`text` as a code block that it cannot end."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    marks = "`" * max(3, longest + 1)
-    return f"{marks}{language}\n{text.strip()}\n{marks}"
-
-
-def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are Markdown already."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def list_of(items: Iterable[tuple[str, str]]) -> str:
-    """A list of names and texts."""
-    return "\n".join(f"- {escape(name)}: {escape(text)}" for name, text in items)
 
 
 def _counts(counts: Counts) -> str:
@@ -157,7 +129,7 @@ def _evidence(item: Evidence) -> Iterator[str]:
 def linked(pieces: Iterable[Part]) -> str:
     """Text with its threads and addresses as links."""
     spaced = ((re.sub(r"\s+", " ", piece.text), piece.url) for piece in pieces)
-    return "".join(f"[{_escaped(text)}]({url})" if url else _escaped(text) for text, url in spaced).strip()
+    return "".join(f"[{inert(text)}]({url})" if url else inert(text) for text, url in spaced).strip()
 
 
 def _behaviour(report: Report) -> str:

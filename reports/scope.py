@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conformance.markup import escape, table_of
 from conformance.records import Record
 from conformance.requirements import Requirement
 from reports.accuracy import by_format
 from reports.behaviour import REST, Behaviour, told
 from reports.checks import parts
-from reports.markdown import escape, linked, sources, table_of
+from reports.markdown import linked, sources
 from reports.model import Report
 
 FILE = Path(__file__).with_name("scope.toml")

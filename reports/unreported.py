@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conformance import deviations
 from conformance.deviations import Deviation
+from conformance.markup import escape, fence
 from conformance.records import Header, Record
 from conformance.requirements import Requirement
 from reports.checks import Judged, all_checks, parts, plural
 from reports.findings import UNREPORTED, evidence, severity
-from reports.markdown import escape, fence, linked, quoted
+from reports.markdown import linked, quoted
 from reports.witness import over_bound, rows, short
 
 FRAMEWORKS = {

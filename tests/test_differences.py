@@ -17,7 +17,7 @@ from reports.differences.items import items
 from reports.differences.pair import Difference, differences
 from reports.differences.programs import at_element, pair, shown
 from reports.differences.sides import Side, UnknownSide, find, release, sides
-from reports.differences.values import Value, absent, answer, differ, rounded
+from reports.differences.values import Value, absent, answer, differ, listed, rounded
 from reports.site.evidence import assemble
 from tests.samples import CALL, ENTRY, REQUIREMENTS, check, graded, header, hostile_record, record
 
@@ -112,12 +112,19 @@ def test_differences_come_in_the_order_of_their_weight() -> None:
 
 def test_one_deviation_is_one_difference_whatever_requirements_it_fails() -> None:
     names = ("ACC-01", "GRD-01")
-    first = record(*(check(name) for name in names))
-    second = record(*(check(name, "deviation", entry=ENTRY.id) for name in names), target=JAX)
+    first = record(*(check(name) for name in names), target=JAX)
+    second = record(*(check(name, "deviation", entry=ENTRY.id) for name in names))
     (one,) = found(first, second)
     assert one.requirements == names
     assert one.checks == 2
     assert one.second == (f"deviates: {ENTRY.title}",)
+
+
+def test_known_deviation_is_the_same_in_a_release_that_its_entry_was_not_written_for() -> None:
+    before, after = record(check(outcome="fail")), record(check(outcome="deviation", entry=ENTRY.id))
+    assert found(before, after) == []
+    other = record(check("GRD-01", "fail"))
+    assert len(found(record(check("GRD-01")), other)) == 1
 
 
 def test_one_missing_feature_is_one_difference() -> None:
@@ -168,6 +175,15 @@ def test_what_is_absent_is_named(message: str, told: str) -> None:
 def test_fault_tells_what_was_got_and_expected() -> None:
     row = check(outcome="fail", witness=WRONG, bound="D")
     assert answer(row) == "got 0, expected 0.25, 2.62e+05 times the bound of grade D"
+
+
+def test_of_lists_of_answers_those_to_what_both_were_asked_count() -> None:
+    few, more = Value("holds", "holds: uint8 error"), Value("holds", "holds: uint8 error, int16 error")
+    assert not differ(few, more)
+    assert differ(Value("holds", "holds: uint8 accepted"), more)
+    assert differ(Value("holds", "holds: refused"), Value("holds", "holds"))
+    assert differ(Value("measured", "same bits"), Value("measured", "other bits"))
+    assert listed("NaN at every position (nan)") == {}
 
 
 def test_several_records_make_the_items_of_each_two() -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from adapters import MODES
 from conformance import archive, deviations, records, requirements
+from conformance.markup import escape
 from conformance.records import Record
 from conformance.verdict import problems
 from reports import grades, pages, scope, unreported
 from reports.findings import UNREPORTED
-from reports.markdown import escape
 from tests.samples import (
     CALL,
     ENTRY,

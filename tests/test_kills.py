@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.markup import escape
 from reports import kills
-from reports.markdown import escape
 from tests.samples import HOSTILE, check, markup
 
 FOUND = {name: kills.listing(name) for name in kills.GALLERY}

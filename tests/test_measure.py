@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from adapters.numpy import Adapter as Reference
-from adapters.protocol import Adapter
+from adapters.protocol import Adapter, NotProvided
 from conformance import store
 from conformance.measure import Call, Judgement, compare, judge
 from conformance.ulp import format_of, round_to
@@ -23,6 +23,8 @@ LOSS = "softmax_cross_entropy"
 
 class Given:
     """An adapter that returns what it is given."""
+
+    features = frozenset({"vjp"})
 
     def __init__(self, result: Any) -> None:
         self.result = result
@@ -168,6 +170,14 @@ CALLS = {
     "weighted": Call(LOSS, ROW, labels=np.array([1]), options={"weight": ROW[0] + 2, "reduction": "sum"}),
     "by labels": Call(LOSS, ROW, derivative="vjp", cotangent=UP, wrt="labels", labels=SOFT),
 }
+
+
+def test_a_derivative_that_is_not_listed_is_absent_and_its_method_may_be_left_out() -> None:
+    class Bare(Reference):
+        features = frozenset[str]()
+
+    with pytest.raises(NotProvided, match="numpy has no vjp"):
+        CALLS["vjp"].run(cast(Adapter, Bare()))
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from conformance.markup import escape, fence
 from reports import markdown, model, page, terminal
 from reports.__main__ import main
 from reports.checks import parts
@@ -66,7 +67,7 @@ def test_text_of_a_record_is_never_markup_in_markdown() -> None:
         (HOSTILE, ["<script", "<img", "**x**"]),
         ("| a |\n| --- |\n| b | c |", ["| b | c |"]),
         ("```\n<script>\n```", []),
-        (markdown.escape(HOSTILE), []),
+        (escape(HOSTILE), []),
     ],
 )
 def test_markup_is_found(text: str, found: list[str]) -> None:
@@ -79,7 +80,7 @@ def test_text_around_a_link_keeps_its_spaces() -> None:
 
 
 def test_code_block_cannot_be_closed_from_within() -> None:
-    assert markdown.fence("a\n```\n<b>").startswith("````\n")
+    assert fence("a\n```\n<b>").startswith("````\n")
 
 
 def test_text_of_a_record_is_never_markup_on_a_terminal() -> None:

@@ -14,7 +14,7 @@ from conformance.places import form
 from conformance.records import Check, Record
 from conformance.requirements import LEVELS, Requirement
 from reports.accuracy import OPERATIONS
-from reports.differences.values import Value, derived, differ, value
+from reports.differences.values import Value, concerned, derived, differ, value
 
 FIRST = ("float32", "float64", "bfloat16", "float16")  # formats, in the order that an example is looked for
 
@@ -42,14 +42,17 @@ def items(
     records: Sequence[Record], specification: Mapping[str, Requirement], entries: Sequence[Deviation]
 ) -> list[Item]:
     """The items in which two of the records differ, musts first and then as the specification has them."""
-    known = {entry.id: entry for entry in entries}
+    known = [concerned(record.header.target, entries) for record in records]
     columns = [{check.id: check for check in record.checks} for record in records]
     found: dict[tuple[str, tuple[Value | None, ...]], list[str]] = defaultdict(list)
     for name in dict.fromkeys(name for column in columns for name in column):
         row = [column.get(name) for column in columns]
         first = next(check for check in row if check is not None)
         requirement = specification.get(first.requirement)
-        values = tuple(None if check is None else value(check, requirement, known) for check in row)
+        values = tuple(
+            None if check is None else value(check, requirement, own)
+            for check, own in zip(row, known, strict=True)
+        )
         if _differ(values) and (not derived(first) or any(one and one.kind == "fault" for one in values)):
             found[first.requirement, values].append(name)
     order = {name: place for place, name in enumerate(specification)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from conformance.markup import escape, fence, table_of
 from reports.checks import parts
 from reports.differences import phrases
 from reports.differences.compared import Comparison, Told
 from reports.differences.pair import SORTS
 from reports.differences.terminal import MOST
-from reports.markdown import escape, fence, linked, table_of
+from reports.markdown import linked
 
 
 def render(one: Comparison, every: bool = False) -> str:

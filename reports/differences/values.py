@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from adapters.protocol import FEATURES
@@ -11,6 +11,7 @@ from conformance.deviations import Deviation
 from conformance.places import HEX, number
 from conformance.records import Check
 from conformance.requirements import Requirement
+from reports.checks import split_target
 from reports.witness import difference, numbers, short
 
 FAULTS = ("crash", "timeout", "fail", "deviation", "fixed")
@@ -42,8 +43,14 @@ class Value:
     entry: str = ""
 
 
-def value(check: Check, requirement: Requirement | None, entries: Mapping[str, Deviation]) -> Value:
-    """The answer of a check."""
+def concerned(target: str, entries: Iterable[Deviation]) -> list[Deviation]:
+    """The deviations that speak of a target, whatever version each was written for."""
+    adapter, device, mode = split_target(target)
+    return [one for one in entries if (one.adapter, one.device) == (adapter, device) and mode in one.modes]
+
+
+def value(check: Check, requirement: Requirement | None, entries: Sequence[Deviation]) -> Value:
+    """The answer of a check; a failure that one of the `entries` describes is that deviation in any release."""
     if check.outcome == "absent":
         return Value("absent", absent(check.message or ""))
     if check.outcome in FAULTS:
@@ -55,16 +62,22 @@ def value(check: Check, requirement: Requirement | None, entries: Mapping[str, D
     return Value(HOLDS, f"{HOLDS}: {check.observed}" if check.observed else HOLDS)
 
 
-def _fault(check: Check, requirement: Requirement | None, entries: Mapping[str, Deviation]) -> Value:
-    if check.outcome in ("deviation", "fixed"):
-        entry = entries.get(check.entry or "")
+def _fault(check: Check, requirement: Requirement | None, entries: Sequence[Deviation]) -> Value:
+    entry = next((one for one in entries if _described(check, one)), None)
+    if entry or check.outcome in ("deviation", "fixed"):
         named = entry.title if entry else check.entry or "a deviation without a name"
-        told = "deviates" if check.outcome == "deviation" else "listed as deviating, and passes"
-        return Value("fault", f"{told}: {named}", check.entry or "")
+        told = "listed as deviating, and passes" if check.outcome == "fixed" else "deviates"
+        return Value("fault", f"{told}: {named}", entry.id if entry else check.entry or "")
     if check.outcome == "fail" and requirement is not None and requirement.choices and check.observed:
         return Value("fault", f"none of the legal answers: {rounded(check.observed)}")
     level = requirement.level if requirement else "unknown"
     return Value("fault", f"{check.outcome}s" + (f" ({level})" if check.outcome == "fail" else ""))
+
+
+def _described(check: Check, entry: Deviation) -> bool:
+    if check.entry:
+        return check.entry == entry.id
+    return entry.covers(check.requirement, check.operation, check.dtype, check.case)
 
 
 def absent(message: str) -> str:
@@ -77,8 +90,22 @@ def absent(message: str) -> str:
 
 
 def differ(first: Value, second: Value) -> bool:
-    """Whether two answers differ: a fault of one title is one, and what both lack is none."""
-    return (first.kind, first.text) != (second.kind, second.text) and {first.kind, second.kind} != {"absent"}
+    """Whether two answers differ: a fault of one title is one, and what both lack is none.
+
+    Of answers in a list ("uint8 error, int32 accepted") those to what both were asked count: a tier may ask more.
+    """
+    if first.kind != second.kind or first.kind == "absent":
+        return first.kind != second.kind
+    a, b = listed(first.text), listed(second.text)
+    if both := a.keys() & b.keys():
+        return any(a[name] != b[name] for name in both)
+    return first.text != second.text
+
+
+def listed(text: str) -> dict[str, str]:
+    """Name → answer of a list of answers; empty where the text is none."""
+    parts = [part.split(" ") for part in text.removeprefix(f"{HOLDS}: ").split(", ")]
+    return {part[0]: part[1] for part in parts} if all(len(part) == 2 for part in parts) else {}
 
 
 def _measured(check: Check) -> str:

@@ -17,7 +17,19 @@ function make(tag, attributes = {}, ...content) {
 
 // ---- what differs
 
-const differ = (a, b) => (a.kind !== b.kind || a.text !== b.text) && !(a.kind === "absent" && b.kind === "absent");
+function differ(a, b) {
+  if (a.kind !== b.kind || a.kind === "absent") return a.kind !== b.kind;
+  const [x, y] = [listed(a.text), listed(b.text)];
+  const both = [...x.keys()].filter(name => y.has(name));
+  if (both.length) return both.some(name => x.get(name) !== y.get(name));
+  return a.text !== b.text;
+}
+
+// "uint8 error, int32 accepted": of such lists what both were asked counts
+function listed(text) {
+  const parts = text.replace(/^holds: /, "").split(", ").map(part => part.split(" "));
+  return new Map(parts.every(part => part.length === 2) ? parts : []);
+}
 
 function sortOf(level, a, b) {
   if (a.kind === "absent" || b.kind === "absent") return "absent";

@@ -14,47 +14,82 @@ FOLDER = Path(conformance.__file__).parent
 
 
 @dataclass(frozen=True)
-class Judge:
-    """One test: where it stands, its source, and that of the function that yields its cases.
-
-    `cases` is "" where that function stands in another module, whose name `provider` still tells.
-    """
+class Code:
+    """A function: where it stands, its lines with its decorators, and what its docstring says."""
 
     file: str
     line: int
     source: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """One test, what its marker names as the source of its cases, and that function, if it is one of ours."""
+
+    test: Code
     provider: str
-    cases: str
+    cases: Code | None
 
 
 @cache
 def judges(folder: Path = FOLDER) -> dict[str, Judge]:
     """Requirement → the test that carries its marker."""
-    return dict(found for path in sorted(folder.glob("test_*.py")) for found in _tests(path))
+    modules = {path.stem: path for path in sorted(folder.glob("*.py"))}
+    tests = (name for name in modules if name.startswith("test_"))
+    return dict(found for name in tests for found in _tests(modules[name], modules))
 
 
-def _tests(path: Path) -> Iterator[tuple[str, Judge]]:
-    text = path.read_text(encoding="utf-8")
-    functions = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
-    for node in functions.values():
+def _tests(path: Path, modules: dict[str, Path]) -> Iterator[tuple[str, Judge]]:
+    for test, node in _functions(path).values():
         for marker in node.decorator_list:
             if isinstance(marker, ast.Call) and ast.unparse(marker.func) == "pytest.mark.requirement":
                 given = {keyword.arg: keyword.value for keyword in marker.keywords}
-                provider = ast.unparse(given["cases"])
-                beside = functions.get(provider)
-                yield (
-                    ast.literal_eval(marker.args[0]),
-                    Judge(
-                        file=f"{path.parent.name}/{path.name}",
-                        line=marker.lineno,
-                        source=_source(text, node),
-                        provider=provider,
-                        cases=_source(text, beside) if beside else "",
-                    ),
-                )
+                named = given["cases"]
+                judge = Judge(test, _source(path, named), _provider(path, named, modules))
+                yield ast.literal_eval(marker.args[0]), judge
 
 
-def _source(text: str, node: ast.FunctionDef) -> str:
-    """The lines of a function, its decorators among them."""
-    first = min([node.lineno, *(marker.lineno for marker in node.decorator_list)])
-    return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+def _provider(path: Path, named: ast.expr, modules: dict[str, Path]) -> Code | None:
+    """The function that yields the cases: `cases`, `module.cases` or the maker of them that is called."""
+    called = named.func if isinstance(named, ast.Call) else named
+    home, _, name = ast.unparse(called).rpartition(".")
+    if not home and name not in _functions(path):
+        home, name = _imported(path).get(name, ("", name))
+    found = _functions(modules.get(home, path)).get(name)
+    return found[0] if found else None
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _functions(path: Path) -> dict[str, tuple[Code, ast.FunctionDef]]:
+    """The functions at the module's top, by name."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = {}
+    for node in _tree(path).body:
+        if isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(marker.lineno for marker in node.decorator_list)])
+            source = "\n".join(lines[first - 1 : node.end_lineno])
+            says = " ".join((ast.get_docstring(node) or "").split())
+            found[node.name] = Code(f"{path.parent.name}/{path.name}", first, source, says), node
+    return found
+
+
+@cache
+def _imported(path: Path) -> dict[str, tuple[str, str]]:
+    """Name → the module and the name there, of what is imported from modules beside this one."""
+    return {
+        alias.asname or alias.name: ((node.module or "").rpartition(".")[2], alias.name)
+        for node in _tree(path).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def _source(path: Path, node: ast.expr) -> str:
+    """The text of an expression as it is written."""
+    return ast.get_source_segment(path.read_text(encoding="utf-8"), node) or ast.unparse(node)

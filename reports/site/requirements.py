@@ -6,27 +6,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from conformance.requirements import FAMILIES, Requirement
+from conformance.requirements import FAMILIES, LEVELS, Requirement
 from reports.behaviour import Answer
 from reports.checks import Counts, Judged, all_checks, count, split_target
-from reports.findings import Finding, fault_id
+from reports.findings import Finding, finding_id
 from reports.findings import evidence as evidence_of
 from reports.kills import fault
+from reports.page import TONES
 from reports.site.evidence import Evidence
 from reports.site.judging import judges
 from reports.site.page import Page
 from reports.witness import over_bound, short
 
 INDEX = "requirements.html"
+SIGNS = {
+    "failures": "✕ fails",
+    "crashes": "✕ crash or timeout",
+    "deviations": "≠ known deviation",
+    "should": "▽ fails, good practice",
+    "stale": "↻ listed, yet passes",
+}
+MOST_CASES = 5  # of one finding and target that are listed
 
 
 @dataclass(frozen=True)
 class Did:
-    """What one target did with one requirement; `worst` is its largest error over the bound, "" without one."""
+    """What one target did with one requirement.
+
+    `worst` is its largest error over the bound, "" without one; `case` the operation/format/case that has it.
+    """
 
     target: str
     counts: Counts
     worst: str
+    case: str
     answers: tuple[Answer, ...]
     absent: str  # why, where the target lacks what is asked
 
@@ -47,7 +60,6 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     order = list(evidence.specification.values())
     before = {after.id: one for one, after in pairwise(order)}
     after = {one.id: other for one, other in pairwise(order)}
-    findings = by_finding(evidence)
     for one in order:
         checks = found.get(one.id, {})
         every = [judged for judgements in checks.values() for judged in judgements]
@@ -58,11 +70,11 @@ def pages(evidence: Evidence) -> Iterator[Page]:
             part=INDEX,
             values={
                 "requirement": one,
-                "did": tuple(
-                    did(target.name, checks.get(target.name, ()), answers)
-                    for target, answers in zip(evidence.report.targets, _answers(evidence, one.id), strict=True)
-                ),
-                "findings": tuple(_here(finding, every) for finding in findings.get(one.id, ())),
+                "did": _did(evidence, one.id, checks),
+                "findings": here(evidence, every),
+                "tones": TONES,
+                "signs": SIGNS,
+                "most": MOST_CASES,
                 "judge": judges().get(one.id),
                 "catches": tuple((name, fault(name)) for name in one.catches),
                 "before": before.get(one.id),
@@ -84,20 +96,17 @@ def by_requirement(evidence: Evidence) -> dict[str, dict[str, list[Judged]]]:
     return found
 
 
-def by_finding(evidence: Evidence) -> dict[str, tuple[Finding, ...]]:
-    """Requirement → the findings that touch it, in the order of the report."""
-    found: dict[str, list[Finding]] = {}
-    for section in evidence.report.sections:
-        for finding in section.findings:
-            for requirement in finding.requirements:
-                found.setdefault(requirement.id, []).append(finding)
-    return {name: tuple(findings) for name, findings in found.items()}
-
-
-def _here(finding: Finding, checks: Sequence[Judged]) -> Finding:
-    """The finding with its evidence from the checks of one requirement."""
-    own = [judged for judged in checks if (judged.check.entry or fault_id(judged)) == finding.id]
-    return replace(finding, evidence=evidence_of(own, alone=True)) if own else finding
+def here(evidence: Evidence, checks: Sequence[Judged]) -> tuple[tuple[str, Finding], ...]:
+    """The findings that the checks of one requirement belong to, each with its section, and evidence of these."""
+    own: dict[str, list[Judged]] = {}
+    for judged in checks:
+        own.setdefault(finding_id(judged), []).append(judged)
+    return tuple(
+        (section.name, replace(finding, evidence=evidence_of(own[finding.id], alone=True)))
+        for section in evidence.report.sections
+        for finding in section.findings
+        if finding.id in own
+    )
 
 
 def frameworks(evidence: Evidence) -> tuple[str, ...]:
@@ -105,11 +114,24 @@ def frameworks(evidence: Evidence) -> tuple[str, ...]:
     return tuple(dict.fromkeys(split_target(target.name)[0] for target in evidence.report.targets))
 
 
-def did(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...]) -> Did:
+def did(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ()) -> Did:
     """What the checks of one requirement say of a target."""
-    values = [value for judged in checks if (value := over_bound(judged.check)) is not None]
+    measured = [(value, judged.check) for judged in checks if (value := over_bound(judged.check)) is not None]
+    value, check = max(measured, key=lambda pair: pair[0], default=(None, None))
+    case = "/".join((check.operation, check.dtype, check.case)) if check else ""
     absent = next((judged.check.message or "" for judged in checks if judged.check.outcome == "absent"), "")
-    return Did(target, count(checks), short(max(values)) if values else "", answers, absent)
+    return Did(target, count(checks), "" if value is None else short(value), case, answers, absent)
+
+
+def _did(evidence: Evidence, requirement: str, checks: Mapping[str, Sequence[Judged]]) -> tuple[Did, ...]:
+    """What every target did, in their order, with its answers where several are legal."""
+    targets = evidence.report.targets
+    rows = (row.cells for row in evidence.report.behaviour if row.requirement.id == requirement)
+    answers = next(rows, ((),) * len(targets))
+    return tuple(
+        did(target.name, checks.get(target.name, ()), given)
+        for target, given in zip(targets, answers, strict=True)
+    )
 
 
 def _index(evidence: Evidence, found: Mapping[str, Mapping[str, list[Judged]]]) -> Page:
@@ -136,12 +158,7 @@ def _index(evidence: Evidence, found: Mapping[str, Mapping[str, list[Judged]]]) 
     values = {
         "groups": tuple(group for group in groups if group.rows),
         "frameworks": names,
+        "levels": LEVELS,
         "unknown": tuple(sorted(set(found) - set(evidence.specification))),
     }
     return Page(INDEX, "Requirements", "requirements.html.j2", INDEX, values)
-
-
-def _answers(evidence: Evidence, requirement: str) -> tuple[tuple[Answer, ...], ...]:
-    """What each target answers where several answers are legal, in the order of the targets."""
-    rows = (row.cells for row in evidence.report.behaviour if row.requirement.id == requirement)
-    return next(rows, ((),) * len(evidence.report.targets))

@@ -1,0 +1,105 @@
+"""Which findings matter most, by a rule that is computed from the records and stated where it is used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reports.checks import Judged, all_checks, split_target
+from reports.findings import UNREPORTED, Finding, finding_id
+from reports.site.evidence import Evidence
+
+NEW = ("failures", "crashes")  # sections of the report whose findings are not known yet
+SECTIONS = (*NEW, "deviations", "should")
+NARROW = "float8"
+LEVELS = ("unknown", "must", "choice", "should", "report")  # an unknown one fails the run as must does
+RULE = (
+    "What fails and is not known yet comes first; then must before choice before should; formats of 16 bits and "
+    "more before those of 8; then what touches the most requirements × operations × formats × targets; at a tie, "
+    "what no thread upstream describes. Findings at one requirement are one."
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong at one requirement: its findings, the one that touches most first.
+
+    `level` is the strictest one broken, `reach` the number of requirements × operations × formats × targets.
+    """
+
+    requirement: str
+    findings: tuple[Finding, ...]
+    new: bool
+    level: str
+    narrow: bool  # it shows in formats of 8 bits alone
+    reach: int
+    checks: int
+    requirements: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """The adapters that show it, the one that shows most of it first."""
+        return tuple(dict.fromkeys(split_target(name)[0] for name in self.targets))
+
+    @property
+    def unreported(self) -> bool:
+        """Whether no thread upstream tells of any of it."""
+        return all("".join(part.text for part in finding.link) == UNREPORTED for finding in self.findings)
+
+    @property
+    def rank(self) -> tuple[bool, int, bool, int, bool, int, int, int, str]:
+        """The rule, as what is sorted by; what it leaves open goes by frameworks, requirements, checks and id."""
+        matters = (not self.new, LEVELS.index(self.level), self.narrow, -self.reach, not self.unreported)
+        return (*matters, -len(self.frameworks), -len(self.requirements), -self.checks, self.requirement)
+
+
+def faults(evidence: Evidence) -> list[Fault]:
+    """Every fault, what matters most first."""
+    checks: dict[str, list[Judged]] = defaultdict(list)
+    for judged in all_checks(evidence.records, evidence.specification):
+        checks[finding_id(judged)].append(judged)
+    grouped: dict[tuple[bool, str, bool], list[Finding]] = defaultdict(list)
+    for section in evidence.report.sections:
+        for finding in section.findings if section.name in SECTIONS else ():
+            own = checks[finding.id]
+            new = section.name in NEW and any(judged.check.entry is None for judged in own)
+            grouped[new, _first(own, evidence), _narrow(own)].append(finding)
+    return sorted((_fault(*key, found, checks) for key, found in grouped.items()), key=lambda fault: fault.rank)
+
+
+def _first(checks: Sequence[Judged], evidence: Evidence) -> str:
+    """The requirement that a finding belongs to: the first that its entry names, or that was met."""
+    met = {judged.check.requirement for judged in checks}
+    entry = next((entry for entry in evidence.deviations if entry.id == checks[0].check.entry), None)
+    named = [scope.requirement for scope in entry.scopes] if entry else []
+    return next((name for name in named if name in met), min(met))
+
+
+def _narrow(checks: Iterable[Judged]) -> bool:
+    return all(judged.check.dtype.startswith(NARROW) for judged in checks)
+
+
+def _reach(checks: Iterable[Judged]) -> int:
+    touched = {(j.check.requirement, j.check.operation, j.check.dtype, j.target) for j in checks}
+    return len(touched)
+
+
+def _fault(
+    new: bool, requirement: str, narrow: bool, findings: Sequence[Finding], checks: dict[str, list[Judged]]
+) -> Fault:
+    widest = sorted(findings, key=lambda finding: -_reach(checks[finding.id]))
+    own = [judged for finding in widest for judged in checks[finding.id]]
+    levels = {judged.level for judged in own}
+    return Fault(
+        requirement=requirement,
+        findings=tuple(widest),
+        new=new,
+        level=min(levels, key=LEVELS.index),
+        narrow=narrow,
+        reach=_reach(own),
+        checks=len(own),
+        requirements=tuple(sorted({judged.check.requirement for judged in own})),
+        targets=tuple(dict.fromkeys(judged.target for judged in own)),
+    )

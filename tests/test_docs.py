@@ -1,0 +1,101 @@
+"""The example of docs/backend.md is a repository of its own, and does what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import __main__ as command
+from conformance import baseline, records
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "docs" / "example"
+PAGE = ROOT / "docs" / "backend.md"
+WORKFLOW = EXAMPLE / ".github" / "workflows" / "softmark.yml"
+TARGET = "softmark_adapter:Adapter"
+BASELINE = "softmark-baseline.jsonl.xz"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The example in a folder of its own, away from Softmark."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "elsewhere"))
+
+
+def judge(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "conformance", "--targets", TARGET, "--output", "results", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(line, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_template_has_fewer_than_60_lines_and_needs_nothing_of_ours_but_the_protocol() -> None:
+    text = (EXAMPLE / "softmark_adapter.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    assert set(re.findall(r"^(?:from|import) (\S+)", text, re.MULTILINE)) == {"numpy", "toy", "adapters.protocol"}
+
+
+def test_the_example_holds_against_its_baseline_and_fails_without_it(repository: Path) -> None:
+    done = judge(repository, "--baseline", BASELINE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "against the baseline: 0 new" in done.stdout
+    assert "not judged" not in done.stdout, "requirements changed: make docs/example's baseline anew"
+    found = records.read(repository / "results" / "softmark_adapter-Adapter-cpu-eager.jsonl")
+    assert {check.outcome for check in found.checks} == {"pass", "fail", "choice", "measured", "absent"}
+    done = judge(repository, "--resume")
+    assert done.returncode == 1
+    assert "RNG-01: 14 fail" in done.stdout
+
+
+def test_a_new_fault_of_the_example_fails_the_run(repository: Path) -> None:
+    toy = repository / "toy.py"
+    text = toy.read_text(encoding="utf-8")
+    broken = text.replace("shifted = np.exp(x - x.max(axis, keepdims=True))", "shifted = np.exp(x)")
+    assert broken != text
+    toy.write_text(broken, encoding="utf-8")
+    done = judge(
+        repository, "--baseline", BASELINE, "--junit", "junit.xml", "--summary", "summary.md", "--annotations"
+    )
+    assert done.returncode == 1
+    assert re.search(r"RNG-01: \d+ new fail", done.stdout)
+    assert "::error title=ACC-01 softmax%2C softmark_adapter%3AAdapter%3Acpu%3Aeager::" in done.stdout
+    assert '<failure message="softmark_adapter:Adapter:cpu:eager (toy 1.0), RNG-01' in (
+        repository / "junit.xml"
+    ).read_text(encoding="utf-8")
+    assert "❌ fails" in (repository / "summary.md").read_text(encoding="utf-8")
+
+
+def test_the_baseline_is_of_the_example() -> None:
+    found = baseline.load(EXAMPLE / BASELINE, [f"{TARGET}:cpu:eager"])
+    assert found[f"{TARGET}:cpu:eager"].header.framework["name"] == "toy"
+
+
+def test_the_workflow_runs_what_the_command_takes() -> None:
+    yaml = pytest.importorskip("yaml")
+    workflow: dict[Any, Any] = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    job = workflow["jobs"]["conformance"]
+    assert job["env"]["PYTHONPATH"] == "softmark"
+    steps = [step["run"] for step in job["steps"] if "run" in step]
+    (line,) = [step for step in steps if "conformance" in step]
+    words = shlex.split(line)
+    assert words[:3] == ["python", "-m", "conformance"]
+    options = command._parser().parse_args(words[3:])
+    assert options.targets == TARGET
+    assert options.baseline == Path(BASELINE)
+    assert (EXAMPLE / options.baseline).exists()
+    assert any("softmark/pyproject.toml:core" in step for step in steps)
+
+
+def test_the_page_names_options_that_there_are() -> None:
+    known = {option for action in command._parser()._actions for option in action.option_strings}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE.read_text(encoding="utf-8")))
+    assert named - known <= {"--group", "--rootdir", "--adapter"}
+    for link in re.findall(r"\]\((example/[^)]+)\)", PAGE.read_text(encoding="utf-8")):
+        assert (PAGE.parent / link).exists(), link
