@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -236,6 +237,19 @@ def test_a_suite_is_the_same_while_nothing_that_judges_has_changed(
 @pytest.mark.parametrize("commit", ["", "0123456789ab-dirty", "0123456789ab", "--output=taken"])
 def test_a_suite_of_an_unknown_or_changed_commit_is_another(commit: str) -> None:
     assert not machine.same_suite(commit, "scipy")
+
+
+def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
+    judges = [path.stem for path in (machine.ROOT / "conformance").glob("*.py") if path.stem != "__init__"]
+    left_out = {*machine.RUNNING, *machine.TELLING}
+    assert left_out <= set(judges)
+    judging_modules = [name for name in judges if name.startswith("test_") or name == "plugin"]
+    script = f"import sys, {', '.join(f'conformance.{name}' for name in judging_modules)}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=machine.ROOT, capture_output=True, text=True)
+    imported = {name.partition(".")[2] for name in done.stdout.split() if name.startswith("conformance.")}
+    # what a run imports to write its record and to name an outcome decides none
+    assert left_out & imported == {"machine", "records", "runner", "verdict"}
+    assert set(judges) - imported <= left_out
 
 
 # The command
