@@ -71,7 +71,7 @@ def test_cell_takes_its_look_from_the_worst_outcome() -> None:
 
 
 def test_record_without_a_footer_is_called_incomplete(folder: Callable[..., Path]) -> None:
-    path = folder(check(), check(case="other"), complete=False) / "torch-cpu-eager.jsonl"
+    path = folder(check(), check(case="ones"), complete=False) / "torch-cpu-eager.jsonl"
     (target,) = assembled(read(path)).targets
     assert target.state == "incomplete"
     assert "the run stopped after 2 checks" in target.verdict
