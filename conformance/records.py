@@ -3,7 +3,6 @@
 A header, one row a check as it ends, a footer. A file without a footer is incomplete and says so; what is
 already written survives a crash. Floats that are evidence are hex strings. `records.schema.json` describes
 the same, and a test holds the two together. A finished record may be kept compressed, as `*.jsonl.xz`.
-A record may come from anyone: every field that is read has its type.
 """
 
 from __future__ import annotations
@@ -24,9 +23,6 @@ PACKED = ".jsonl.xz"
 DEEPEST = 16  # objects and lists nested in a row; the suite writes four
 LONGEST = 60  # characters of a value that a message shows
 OUTCOMES = ("pass", "fail", "deviation", "fixed", "choice", "measured", "absent", "crash", "timeout")
-
-
-LONGEST = 200  # characters of a reason
 
 
 class BrokenRecord(ValueError):
@@ -110,19 +106,6 @@ class Record:
         return self.footer is not None
 
 
-TEXT, NUMBER, INTEGER = (str,), (int, float), (int,)
-OPTIONAL = (str, type(None))
-# what each field may hold; a bool is no number
-TYPES: dict[type, dict[str, tuple[type, ...]]] = {
-    Header: {field.name: TEXT for field in fields(Header)}
-    | {"framework": (dict,), "threads": INTEGER, "format": INTEGER},
-    Check: {field.name: TEXT for field in fields(Check)}
-    | dict.fromkeys(("observed", "bound", "message", "entry"), OPTIONAL)
-    | {"measured": (dict,), "witness": (dict,), "seconds": NUMBER},
-    Footer: {"rows": INTEGER, "end": TEXT, "unmatched": (list,), "error": OPTIONAL, "oracle_seconds": NUMBER},
-}
-ENDLESS = (math.inf, -math.inf)  # which 1e999 is read as
-DEEPEST = 32  # brackets within one another
 _KINDS: dict[str, type[Header | Check | Footer]] = {"header": Header, "check": Check, "footer": Footer}
 
 
@@ -235,10 +218,6 @@ def _row(line: str) -> Header | Check | Footer:
         _same_format(data)
     _typed(kind, data)
     row = _KINDS[kind](**data)
-    for name, types in TYPES[type(row)].items():
-        value = getattr(row, name)
-        if not isinstance(value, types) or isinstance(value, bool) or value in ENDLESS:
-            raise ValueError(f"{name} is {value!r}")
     if isinstance(row, Check) and row.outcome not in OUTCOMES:
         raise ValueError(f"unknown outcome {_brief(row.outcome)}")
     if isinstance(row, Header) and not row.framework.keys() >= {"name", "version", "build"}:

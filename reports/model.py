@@ -66,7 +66,7 @@ def assemble(
         sections=findings.sections(used, checks, entries),
         behaviour=behaviour.table(names, checks),
         accuracy=accuracy.tables(names, checks),
-        notes=(*_replaced(records, used), *_twice(used), *_unknown(checks), *_mixed(used)),
+        notes=(*_replaced(records, used), *_unknown(checks), *_mixed(used)),
         facts=_facts(used, len(checks)),
     )
 
@@ -103,16 +103,6 @@ def _not_used(record: Record, chosen: Record) -> str:
         return f"{record.header.target}: {left} is the same record as {taken}, and not counted again"
     told = f"{taken} is used, which started at {chosen.header.start}; {left} ({record.header.start}) is not"
     return f"{record.header.target}: {told}"
-
-
-def _twice(used: Iterable[Record]) -> list[str]:
-    found = []
-    for record in used:
-        more = record.footer.rows - len(record.checks) if record.footer else 0
-        if more:
-            told = f"{plural(more)} {'stands' if more == 1 else 'stand'}"
-            found.append(f"{record.header.target}: {told} in {record.path.name} twice: the later one counts")
-    return found
 
 
 def _unknown(checks: Iterable[Judged]) -> list[str]:
