@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from adapters.releases import EVERYWHERE, FILE, PACKAGES, BadReleases, Release, order, releases
 
 HEADER = """\
-# The framework releases that `benchmarks/` follows, by day. One table a release, written by
+# The framework releases that are judged and timed, by day. One table a release, written by
 #     python -m benchmarks.lock FRAMEWORK VERSION --write
 # `day` is when its wheels came out, `pins` every version of that day, `python` the range with wheels for all.
 """

@@ -16,7 +16,8 @@ from adapters.protocol import Adapter
 from conformance.records import Header
 
 ROOT = Path(__file__).parent.parent
-# files of the suite that no outcome of a check depends on
+FOLDERS = ("adapters", "conformance")
+# files of them that no outcome of a check depends on
 NO_JUDGES = (
     *(f"adapters/{name}" for name in ("faulty", "honest", "releases.py", "releases.toml")),
     *(
@@ -85,8 +86,11 @@ def gpu() -> str:
 
 
 def commit() -> str:
-    """The suite's commit, marked where files differ from it; "" outside a checkout."""
-    return _output("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+    """The suite's commit, marked where what judges differs from it; "" outside a checkout."""
+    at = _output("git", "describe", "--always", "--abbrev=12", "--exclude=*")
+    # records and pages, which a run may write among the files of a checkout, are none of it
+    changed = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
+    return f"{at}-dirty" if changed else at
 
 
 def same_suite(judged_at: str, framework: str) -> bool:
@@ -95,7 +99,7 @@ def same_suite(judged_at: str, framework: str) -> bool:
         return False
     others = [f"adapters/{name}.py" for name in MODES if name != framework]
     left_out = [f":(exclude){path}" for path in (*others, *NO_JUDGES)]
-    command = ("git", "diff", "--quiet", judged_at, "--", "adapters", "conformance", *left_out)
+    command = ("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out)
     try:
         return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=20).returncode == 0
     except (OSError, subprocess.SubprocessError):

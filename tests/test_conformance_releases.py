@@ -208,7 +208,13 @@ def test_a_suite_is_the_same_while_nothing_that_judges_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "ROOT", tmp_path)
-    for name in ("adapters/scipy.py", "adapters/jax.py", "conformance/bounds.py", "conformance/timeline.py"):
+    for name in (
+        "adapters/scipy.py",
+        "adapters/jax.py",
+        "conformance/bounds.py",
+        "conformance/timeline.py",
+        "README.md",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("1")
     git(tmp_path, "init", "--quiet")
@@ -219,7 +225,11 @@ def test_a_suite_is_the_same_while_nothing_that_judges_has_changed(
         (tmp_path / harmless).write_text("2")
         assert machine.same_suite(commit, "scipy")
     assert not machine.same_suite(commit, "jax")
+    git(tmp_path, "checkout", "--quiet", ".")
+    (tmp_path / "README.md").write_text("2")
+    assert machine.commit() == commit
     (tmp_path / "conformance/bounds.py").write_text("2")
+    assert machine.commit() == f"{commit}-dirty"
     assert not machine.same_suite(commit, "scipy")
 
 
