@@ -23,7 +23,7 @@ def pack(record: Record) -> bytes:
     rows: list[Header | Check | Footer] = [
         record.header,
         *thinned(record.checks),
-        *([replace(record.footer, rows=len(record.checks))] if record.footer else []),
+        *([record.footer] if record.footer else []),
     ]
     return lzma.compress("".join(map(records.line, rows)).encode(), preset=PRESET)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -51,15 +50,15 @@ def ratio(check: Check, grade: str) -> float | None:
 
 
 def number(text: Any) -> float | None:
-    """The value of a hex float, of a number or of "inf"; None where it is none of these."""
+    """The value of a hex float, of a number or of "inf"; None where it is none of these, or no float holds it."""
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         return None
     if isinstance(text, str) and text.lstrip("+-") not in ("inf", "nan") and not HEX.fullmatch(text):
         return None  # float.fromhex takes "10" for 16
     try:
         return float.fromhex(text) if isinstance(text, str) else float(text)
-    except OverflowError:
-        return -math.inf if str(text).startswith("-") else math.inf
+    except (OverflowError, ValueError):  # 0x1p+9999, ++inf
+        return None
 
 
 def _call(check: Check) -> dict[str, Any]:

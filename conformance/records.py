@@ -3,7 +3,6 @@
 A header, one row a check as it ends, a footer. A file without a footer is incomplete and says so; what is
 already written survives a crash. Floats that are evidence are hex strings. `records.schema.json` describes
 the same, and a test holds the two together. A finished record may be kept compressed, as `*.jsonl.xz`.
-A record may come from anyone: every field that is read has its type.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ import json
 import lzma
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 FORMAT = 1
 PLAIN = ".jsonl"
 PACKED = ".jsonl.xz"
+DEEPEST = 16  # objects and lists nested in a row; the suite writes four
+LONGEST = 60  # characters of a value that a message shows
 OUTCOMES = ("pass", "fail", "deviation", "fixed", "choice", "measured", "absent", "crash", "timeout")
-
-
-LONGEST = 200  # characters of a reason
 
 
 class BrokenRecord(ValueError):
@@ -107,20 +106,26 @@ class Record:
         return self.footer is not None
 
 
-TEXT, NUMBER, INTEGER = (str,), (int, float), (int,)
-OPTIONAL = (str, type(None))
-# what each field may hold; a bool is no number
-TYPES: dict[type, dict[str, tuple[type, ...]]] = {
-    Header: {field.name: TEXT for field in fields(Header)}
-    | {"framework": (dict,), "threads": INTEGER, "format": INTEGER},
-    Check: {field.name: TEXT for field in fields(Check)}
-    | dict.fromkeys(("observed", "bound", "message", "entry"), OPTIONAL)
-    | {"measured": (dict,), "witness": (dict,), "seconds": NUMBER},
-    Footer: {"rows": INTEGER, "end": TEXT, "unmatched": (list,), "error": OPTIONAL, "oracle_seconds": NUMBER},
-}
-ENDLESS = (math.inf, -math.inf)  # which 1e999 is read as
-DEEPEST = 32  # brackets within one another
 _KINDS: dict[str, type[Header | Check | Footer]] = {"header": Header, "check": Check, "footer": Footer}
+
+
+_TOO_DEEP = f"nested deeper than {DEEPEST} levels"
+_NUMBER = (float, int)
+# A field's declaration → the types of its value as JSON has them, and what gives the texts in it.
+_TYPES: dict[str, tuple[tuple[type, ...], Callable[[Any], Iterable[Any]] | None]] = {
+    "str": ((str,), None),
+    "str | None": ((str, NoneType), None),
+    "int": ((int,), None),
+    "float": (_NUMBER, None),
+    "dict[str, Any]": ((dict,), None),
+    "dict[str, str]": ((dict,), dict.values),
+    "list[str]": ((list,), iter),
+}
+_DECLARED = {kind: {field.name: str(field.type) for field in fields(cls)} for kind, cls in _KINDS.items()}
+_REQUIRED = {
+    kind: {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+    for kind, cls in _KINDS.items()
+}
 
 
 def line(row: Header | Check | Footer) -> str:
@@ -156,24 +161,28 @@ class Writer:
 def read(path: Path) -> Record:
     """The record in `path`; without its footer where the run was cut off.
 
-    A last line that was cut short is dropped, like the footer that it stands before. Of checks with one id the
-    last is kept; the footer counts all of them, or each id once.
+    A last line that was cut short is dropped, like the footer that it stands before. What is no Unicode text, a
+    surrogate alone, is read as U+FFFD: no report could be written with it.
 
     Raises:
-        BrokenRecord: there is no header, another format version, or a line that is no row.
+        BrokenRecord: a line is no row of this format, or stands where it does not belong; the message names it.
     """
-    rows = list(_rows(path))
-    header = rows[0] if rows else None
-    if not isinstance(header, Header):
-        raise BrokenRecord(f"{path}: no header; this is not a Softmark record, or an empty one")
-    every = [row for row in rows if isinstance(row, Check)]
+    *whole, cut = _text(path).split("\n")  # a row ends with a newline: what follows the last one was cut off
+    if not whole:
+        why = "cut off within its first line; run that target again" if cut else "no header; the file is empty"
+        raise BrokenRecord(f"{path}: {why}")
+    rows: list[Header | Check | Footer] = []
+    met: dict[str, int] = {}  # the id of each check → its line
+    for number, text in enumerate(whole, 1):
+        try:
+            row = _row(text)
+            _belongs(row, rows, met)
+        except (ValueError, OverflowError) as error:
+            raise BrokenRecord(f"{path}, line {number}: {error}") from error
+        rows.append(row)
+    (header,) = (row for row in rows if isinstance(row, Header))
     footer = rows[-1] if isinstance(rows[-1], Footer) else None
-    if len(every) + 1 + (footer is not None) != len(rows):
-        raise BrokenRecord(f"{path}: a second header, or a footer that rows follow: these are several runs")
-    once = list({check.id: check for check in every}.values())
-    if footer is not None and footer.rows not in (len(every), len(once)):
-        raise BrokenRecord(f"{path}: the footer counts {footer.rows} checks, the file holds {len(every)}")
-    return Record(path, header, once, footer)
+    return Record(path, header, [row for row in rows if isinstance(row, Check)], footer)
 
 
 def _text(path: Path) -> str:
@@ -186,52 +195,103 @@ def _text(path: Path) -> str:
         raise BrokenRecord(f"{path}: cannot be read: {error}") from error
 
 
-def _rows(path: Path) -> Iterator[Header | Check | Footer]:
-    lines = _text(path).split("\n")
-    whole, cut = lines[:-1], lines[-1]  # a row ends with a newline: what follows the last one was cut off
-    for number, line in enumerate(whole, 1):
-        try:
-            yield _row(line)
-        except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
-            said = " ".join(str(error).split())[:LONGEST]
-            raise BrokenRecord(f"{path}, line {number}: not a row of format {FORMAT}: {said}") from error
-    if cut and not whole:
-        raise BrokenRecord(f"{path}: cut off within its first line; run that target again")
+def _belongs(
+    row: Header | Check | Footer, before: Sequence[Header | Check | Footer], met: dict[str, int]
+) -> None:
+    """Whether `row` may follow the rows before it; `met` learns of a check."""
+    if isinstance(row, Header) == bool(before):
+        raise ValueError("a second header; a record is one run" if before else "no header; not a Softmark record")
+    if before and isinstance(before[-1], Footer):
+        raise ValueError("a row behind the footer; a record is one run")
+    if isinstance(row, Footer) and row.rows != len(met):
+        raise ValueError(f"the footer counts {row.rows} checks, the file holds {len(met)}")
+    if isinstance(row, Check) and met.setdefault(row.id, len(before) + 1) <= len(before):
+        raise ValueError(f"{_brief(row.id)} is judged in line {met[row.id]} too; run that target again")
 
 
 def _row(line: str) -> Header | Check | Footer:
-    data = json.loads(line, parse_constant=_refused)
-    if line.count("{") + line.count("[") > DEEPEST and _depth(data) > DEEPEST:
-        raise ValueError(f"values more than {DEEPEST} deep")
-    if "\\u" in line:
-        json.dumps(data, ensure_ascii=False).encode()  # half of a pair of surrogates is no text
-    kind = data.pop("kind")
-    if kind == "header" and data.get("format") != FORMAT:
-        raise ValueError(
-            f"format version {data.get('format')}, this suite reads {FORMAT}: use the Softmark that wrote it"
-        )
+    data = _object(line)
+    kind = data.pop("kind", None)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(f"{_brief(kind)} is no kind of row ({', '.join(_KINDS)}); not a Softmark record")
+    if kind == "header":
+        _same_format(data)
+    _typed(kind, data)
     row = _KINDS[kind](**data)
-    for name, types in TYPES[type(row)].items():
-        value = getattr(row, name)
-        if not isinstance(value, types) or isinstance(value, bool) or value in ENDLESS:
-            raise ValueError(f"{name} is {value!r}")
     if isinstance(row, Check) and row.outcome not in OUTCOMES:
-        raise ValueError(f"unknown outcome {row.outcome!r}")
-    texts = (
-        row.framework.values() if isinstance(row, Header) else row.unmatched if isinstance(row, Footer) else ()
-    )
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"no texts: {list(texts)!r}")
+        raise ValueError(f"unknown outcome {_brief(row.outcome)}")
+    if isinstance(row, Header) and not row.framework.keys() >= {"name", "version", "build"}:
+        raise ValueError("the framework of a header has a name, a version and a build")
     return row
 
 
-def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
+def _typed(kind: str, data: dict[str, Any]) -> None:
+    """See that `data` has the fields of a row, each of its type; a whole number of seconds becomes a float."""
+    declared = _DECLARED[kind]
+    for name, value in data.items():
+        if name not in declared:
+            raise ValueError(f"a {kind} has no field {_brief(name)}")
+        types, inner = _TYPES[declared[name]]
+        if type(value) not in types or (inner and not all(type(item) is str for item in inner(value))):
+            raise ValueError(f"the field {name} of a {kind} is {declared[name]}, not {_brief(value)}")
+        if types is _NUMBER:
+            data[name] = float(value)
+    if missing := _REQUIRED[kind] - data.keys():
+        raise ValueError(f"a {kind} without {', '.join(sorted(missing))}")
 
 
-def _depth(value: Any) -> int:
-    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if below is None else 1 + max(map(_depth, below), default=0)
+def _same_format(data: dict[str, Any]) -> None:
+    found = data.get("format")
+    if type(found) is not int or found != FORMAT:
+        by = data.get("suite_commit")
+        named = f" (commit {_brief(by)})" if by else ""
+        raise ValueError(
+            f"format {_brief(found)}, this suite reads {FORMAT}: run that target again, or read the record with "
+            f"the suite that wrote it{named}"
+        )
+
+
+def _object(line: str) -> dict[str, Any]:
+    """The object that stands in `line`, of finite numbers and of text that can be written."""
+    try:
+        data = _DECODER.decode(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON at column {error.colno}: {error.msg}") from error
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    if line.count("[") + line.count("{") > DEEPEST and not _within(data, DEEPEST):
+        raise ValueError(_TOO_DEEP)
+    if "\\ud" in line or "\\uD" in line:
+        text = json.dumps(data, ensure_ascii=False).encode("utf-16", "surrogatepass")
+        data = json.loads(text.decode("utf-16", "replace"))
+    if not isinstance(data, dict):
+        raise ValueError(f"a row is an object, not {_brief(data)}")
+    return data
+
+
+def _within(value: Any, levels: int) -> bool:
+    """Whether at most so many objects and lists are nested in one another: a report descends into each."""
+    if not isinstance(value, dict | list):
+        return True
+    return levels > 0 and all(
+        _within(v, levels - 1) for v in (value.values() if isinstance(value, dict) else value)
+    )
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{_brief(text)} is no number of JSON; a record holds such a one as text")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_number)
+
+
+def _brief(value: Any) -> str:
+    """`value` on one line that can be read."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def find(places: list[Path]) -> list[Path]:
@@ -251,15 +311,20 @@ def file_name(target: str) -> str:
     return "".join(c if c.isalnum() or c in "._" else "-" for c in target) + PLAIN
 
 
-def trim(path: Path) -> None:
+def trim(path: Path, without: str | None = None) -> None:
     """Cut a half-written last line and any footer off, so that the run can go on in the same file.
+
+    The check of the id `without` is taken out, if it is there: it is to be written anew.
 
     Raises:
         BrokenRecord: the file cannot be read as text.
+        ValueError: a check is to be taken out, and a line is no row.
     """
     text = _text(path)
     whole = text[: text.rfind("\n") + 1].splitlines(keepends=True)
     kept = [line for line in whole if not line.startswith('{"kind": "footer"')]
+    if without is not None:
+        kept = [line for line in kept if getattr(_row(line), "id", None) != without]
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_text("".join(kept), encoding="utf-8")
     partial.replace(path)

@@ -229,10 +229,13 @@ def _row(order: Order, outcome: str, message: str) -> records.Check:
 
 
 def _append(order: Order, row: records.Check) -> None:
-    """Add the row of the check that took its process along; a known deviation may be just that."""
-    records.trim(order.record)
-    known = deviations.load(order.deviations) if order.deviations else deviations.load()
+    """Add the row of the check that took its process along; a known deviation may be just that.
+
+    A process that died after it had judged the check leaves a row of it, which this one replaces.
+    """
     version = records.read(order.record).header.framework["version"]
+    records.trim(order.record, without=row.id)
+    known = deviations.load(order.deviations) if order.deviations else deviations.load()
     for entry in known:
         concerned = entry.concerns(order.adapter, version, order.device, order.mode)
         if concerned and entry.covers(row.requirement, row.operation, row.dtype, row.case):

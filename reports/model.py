@@ -6,7 +6,7 @@ All counting and grouping is behind `assemble`; what renders it counts nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance import deviations as known
 from conformance import requirements as specification
@@ -14,7 +14,7 @@ from conformance.deviations import Deviation
 from conformance.records import Record
 from conformance.requirements import Requirement
 from reports import accuracy, behaviour, findings
-from reports.checks import Judged, all_checks, plural
+from reports.checks import Judged, all_checks, plural, split_target
 from reports.targets import Family, Target, families, summary
 
 LEVELS = {
@@ -66,7 +66,7 @@ def assemble(
         sections=findings.sections(used, checks, entries),
         behaviour=behaviour.table(names, checks),
         accuracy=accuracy.tables(names, checks),
-        notes=(*_replaced(records, used), *_twice(used), *_unknown(checks), *_mixed(used)),
+        notes=(*_replaced(records, used), *_unknown(checks), *_mixed(used)),
         facts=_facts(used, len(checks)),
     )
 
@@ -77,33 +77,32 @@ def lines(report: Report, section: str = "deviations") -> tuple[str, ...]:
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
-    """The record of each target that started last, in the order of the targets' names."""
+    """The record of each target that started last, in the order of the targets' names; the fuller one of two."""
     used: dict[str, Record] = {}
     for record in records:
         name = record.header.target
-        if name not in used or record.header.start >= used[name].header.start:
+        if name not in used or _rank(record) >= _rank(used[name]):
             used[name] = record
     return [used[name] for name in sorted(used)]
 
 
+def _rank(record: Record) -> tuple[str, bool, int]:
+    return record.header.start, record.complete, len(record.checks)
+
+
 def _replaced(records: Iterable[Record], used: Iterable[Record]) -> list[str]:
     chosen = {record.header.target: record for record in used}
-    return [
-        f"{record.header.target}: {chosen[record.header.target].path.name} is used, which started at "
-        f"{chosen[record.header.target].header.start}; {record.path.name} ({record.header.start}) is not"
-        for record in records
-        if record is not chosen[record.header.target]
-    ]
+    pairs = ((record, chosen[record.header.target]) for record in records)
+    return [_not_used(record, other) for record, other in pairs if record is not other]
 
 
-def _twice(used: Iterable[Record]) -> list[str]:
-    found = []
-    for record in used:
-        more = record.footer.rows - len(record.checks) if record.footer else 0
-        if more:
-            told = f"{plural(more)} {'stands' if more == 1 else 'stand'}"
-            found.append(f"{record.header.target}: {told} in {record.path.name} twice: the later one counts")
-    return found
+def _not_used(record: Record, chosen: Record) -> str:
+    paths = (record.path, chosen.path)
+    left, taken = (path.name for path in paths) if paths[0].name != paths[1].name else map(str, paths)
+    if replace(record, path=chosen.path) == chosen:
+        return f"{record.header.target}: {left} is the same record as {taken}, and not counted again"
+    told = f"{taken} is used, which started at {chosen.header.start}; {left} ({record.header.start}) is not"
+    return f"{record.header.target}: {told}"
 
 
 def _unknown(checks: Iterable[Judged]) -> list[str]:
@@ -115,15 +114,20 @@ def _unknown(checks: Iterable[Judged]) -> list[str]:
 
 
 def _mixed(used: Sequence[Record]) -> list[str]:
-    found = []
-    for name, values in (
-        ("suite commits", {record.header.suite_commit or "unknown" for record in used}),
-        ("tiers", {record.header.tier for record in used}),
-        ("machines", {(record.header.platform, record.header.threads) for record in used}),
-    ):
-        if len(values) > 1:
-            found.append(f"The records come from different {name}: compare targets with care.")
-    return found
+    headers = [record.header for record in used]
+    groups = {
+        "suite commits": [header.suite_commit or "unknown" for header in headers],
+        "tiers": [header.tier for header in headers],
+        "machines": [f"{header.platform}, {plural(header.threads, 'thread')}" for header in headers],
+    }
+    for header in headers:
+        _, device, _ = split_target(header.target)
+        groups.setdefault(f"{device} devices".strip(), []).append(header.device_model or "unknown")
+    return [
+        f"The records come from different {name} ({'; '.join(dict.fromkeys(found))}): compare targets with care."
+        for name, found in groups.items()
+        if len(set(found)) > 1
+    ]
 
 
 def _facts(used: Sequence[Record], checks: int) -> tuple[tuple[str, str], ...]:

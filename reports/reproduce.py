@@ -115,11 +115,11 @@ def reproduction(target: str, check: Check) -> str | None:
     try:
         program = _program(framework, mode or "eager", check, call)
     except (
-        KeyError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
         TypeError,
         ValueError,
-        AttributeError,
-        ZeroDivisionError,
     ):  # the record's call is not of the shape that we know
         return None
     return program if _parses(program) else None

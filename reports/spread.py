@@ -42,6 +42,6 @@ def _told(check: Check) -> Spread | None:
     elements, bias, variance, largest = (
         number(check.measured.get(key)) for key in ("elements", "bias", "variance", "ulps")
     )
-    if elements is None or bias is None or variance is None or elements <= 0:
+    if elements is None or bias is None or variance is None or not 0 < elements < math.inf:
         return None
     return Spread(int(elements), bias, variance, math.nan if largest is None else largest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from conformance.places import HEX, number, ratio
@@ -105,8 +106,13 @@ def spelled(value: Any) -> str:
         more = f", … ({len(value)} values)" if len(value) > LONGEST else ""
         value = f"[{', '.join(_plain(item) for item in value[:LONGEST])}{more}]"
     text = _plain(value)
-    decimal = HEX.sub(lambda match: f"{number(match[0]):.9g}", text)
+    decimal = HEX.sub(_decimal, text)
     return text if decimal == text else f"{text} ≈ {decimal}"
+
+
+def _decimal(match: re.Match[str]) -> str:
+    value = number(match[0])
+    return match[0] if value is None else f"{value:.9g}"  # no float is as large as 0x1p+9999
 
 
 def _plain(value: Any) -> str:

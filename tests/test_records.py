@@ -144,42 +144,149 @@ def line(**data: Any) -> str:
     return json.dumps(data) + "\n"
 
 
-BROKEN: dict[str, Any] = {
-    "no-header": lambda whole: whole[1:],
-    "header-cut-short": lambda whole: [whole[0][:-5]],
-    "footer-alone": lambda whole: whole[-1:],
-    "broken-middle": lambda whole: [whole[0], whole[1][:-10] + "\n", *whole[2:]],
-    "blank-middle": lambda whole: [whole[0], "\n", *whole[1:]],
-    "not-an-object": lambda whole: [whole[0], "[1, 2]\n", *whole[1:]],
-    "number": lambda whole: [whole[0], "5\n", *whole[1:]],
-    "null": lambda whole: [whole[0], "null\n"],
-    "unknown-kind": lambda whole: [whole[0], line(kind="note"), *whole[1:]],
-    "no-kind": lambda whole: [whole[0], line(target="x"), *whole[1:]],
-    "kind-is-a-list": lambda whole: [whole[0], line(kind=[]), *whole[1:]],
-    "unknown-field": lambda whole: [whole[0], line(**json.loads(whole[1]), more=1), *whole[2:]],
-    "unknown-outcome": lambda whole: [whole[0], whole[1].replace('"pass"', '"skip"'), *whole[2:]],
-    "another-format": lambda whole: [whole[0].replace('"format": 1', '"format": 2'), *whole[1:]],
-    "no-format": lambda whole: [whole[0].replace(', "format": 1', ""), *whole[1:]],
-    "footer-count": lambda whole: [*whole[:2], *whole[3:]],
-    "two-runs": lambda whole: whole + whole,
-    "empty": lambda whole: [],
-    "blank": lambda whole: ["\n"],
-    "html": lambda whole: ["<!doctype html>\n<p>\n"],
+def nested(levels: int) -> dict[str, Any]:
+    return {"a": nested(levels - 1)} if levels else {}
+
+
+def altered(number: int, **fields: Any) -> Callable[[list[str]], list[str]]:
+    """The lines with fields of one of them replaced."""
+    return lambda whole: [
+        *whole[:number],
+        line(**{**json.loads(whole[number]), **fields}),
+        *whole[number + 1 :],
+    ]
+
+
+def raw(field: str, text: str) -> Callable[[list[str]], list[str]]:
+    """The lines with the text of `field` replaced in the second one."""
+    return lambda whole: [whole[0], re.sub(f'"{field}": [^,]*', f'"{field}": {text}', whole[1]), *whole[2:]]
+
+
+# What is done to the lines of a whole record, and what is said of it behind the file's name.
+BROKEN: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
+    "no-header": (lambda whole: whole[1:], ", line 1: no header"),
+    "header-cut-short": (lambda whole: [whole[0][:-5]], ": cut off within its first line"),
+    "footer-alone": (lambda whole: whole[-1:], ", line 1: no header"),
+    "broken-middle": (lambda whole: [whole[0], whole[1][:-10] + "\n", *whole[2:]], ", line 2: no JSON at column"),
+    "blank-middle": (lambda whole: [whole[0], "\n", *whole[1:]], ", line 2: no JSON at column 1"),
+    "not-an-object": (
+        lambda whole: [whole[0], "[1, 2]\n", *whole[1:]],
+        ", line 2: a row is an object, not [1, 2]",
+    ),
+    "number": (lambda whole: [whole[0], "5\n", *whole[1:]], ", line 2: a row is an object, not 5"),
+    "null": (lambda whole: [whole[0], "null\n"], ", line 2: a row is an object, not None"),
+    "unknown-kind": (
+        lambda whole: [whole[0], line(kind="note"), *whole[1:]],
+        ", line 2: 'note' is no kind of row",
+    ),
+    "no-kind": (lambda whole: [whole[0], line(target="x"), *whole[1:]], ", line 2: None is no kind of row"),
+    "kind-is-a-list": (lambda whole: [whole[0], line(kind=[]), *whole[1:]], ", line 2: [] is no kind of row"),
+    "unknown-field": (altered(1, **{"mo\nre": 1}), r", line 2: a check has no field 'mo\nre'"),
+    "missing-fields": (
+        lambda whole: [whole[0], line(kind="check", dtype="", case="")],
+        ", line 2: a check without o",
+    ),
+    "unknown-outcome": (altered(1, outcome="skip"), ", line 2: unknown outcome 'skip'"),
+    "measured-is-a-number": (
+        altered(1, measured=3),
+        ", line 2: the field measured of a check is dict[str, Any], not 3",
+    ),
+    "requirement-is-null": (
+        altered(1, requirement=None),
+        ", line 2: the field requirement of a check is str, not None",
+    ),
+    "seconds-are-text": (altered(1, seconds="x"), ", line 2: the field seconds of a check is float, not 'x'"),
+    "seconds-are-true": (altered(1, seconds=True), ", line 2: the field seconds of a check is float, not True"),
+    "seconds-overflow": (altered(1, seconds=10**400), ", line 2: int too large"),
+    "seconds-are-infinite": (raw("seconds", "1e999"), ", line 2: '1e999' is no number"),
+    "nan": (raw("bound", "NaN"), ", line 2: 'NaN' is no number of JSON"),
+    "infinity": (raw("bound", "-Infinity"), ", line 2: '-Infinity' is no number of JSON"),
+    "a-list-for-text": (
+        altered(1, message=["a"]),
+        ", line 2: the field message of a check is str | None, not ['a']",
+    ),
+    "threads-are-text": (altered(0, threads="2"), ", line 1: the field threads of a header is int, not '2'"),
+    "a-build-of-numbers": (
+        altered(0, framework={"name": "torch", "version": 2, "build": ""}),
+        ", line 1: the field framework of a header is dict[str, str], not {'name'",
+    ),
+    "no-version": (altered(0, framework={"name": "torch"}), ", line 1: the framework of a header has a name"),
+    "unmatched-numbers": (altered(11, unmatched=[3]), ", line 12: the field unmatched of a footer is list[str]"),
+    "huge-value": (
+        altered(1, measured="x" * 10**6),
+        ", line 2: the field measured of a check is dict[str, Any], not 'xxx",
+    ),
+    "nested": (altered(1, witness=nested(17)), ", line 2: nested deeper than 16 levels"),
+    "nested-deeply": (raw("bound", "[" * 10**5), ", line 2: nested deeper than 16 levels"),
+    "another-format": (
+        altered(0, format=2, more=1),
+        ", line 1: format 2, this suite reads 1: run that target again, or",
+    ),
+    "format-is-true": (altered(0, format=True), ", line 1: format True, this suite reads 1"),
+    "no-format": (
+        lambda whole: [whole[0].replace(', "format": 1', ""), *whole[1:]],
+        ", line 1: format None, this",
+    ),
+    "footer-count": (
+        lambda whole: [*whole[:2], *whole[3:]],
+        ", line 11: the footer counts 10 checks, the file holds 9",
+    ),
+    "check-twice": (
+        lambda whole: [*whole[:5], whole[2], *whole[5:]],
+        ", line 6: 'ACC-01/softmax/float32/case-fail' is judged in line 3 too; run that target again",
+    ),
+    "two-headers": (lambda whole: [whole[0], *whole], ", line 2: a second header; a record is one run"),
+    "two-footers": (lambda whole: [*whole, whole[-1]], ", line 13: a row behind the footer; a record is one run"),
+    "check-behind-the-footer": (lambda whole: [*whole, whole[1]], ", line 13: a row behind the footer"),
+    "two-runs": (lambda whole: whole + whole, ", line 13: a second header"),
+    "empty": (lambda whole: [], ": no header; the file is empty"),
+    "blank": (lambda whole: ["\n"], ", line 1: no JSON at column 1"),
+    "html": (lambda whole: ["<!doctype html>\n<p>\n"], ", line 1: no JSON at column 1"),
 }
 
 
-def assert_broken(path: Path) -> None:
+def assert_broken(path: Path, told: str = "") -> None:
     with pytest.raises(BrokenRecord) as raised:
         records.read(path)
     message = str(raised.value)
-    assert str(path) in message
+    assert message.startswith(f"{path}{told}")
     assert "\n" not in message
+    assert len(message) < len(str(path)) + 250
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_named_in_one_line(path: Path, name: str) -> None:
-    path.write_text("".join(BROKEN[name](lines(path))), encoding="utf-8")
-    assert_broken(path)
+    broken, told = BROKEN[name]
+    path.write_text("".join(broken(lines(path))), encoding="utf-8")
+    assert_broken(path, told)
+
+
+def test_another_format_says_what_to_do(path: Path) -> None:
+    whole = lines(path)
+    path.write_text("".join(altered(0, format=2)(whole)), encoding="utf-8")
+    assert_broken(
+        path,
+        ", line 1: format 2, this suite reads 1: run that target again, or read the record with the suite that "
+        "wrote it (commit 'abc')",
+    )
+
+
+def test_a_whole_number_of_seconds_is_read_as_a_float(path: Path) -> None:
+    path.write_text("".join(altered(1, seconds=3)(lines(path))), encoding="utf-8")
+    assert repr(records.read(path).checks[0].seconds) == "3.0"
+
+
+def test_fields_that_an_older_suite_did_not_write_have_their_defaults(path: Path) -> None:
+    whole = lines(path)
+    footer = {name: value for name, value in json.loads(whole[-1]).items() if name != "oracle_seconds"}
+    path.write_text("".join([*whole[:-1], line(**footer)]), encoding="utf-8")
+    assert records.read(path).footer == FOOTER
+
+
+def test_a_check_to_be_written_anew_is_trimmed(path: Path) -> None:
+    whole = lines(path)
+    records.trim(path, without=CHECKS[1].id)
+    assert lines(path) == [*whole[:2], *whole[3:-1]]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_cell_takes_its_look_from_the_worst_outcome() -> None:
 
 
 def test_record_without_a_footer_is_called_incomplete(folder: Callable[..., Path]) -> None:
-    path = folder(check(), check(case="other"), complete=False) / "torch-cpu-eager.jsonl"
+    path = folder(check(), check(case="ones"), complete=False) / "torch-cpu-eager.jsonl"
     (target,) = assembled(read(path)).targets
     assert target.state == "incomplete"
     assert "the run stopped after 2 checks" in target.verdict
@@ -83,42 +83,6 @@ def test_latest_record_of_a_target_is_used_and_named() -> None:
         report = assembled(*pair)
         assert report.targets[0].counts.items == (("pass", 1),)
         assert "2026-02-01" in report.notes[0]
-
-
-def test_one_record_under_two_names_is_used_once_and_told(folder: Callable[..., Path]) -> None:
-    path = folder(check()) / "torch-cpu-eager.jsonl"
-    copy = path.with_name("copy.jsonl")
-    copy.write_bytes(path.read_bytes())
-    report = assembled(read(path), read(copy))
-    assert len(report.targets) == 1
-    (note,) = report.notes
-    assert note.startswith("torch:cpu:eager: copy.jsonl is used")
-    assert "torch-cpu-eager.jsonl (" in note
-
-
-def test_a_check_that_stands_twice_counts_once_as_it_was_last(folder: Callable[..., Path]) -> None:
-    path = folder(check(outcome="fail"), check("SPV-03", "choice"), check()) / "torch-cpu-eager.jsonl"
-    report = assembled(read(path))
-    assert report.targets[0].counts.items == (("pass", 1), ("choice", 1))
-    assert report.notes == (
-        "torch:cpu:eager: 1 check stands in torch-cpu-eager.jsonl twice: the later one counts",
-    )
-
-
-@pytest.mark.parametrize(
-    ("field", "values", "noted"),
-    [("suite_commit", ("abc", "def"), "suite commits"), ("tier", ("quick", "full"), "tiers")],
-)
-def test_records_of_different_runs_are_compared_with_care(
-    field: str, values: tuple[str, str], noted: str
-) -> None:
-    changes: list[dict[str, Any]] = [{field: value} for value in values]
-    several = [
-        replace(made, header=replace(made.header, **change))
-        for made, change in zip((record(check()), record(check(), target="jax:cpu:jit")), changes, strict=True)
-    ]
-    report = assembled(*several)
-    assert report.notes == (f"The records come from different {noted}: compare targets with care.",)
 
 
 def test_unknown_requirement_is_named_and_its_failure_counts() -> None:

@@ -69,6 +69,17 @@ def test_crash_costs_one_check(whole: records.Record, tmp_path: Path) -> None:
     assert problems(record) == ["IFC-10: 1 crash"]
 
 
+def test_crash_after_the_judgement_of_a_check_replaces_it(whole: records.Record, tmp_path: Path) -> None:
+    judged = order("Small", tmp_path)
+    lines = whole.path.read_text().splitlines(keepends=True)
+    judged.record.write_text("".join(lines[:3]))
+    judged.running.write_text(f"{whole.checks[1].id}\n1\n9")
+    runner._append(judged, runner._row(judged, "crash", "signal SIGSEGV"))
+    first, second = records.read(judged.record).checks
+    assert first == whole.checks[0]
+    assert (second.id, second.outcome) == (whole.checks[1].id, "crash")
+
+
 def test_hang_costs_one_check_and_its_limit(whole: records.Record, tmp_path: Path) -> None:
     record = judge("Hanging", tmp_path, check_timeout=4.0)
     late = [check for check in record.checks if check.outcome == "timeout"]
