@@ -300,7 +300,8 @@ def test_the_command_ends_with_when_each_deviation_came_and_went(
     def run(order: runner.Order) -> Record:
         found = record(wraps if len(made) == 1 else replace(wraps, outcome="pass"), target="scipy:cpu:eager")
         version = {1: "1.17.1", 2: "1.11.4"}[len(made)]
-        return replace(found, header=replace(found.header, framework={"name": "scipy", "version": version}))
+        told = {"name": "scipy", "version": version, "build": ""}
+        return replace(found, header=replace(found.header, framework=told))
 
     judges(monkeypatch, run)
     arguments = ["releases", "scipy-1.17.1", "scipy-1.11.4", "--output", str(plan.output)]
