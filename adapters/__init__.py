@@ -16,6 +16,13 @@ MODES = {
 }
 NAMES = tuple(MODES)
 
+# likewise, of those that are judged when they are asked for by name; Keras's modes are its backends
+OTHERS = {
+    "onnxruntime": ("eager",),
+    "keras": ("tensorflow", "jax", "torch"),
+}
+BUILT_IN = MODES | OTHERS
+
 
 class UnknownAdapter(ValueError):
     """The name is neither a built-in adapter nor an importable `package.module:Class`."""
@@ -31,12 +38,12 @@ def load(name: str, device: str = "cpu", mode: str = "eager") -> Adapter:
     """
     module_name, _, class_name = name.partition(":")
     if not class_name:
-        if name not in MODES:
+        if name not in BUILT_IN:
             raise UnknownAdapter(
-                f"unknown adapter {name!r}: choose one of {', '.join(NAMES)} or package.module:Class"
+                f"unknown adapter {name!r}: choose one of {', '.join(BUILT_IN)} or package.module:Class"
             )
-        if mode not in MODES[name]:
-            raise ValueError(f"{name} has no mode {mode!r}: choose one of {', '.join(MODES[name])}")
+        if mode not in BUILT_IN[name]:
+            raise ValueError(f"{name} has no mode {mode!r}: choose one of {', '.join(BUILT_IN[name])}")
         module_name, class_name = f"adapters.{name}", "Adapter"
     try:
         module = import_module(module_name)

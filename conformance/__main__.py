@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--targets",
         default=",".join(DEFAULT),
-        help="comma-separated adapter[:device[:mode]], or all for every adapter in every mode",
+        help="comma-separated adapter[:device[:mode]], or all for the five frameworks in every mode",
     )
     parser.add_argument("--tier", default="quick", choices=TIERS)
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for the record files")

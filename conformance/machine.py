@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from adapters import MODES
+from adapters import BUILT_IN
 from adapters.protocol import Adapter
 from conformance.records import Header
 
@@ -40,7 +40,7 @@ NO_JUDGES = (
 
 def header(adapter: Adapter, target: str, tier: str) -> Header:
     """The header of a record of `target`, starting now."""
-    framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter.name)}
+    framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter)}
     described = replace(_described(target, tier), framework=framework)
     return replace(described, device_model=gpu()) if adapter.device == "cuda" else described
 
@@ -106,7 +106,7 @@ def same_suite(judged_at: str, framework: str) -> bool:
     """Whether what judges `framework` is here what it was at that commit of the suite."""
     if not re.fullmatch("[0-9a-f]{7,40}", judged_at):
         return False
-    others = [f"adapters/{name}.py" for name in MODES if name != framework]
+    others = [f"adapters/{name}.py" for name in BUILT_IN if name != framework]
     left_out = [f":(exclude){path}" for path in (*others, *NO_JUDGES)]
     command = ("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out)
     try:
@@ -115,11 +115,13 @@ def same_suite(judged_at: str, framework: str) -> bool:
         return False
 
 
-def build(name: str) -> str:
-    """The installed distributions that provide the module `name`, with version and wheel tag."""
+def build(adapter: Adapter) -> str:
+    """The installed distributions that an adapter's answers come from, with version and wheel tag."""
+    # JAX's cross-entropy is Optax's, and Keras's mode is the framework that computes for it
+    beside = {"jax": ("optax",), "onnxruntime": ("onnx",), "keras": (adapter.mode,)}
+    modules = (adapter.name, *beside.get(adapter.name, ()))
     found = []
     provided = metadata.packages_distributions()
-    modules = (name, "optax") if name == "jax" else (name,)  # JAX's cross-entropy is Optax's
     for distribution in sorted({found for module in modules for found in provided.get(module, [])}):
         wheel = metadata.distribution(distribution).read_text("WHEEL") or ""
         tags = [line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")]

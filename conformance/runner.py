@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
-from adapters import MODES, UnknownAdapter
+from adapters import BUILT_IN, UnknownAdapter
 from conformance import deviations, machine, records
 from conformance.machine import ROOT
 
@@ -83,15 +83,15 @@ def parse(text: str) -> tuple[str, str, str]:
         ValueError: a built-in adapter has no such mode.
     """
     parts = text.split(":")
-    if parts[0] in MODES:
+    if parts[0] in BUILT_IN:
         name, rest = parts[0], parts[1:]
     elif len(parts) >= 2:
         name, rest = ":".join(parts[:2]), parts[2:]
     else:
         raise UnknownAdapter(
-            f"unknown adapter {text!r}: choose one of {', '.join(MODES)}, or package.module:Class"
+            f"unknown adapter {text!r}: choose one of {', '.join(BUILT_IN)}, or package.module:Class"
         )
-    modes = MODES.get(name)
+    modes = BUILT_IN.get(name)
     device, mode = (*rest, *("cpu", modes[0] if modes else "eager")[len(rest) :])[:2]
     if len(rest) > 2 or (modes and mode not in modes):
         raise ValueError(f"unknown target {text!r}: {name} has the modes {', '.join(modes or ('eager', '…'))}")

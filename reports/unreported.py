@@ -20,6 +20,8 @@ FRAMEWORKS = {
     "tensorflow": "TensorFlow",
     "jax": "JAX and Optax",
     "numpy": "NumPy",
+    "onnxruntime": "ONNX Runtime",
+    "keras": "Keras",
 }
 SHOWS = ("deviation", "crash", "timeout")
 

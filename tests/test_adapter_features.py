@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -21,10 +22,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script.* is deprecate
 ROWS = np.random.default_rng(7).standard_normal((6, 5)).astype(np.float32)
 INDEX = np.arange(6) % 5
 NAMES = {"elementary": "exp", "residuals": "residual_bytes"}  # feature → its method, where the names differ
+KERAS = os.environ.get("KERAS_BACKEND", "tensorflow")  # as in tests/test_adapters.py
 OPTIONAL = ("elementary", "vmap", "autocast", "deterministic", "residuals")
 
 
-@pytest.fixture(params=[f"{name}:{mode}" for name in adapters.NAMES for mode in adapters.MODES[name]])
+FIVE = [f"{name}:{mode}" for name in adapters.NAMES for mode in adapters.MODES[name]]
+
+
+@pytest.fixture(params=[*FIVE, "onnxruntime:eager", f"keras:{KERAS}"])
 def adapter(request: pytest.FixtureRequest) -> Adapter:
     name, mode = request.param.split(":")
     if importlib.util.find_spec(name) is None:

@@ -16,8 +16,14 @@ MAY_IMPORT = {
     "reports": {"reports", "benchmarks", "conformance", "adapters"},
 }
 OURS = {*MAY_IMPORT, "tests"}
-FRAMEWORKS = {"torch", "tensorflow", "jax", "jaxlib", "optax", "scipy", "keras"}
-OWN = {"torch": {"torch"}, "tensorflow": {"tensorflow"}, "jax": {"jax", "jaxlib", "optax"}, "scipy": {"scipy"}}
+FRAMEWORKS = {"torch", "tensorflow", "jax", "jaxlib", "optax", "scipy", "keras", "onnxruntime", "onnx"}
+OWN = {
+    "torch": {"torch"},
+    "tensorflow": {"tensorflow"},
+    "jax": {"jax", "jaxlib", "optax"},
+    "scipy": {"scipy"},
+    "onnxruntime": {"onnxruntime", "onnx"},
+}
 LONGEST = 400
 MODULES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
 
@@ -111,6 +117,7 @@ def test_an_import_the_wrong_way_is_found(source: str, folder: str, found: list[
         ("import torch.nn.functional as F", "adapters.torch", []),
         ("import torch", "adapters.jax", ["torch"]),
         ("import jax, optax", "adapters.jax", []),
+        ("import keras", "adapters.keras", ["keras"]),
         (
             "try:\n    import scipy.special\nexcept ImportError:\n    pass",
             "conformance.oracle",

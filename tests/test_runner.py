@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters import MODES, OTHERS
 from conformance import __main__ as command
 from conformance import consistency, records, runner
 from conformance.verdict import problems
@@ -181,6 +182,9 @@ def test_deviation_that_passes_is_fixed_and_fails_the_run(tmp_path: Path) -> Non
         ("jax", ("jax", "cpu", "jit")),
         ("torch:cuda", ("torch", "cuda", "eager")),
         ("tensorflow:cpu:xla", ("tensorflow", "cpu", "xla")),
+        ("onnxruntime", ("onnxruntime", "cpu", "eager")),
+        ("keras", ("keras", "cpu", "tensorflow")),
+        ("keras:cpu:torch", ("keras", "cpu", "torch")),
         ("package.module:Class", ("package.module:Class", "cpu", "eager")),
         ("package.module:Class:cuda:graph", ("package.module:Class", "cuda", "graph")),
     ],
@@ -189,11 +193,28 @@ def test_target_is_parsed(text: str, expected: tuple[str, str, str]) -> None:
     assert runner.parse(text) == expected
 
 
+@pytest.mark.parametrize("arguments", [[], ["--targets", "all"]])
+def test_a_run_judges_the_others_only_where_they_are_named(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[runner.Order] = []
+
+    def taken(orders: list[runner.Order], jobs: int, report: object) -> list[records.Record]:
+        asked.extend(orders)
+        return []
+
+    monkeypatch.setattr(runner, "run_all", taken)
+    assert command.main([*arguments, "--output", str(tmp_path)]) == 0
+    assert {order.adapter for order in asked} == set(MODES)
+    assert not set(MODES) & set(OTHERS)
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["--targets", "numppy"], "unknown adapter 'numppy': choose one of numpy, scipy"),
         (["--targets", "torch:cpu:jit"], "torch has the modes eager, compiled"),
+        (["--targets", "keras:cpu:eager"], "keras has the modes tensorflow, jax, torch"),
         (["--deviations", "nowhere.toml"], "there is no deviations file nowhere.toml"),
         (["--jobs", "0"], "--jobs is at least 1"),
         (["--output", "/dev/null/results"], "/dev/null/results"),

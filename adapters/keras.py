@@ -1,0 +1,97 @@
+"""Keras: keras.ops' softmax, log_softmax and cross-entropies of logits; the mode is the backend, run eagerly.
+
+Its arrays are the backend's own, and move as the backend's adapter moves them. Keras has no derivatives of
+its own: they are the backend's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from adapters import OTHERS, load
+from adapters.protocol import Array, NotProvided
+
+
+class Adapter:
+    """keras.ops on one backend, which is fixed once Keras is imported."""
+
+    name = "keras"
+    dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
+    features = frozenset({"index_labels", "probability_labels", "class_axis", "elementary", "threads"})
+
+    def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
+        """Raise ValueError for an unknown mode or one after another, DeviceUnavailable for an absent device."""
+        if mode not in OTHERS["keras"]:
+            raise ValueError(f"keras has no mode {mode!r}: choose one of {', '.join(OTHERS['keras'])}")
+        keras = imported(mode, device)
+        self._backend = load(mode, device, "eager")
+        self._ops = keras.ops
+        self._is_integer = keras.backend.is_int_dtype
+        self.version: str = keras.__version__
+        self.device = device
+        self.mode = mode
+        self.asarray = self._backend.asarray
+        self.to_numpy = self._backend.to_numpy
+        self.synchronize = self._backend.synchronize
+        self.exp = keras.ops.exp
+        self.log = keras.ops.log
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """keras.ops.softmax."""
+        if where is not None:
+            raise NotProvided("keras.ops.softmax has no where")
+        return self._ops.softmax(x, axis=axis)
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """keras.ops.log_softmax."""
+        if where is not None:
+            raise NotProvided("keras.ops.log_softmax has no where")
+        return self._ops.log_softmax(x, axis=axis)
+
+    def softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        *,
+        axis: int = -1,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """keras.ops.sparse_categorical_crossentropy, or the one without "sparse" for probabilities."""
+        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
+            raise NotProvided("keras.ops' cross-entropies have no reduction, weight, ignore_index or smoothing")
+        if not self._is_integer(labels.dtype):
+            return self._ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
+        if self.mode != "torch" and axis not in (-1, len(logits.shape) - 1):
+            raise NotProvided(
+                f"sparse_categorical_crossentropy on {self.mode} has the last axis only; got {axis}"
+            )
+        return self._ops.sparse_categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays)."""
+        return function(*arrays)
+
+
+def imported(backend: str, device: str) -> Any:
+    """Keras on `backend`.
+
+    Raises:
+        ValueError: this process has imported Keras with another backend, which cannot be changed.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = backend
+        os.environ["KERAS_TORCH_DEVICE"] = device  # otherwise it moves tensors to a GPU that it sees
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as adapters/tensorflow.py
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise ValueError(
+            f"this process has imported Keras on {keras.backend.backend()}: judge it on {backend} in another one"
+        )
+    return keras

@@ -1,0 +1,120 @@
+"""ONNX Runtime: a model of one node for each operation, Softmax, LogSoftmax and SoftmaxCrossEntropyLoss.
+
+Its arrays are NumPy's, as its Python API takes and returns them. The runtime computes no derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import helper
+
+from adapters import OTHERS
+from adapters.protocol import Array, DeviceUnavailable, NotProvided
+
+OPSET = 21  # the three operators are those of opset 13 in all later ones
+IR_VERSION = 10  # of that opset's day: the onnx package writes newer ones than the runtime reads
+PROVIDERS = ("CPUExecutionProvider",)
+
+
+class Adapter:
+    """onnxruntime.InferenceSession on the CPU."""
+
+    name = "onnxruntime"
+    version: str = onnxruntime.__version__
+    dtypes = frozenset({"float16", "float32", "float64"})  # bfloat16: NOT_IMPLEMENTED on the CPU
+    features = frozenset({"index_labels", "reduction", "class_weight", "ignore_index", "elementary", "threads"})
+
+    def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
+        """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
+        if mode not in OTHERS["onnxruntime"]:
+            raise ValueError(
+                f"onnxruntime has no mode {mode!r}: choose one of {', '.join(OTHERS['onnxruntime'])}"
+            )
+        if device != "cpu":
+            raise DeviceUnavailable(f"no {device.upper()} device: ONNX Runtime is judged on the CPU")
+        self.device = device
+        self.mode = mode
+        self._session = lru_cache(maxsize=256)(session)
+
+    def asarray(self, x: Any) -> Array:
+        """The array itself."""
+        return np.asarray(x)
+
+    def to_numpy(self, x: Array) -> Any:
+        """The array itself."""
+        return np.asarray(x)
+
+    def synchronize(self, x: Array) -> None:
+        """ONNX Runtime has computed `x` when it returns it."""
+
+    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """Softmax."""
+        if where is not None:
+            raise NotProvided("ONNX's Softmax has no where")
+        return self._run("Softmax", x, axis=axis)
+
+    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
+        """LogSoftmax."""
+        if where is not None:
+            raise NotProvided("ONNX's LogSoftmax has no where")
+        return self._run("LogSoftmax", x, axis=axis)
+
+    def softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        *,
+        axis: int = -1,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """SoftmaxCrossEntropyLoss, whose class axis is 1."""
+        if labels.dtype.kind == "f" or label_smoothing:
+            raise NotProvided("ONNX's SoftmaxCrossEntropyLoss takes indices, and no smoothing")
+        if logits.ndim < 2 or axis not in (1, 1 - logits.ndim):
+            raise NotProvided(f"ONNX's SoftmaxCrossEntropyLoss has its classes along axis 1; got {axis}")
+        weights = () if weight is None else (weight,)
+        return self._run(
+            "SoftmaxCrossEntropyLoss", logits, labels, *weights, reduction=reduction, ignore_index=ignore_index
+        )
+
+    def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
+        """function(*arrays)."""
+        return function(*arrays)
+
+    def exp(self, x: Array) -> Array:
+        """Exp."""
+        return self._run("Exp", x)
+
+    def log(self, x: Array) -> Array:
+        """Log."""
+        return self._run("Log", x)
+
+    def _run(self, operator: str, *arrays: Array, **attributes: Any) -> Array:
+        kinds = tuple((x.dtype, x.ndim) for x in arrays)
+        ready = self._session(operator, kinds, **attributes)
+        return ready.run(None, {f"x{i}": x for i, x in enumerate(arrays)})[0]
+
+
+def session(operator: str, kinds: tuple[tuple[np.dtype[Any], int], ...], **attributes: Any) -> Any:
+    """A session of the model whose one node is `operator`, for inputs of these formats and ranks."""
+    elements = [helper.np_dtype_to_tensor_dtype(dtype) for dtype, _ in kinds]
+    inputs = [
+        helper.make_tensor_value_info(f"x{i}", element, [None] * rank)
+        for i, (element, (_, rank)) in enumerate(zip(elements, kinds, strict=True))
+    ]
+    output = helper.make_tensor_value_info("y", elements[0], None)
+    node = helper.make_node(operator, [f"x{i}" for i in range(len(kinds))], ["y"], **attributes)
+    model = helper.make_model(
+        helper.make_graph([node], operator, inputs, [output]),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=list(PROVIDERS))
