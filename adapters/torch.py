@@ -6,6 +6,7 @@ be compiled whole raises, and nothing falls back to eager.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -61,8 +62,9 @@ class Adapter:
         x = np.asarray(x).view(storage)
         if any(stride < 0 for stride in x.strides):
             x = x.copy()
-        # from_numpy warns of a read-only array (a broadcast one, say); DLPack carries the flag instead
-        tensor = torch.from_numpy(x) if x.flags.writeable else torch.from_dlpack(x)
+        with warnings.catch_warnings():  # of a read-only array, a broadcast one, say; older DLPack refuses such
+            warnings.simplefilter("ignore")
+            tensor = torch.from_numpy(x)
         tensor = tensor if dtype is None else tensor.view(dtype)
         return tensor if self.device == "cpu" else moved(tensor, self.device)
 
