@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from conformance.places import label_form, number
@@ -236,6 +237,7 @@ def _options(options: dict[str, Any]) -> str:
     return "".join(f", {key}={value}" for key, value in given.items())
 
 
+@lru_cache(maxsize=4096)  # many checks share an expression
 def _parses(text: str, mode: str = "exec") -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a stray backslash in the text is not ours to report
