@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver import Chrome
 
 from conformance.records import Check, Record
 from reports.site import accuracy, page
@@ -17,7 +18,7 @@ from reports.site.accuracy import Cell
 from reports.site.build import texts, write
 from reports.site.evidence import Evidence, assemble
 from reports.site.witnesses import NOT_KEPT
-from tests.browser import DRIVER, PROGRAM, chromium, complaints
+from tests import browser
 from tests.samples import CALL, ENTRY, REQUIREMENTS, check, graded, hostile_record, record
 
 HEX = {"got": "0x0.0p+0", "expected": "0x1.0p-2", "error": "0x1.0p-2", "bound": "0x1.0p-4", "index": [0, 1]}
@@ -195,19 +196,17 @@ def test_every_anchor_is_there_once_and_the_same_records_give_the_same_page() ->
     assert html == text(*records)
 
 
-@pytest.mark.skipif(not (PROGRAM and DRIVER), reason="there is no chromium with its chromedriver")
-def test_in_a_browser_a_cell_opens_its_witness(tmp_path: Path) -> None:
+def test_in_a_browser_a_cell_opens_its_witness(tmp_path: Path, driver: Chrome) -> None:
     write(texts(evidence(record(of(7, 0.1), of(1000, 0.2, kept=True)))), tmp_path / "site")
-    with chromium(tmp_path / "profile") as browser:
-        browser.get((tmp_path / "site" / "accuracy.html").as_uri())
-        opened = browser.execute_script(
-            "const button = [...document.querySelectorAll('td[data-w] button')].at(-1);"
-            "button.focus(); button.click();"
-            "const dialog = document.querySelector('dialog[open]'); return dialog && dialog.innerText"
-        )
-        assert "ACC-01/softmax/float32/zeros-n1000" in opened
-        assert "0x1.0p-2" in opened
-        assert "np.zeros((1, 1000))" in opened
-        browser.execute_script("document.querySelector('dialog button').click()")
-        assert browser.execute_script("return document.querySelectorAll('dialog[open]').length") == 0
-        assert complaints(browser) == []
+    driver.get((tmp_path / "site" / "accuracy.html").as_uri())
+    opened = driver.execute_script(
+        "const button = [...document.querySelectorAll('td[data-w] button')].at(-1);"
+        "button.focus(); button.click();"
+        "const dialog = document.querySelector('dialog[open]'); return dialog && dialog.innerText"
+    )
+    assert "ACC-01/softmax/float32/zeros-n1000" in opened
+    assert "0x1.0p-2" in opened
+    assert "np.zeros((1, 1000))" in opened
+    driver.execute_script("document.querySelector('dialog button').click()")
+    assert driver.execute_script("return document.querySelectorAll('dialog[open]').length") == 0
+    assert browser.complaints(driver) == []

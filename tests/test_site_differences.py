@@ -124,8 +124,7 @@ def test_text_of_a_record_is_never_markup(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    if browser.PROGRAM is None or browser.DRIVER is None:
-        pytest.skip("chromium and chromedriver are not installed")
+    browser.needed()
     with browser.chromium(tmp_path_factory.mktemp("profile")) as one:
         yield one
 
