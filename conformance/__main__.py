@@ -18,7 +18,7 @@ from adapters import MODES
 from conformance import baseline, deviations, junit, releases, runner, summary, workflow
 from conformance.cases import TIERS
 from conformance.records import Record
-from conformance.verdict import counted
+from conformance.telling import counts
 
 # the reference first, for the truths it leaves on disk; then those that compile longest
 DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
@@ -166,24 +166,17 @@ def _with_progress(orders: list[runner.Order], jobs: int, console: Console) -> l
 def _tell(records: list[Record], before: Mapping[str, Record], console: Console, seconds: float) -> int:
     failed = False
     for record in records:
-        earlier = baseline.of(before, record)
+        earlier = before.get(record.header.target)
         found = baseline.problems(record, earlier)
         if not record.checks and record.footer and record.footer.error:
             console.print(f"FAILS  {record.footer.error}", highlight=False, markup=False, soft_wrap=True)
             failed = True
             continue
-        counts: dict[str, int] = {}
-        for check in record.checks:
-            counts[counted(check)] = counts.get(counted(check), 0) + 1
         spent = sum(check.seconds for check in record.checks)
         version = record.header.framework["version"]
-        summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
         state = "FAILS" if found else "holds"
-        console.print(
-            f"{state}  {record.header.target} {version}: {len(record.checks)} checks in {spent:.0f} s: {summary}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        told = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
+        console.print(f"{state}  {record.header.target} {version}: {told}", highlight=False, soft_wrap=True)
         for line in [*found, *baseline.notes(record, earlier)]:
             console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
         failed = failed or bool(found)

@@ -6,12 +6,14 @@ list of deviations that pass, or match nothing, fail nothing then: who brings a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from conformance import records, verdict
 from conformance.records import BrokenRecord, Check, Record
+from conformance.telling import unfinished
 from conformance.verdict import counted, fails_run
 
 
@@ -52,7 +54,7 @@ def load(place: Path, targets: Iterable[str]) -> dict[str, Record]:
         raise BadBaseline(f"the baseline {error}") from error
     found: dict[str, Record] = {}
     for record in sorted(read, key=lambda record: record.header.start):
-        if record.footer is None or record.footer.error is not None:
+        if unfinished(record):
             raise BadBaseline(f"the baseline {record.path} is incomplete: let that run come to its end")
         found[record.header.target] = record
     for target in targets:
@@ -98,11 +100,9 @@ def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]
 
 def problems(record: Record, before: Record | None) -> list[str]:
     """Why the run fails, one line each; against a baseline by what is new alone."""
-    if before is None or record.footer is None or record.footer.error is not None:
+    if before is None or unfinished(record):
         return verdict.problems(record)
-    counts: dict[tuple[str, str], int] = {}
-    for check in compare(record, before).new:
-        counts[check.requirement, check.outcome] = counts.get((check.requirement, check.outcome), 0) + 1
+    counts = Counter((check.requirement, check.outcome) for check in compare(record, before).new)
     return [f"{name}: {count} new {outcome}" for (name, outcome), count in sorted(counts.items())]
 
 
@@ -114,8 +114,3 @@ def notes(record: Record, before: Record | None) -> list[str]:
     if record.header.tier != before.header.tier:
         found.append(f"the baseline is of tier {before.header.tier}: checks of one id are compared")
     return found
-
-
-def of(found: Mapping[str, Record], record: Record) -> Record | None:
-    """The baseline of a record, None where there is none."""
-    return found.get(record.header.target)

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from conformance import baseline
 from conformance.records import Check, Record
+from conformance.telling import unfinished
 from conformance.verdict import counted
 
 # what XML 1.0 has no way to hold
@@ -22,7 +23,7 @@ def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
     """The document; `before` holds the baseline of each target that has one."""
     root = ElementTree.Element("testsuites", name="softmark")
     for record in records:
-        root.append(_suite(record, baseline.of(before, record)))
+        root.append(_suite(record, before.get(record.header.target)))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -30,8 +31,8 @@ def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
 def _suite(record: Record, before: Record | None) -> ElementTree.Element:
     failed = {check.id for check in baseline.failures(record, before)}
     cases = [_case(check, check.id in failed, before is not None) for check in record.checks]
-    if record.footer is None or record.footer.error is not None:
-        cases.append(_unfinished(record))
+    if said := unfinished(record):
+        cases.append(_unfinished(said))
     suite = ElementTree.Element(
         "testsuite",
         name=_legal(record.header.target),
@@ -68,10 +69,9 @@ def _case(check: Check, fails: bool, measured: bool) -> ElementTree.Element:
     return case
 
 
-def _unfinished(record: Record) -> ElementTree.Element:
-    said = record.footer.error if record.footer else None
+def _unfinished(said: str) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname="run", name="comes to its end", time="0.000")
-    _add(case, "error", said or "the run was cut off", None, type="incomplete")
+    _add(case, "error", said, None, type="incomplete")
     return case
 
 

@@ -27,6 +27,7 @@ TELLING = (
     "places",
     "records",
     "summary",
+    "telling",
     "timeline",
     "verdict",
     "workflow",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from conformance import baseline, requirements
+from conformance import baseline
 from conformance.markup import escape, fence, table_of
 from conformance.records import Check, Record
-from conformance.verdict import counted
+from conformance.telling import counts, statement
 
 HEAD = ("target", "version", "verdict", "checks")
 MOST = 20  # failing requirements of a target that are spelled out
@@ -16,25 +16,22 @@ LONGEST = 1500  # characters of a message
 
 def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
     """The summary; `before` holds the baseline of each target that has one."""
-    blocks = ["## Softmark", table_of(HEAD, (_row(record, baseline.of(before, record)) for record in records))]
-    for record in records:
-        blocks += _failures(record, baseline.of(before, record))
+    pairs = [(record, before.get(record.header.target)) for record in records]
+    blocks = ["## Softmark", table_of(HEAD, (_row(*pair) for pair in pairs))]
+    for pair in pairs:
+        blocks += _failures(*pair)
     return "\n\n".join(blocks) + "\n\n"
 
 
 def _row(record: Record, before: Record | None) -> tuple[str, ...]:
     found = baseline.problems(record, before)
-    counts: dict[str, int] = {}
-    for check in record.checks:
-        counts[counted(check)] = counts.get(counted(check), 0) + 1
-    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     notes = "; ".join(baseline.notes(record, before))
     verdict = f"❌ fails: {'; '.join(found[:3])}{'; …' if len(found) > 3 else ''}" if found else "✅ holds"
     return (
         escape(record.header.target),
         escape(record.header.framework.get("version", "")),
         escape(f"{verdict} ({notes})" if notes else verdict),
-        escape(told),
+        escape(counts(record)),
     )
 
 
@@ -44,10 +41,8 @@ def _failures(record: Record, before: Record | None) -> Iterator[str]:
     if grouped:
         yield f"### {escape(record.header.target)}"
     for (name, operation), checks in list(grouped.items())[:MOST]:
-        known = requirements.load().get(name)
-        statement = escape(known.text) if known else "a requirement unknown to this suite"
         count = f"{len(checks)} checks" if len(checks) > 1 else "1 check"
-        yield f"**{escape(name)}** {escape(operation)}, {count}: {statement}"
+        yield f"**{escape(name)}** {escape(operation)}, {count}: {escape(statement(name))}"
         yield _folded(checks[0])
     if len(grouped) > MOST:
         yield f"And {len(grouped) - MOST} more; the record and the JUnit file have all of them."

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from conformance import baseline, requirements
+from conformance import baseline
 from conformance.records import Record
+from conformance.telling import statement, unfinished
 
 MOST = 10
 
@@ -21,7 +22,7 @@ def wanted(asked: bool | None) -> bool:
 
 def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
     """A command for each failing requirement and operation of a target, at most ten."""
-    found = [line for record in records for line in _of(record, baseline.of(before, record))]
+    found = [line for record in records for line in _of(record, before.get(record.header.target))]
     if len(found) <= MOST:
         return found
     rest = len(found) - MOST + 1
@@ -30,14 +31,12 @@ def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
 
 def _of(record: Record, before: Record | None) -> Iterator[str]:
     target = record.header.target
-    if record.footer is None or record.footer.error is not None:
-        said = record.footer.error if record.footer else None
-        yield _command(target, said or "the run was cut off")
+    if said := unfinished(record):
+        yield _command(target, said)
     for (name, operation), checks in baseline.by_requirement(baseline.failures(record, before)).items():
-        known = requirements.load().get(name)
-        statement = known.text if known else "a requirement unknown to this suite"
         more = f" ({len(checks)} checks)" if len(checks) > 1 else ""
-        yield _command(f"{name} {operation}, {target}", f"{statement}{more}\n{checks[0].message or ''}".strip())
+        told = f"{statement(name)}{more}\n{checks[0].message or ''}"
+        yield _command(f"{name} {operation}, {target}", told.strip())
 
 
 def _command(title: str, message: str) -> str:
