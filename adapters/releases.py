@@ -75,6 +75,24 @@ def releases(framework: str | None = None, file: Path = FILE) -> list[Release]:
     return [release for release in found if framework in (None, release.framework)]
 
 
+def named(*names: str) -> list[Release]:
+    """The releases of those frameworks and tags, or all; by framework the newest first, which most people want.
+
+    Raises:
+        BadReleases: there is none of that name.
+    """
+    found: dict[str, Release] = {}
+    for name in names or PACKAGES:
+        framework, _, version = name.partition("-")
+        there = releases(framework)
+        chosen = [release for release in reversed(there) if version in ("", release.version)]
+        if not chosen:
+            versions = ", ".join(release.version for release in there)
+            raise BadReleases(f"{name} is not in adapters/{FILE.name}: of {framework} there are {versions}")
+        found |= {release.tag: release for release in chosen}
+    return list(found.values())
+
+
 def order(release: Release) -> tuple[date, str, tuple[int, ...]]:
     """The key that releases are sorted by: day, framework, version."""
     return release.day, release.framework, tuple(int(part) for part in release.version.split("."))

@@ -26,7 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from adapters.releases import PACKAGES, ROOT, BadReleases, Release, releases
+from adapters.releases import PACKAGES, ROOT, BadReleases, Release, named, releases
 from benchmarks import history
 
 CONFIG = ROOT / "asv.conf.json"
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if order.rounds is not None and order.rounds < 1:
             raise BadReleases("--rounds is at least 1")
-        wanted = [release for name in options.names or PACKAGES for release in named(name)]
+        wanted = named(*options.names)
         place = Place(CONFIG, machine())
         history.write(releases(), place.folder("repo"))
         versions = suite(place.folder("benchmark_dir"), TIERS[order.tier])
@@ -136,20 +136,6 @@ def run(options: argparse.Namespace) -> int:
         print("history: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
     return 1 if failures else 0
-
-
-def named(name: str) -> list[Release]:
-    """The release of that tag, or all of a framework, the newest first: they are what most people ask for.
-
-    Raises:
-        BadReleases: there is neither.
-    """
-    framework, _, version = name.partition("-")
-    found = [one for one in reversed(releases(framework)) if version in ("", one.version)]
-    if not found:
-        there = ", ".join(one.version for one in releases(framework))
-        raise BadReleases(f"{name} is not in adapters/releases.toml: of {framework} there are {there}")
-    return found
 
 
 def walk(

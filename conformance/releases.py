@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
-from adapters.releases import PACKAGES, BadReleases, Release, releases
+from adapters.releases import PACKAGES, Release, named, releases
 from conformance import archive, deviations, environments, machine, records, requirements, runner, timeline
 from conformance.cases import TIERS
 from conformance.records import BrokenRecord, Footer, Record
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     plan = Plan(options.tier, options.output, options.check_timeout, Event())
     try:
-        wanted = named(options.names)
+        wanted = sorted(named(*options.names), key=lambda release: release.day, reverse=True)
         if options.jobs < 1:
             raise ValueError("--jobs is at least 1")
         if find_spec("uv") is None:
@@ -89,24 +89,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in closing(plan.output, {release.framework for release in wanted}):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 1 if problems else 0
-
-
-def named(names: Sequence[str]) -> list[Release]:
-    """The releases of those frameworks and tags, or all, the newest first: they are what most people ask for.
-
-    Raises:
-        BadReleases: there is none of that name.
-    """
-    found: dict[str, Release] = {}
-    for name in names or PACKAGES:
-        framework, _, version = name.partition("-")
-        there = releases(framework)
-        chosen = [release for release in there if version in ("", release.version)]
-        if not chosen:
-            versions = ", ".join(release.version for release in there)
-            raise BadReleases(f"{name} is not in adapters/releases.toml: of {framework} there are {versions}")
-        found |= {release.tag: release for release in chosen}
-    return sorted(found.values(), key=lambda release: release.day, reverse=True)
 
 
 def judged(plan: Plan, release: Release) -> bool:

@@ -14,7 +14,7 @@ from threading import Event
 import pytest
 from rich.console import Console
 
-from adapters.releases import BadReleases, Release, releases
+from adapters.releases import Release
 from conformance import __main__ as command
 from conformance import environments, machine, records, runner
 from conformance import releases as judging
@@ -252,16 +252,6 @@ def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
 
 
 # The command
-
-
-def test_releases_are_judged_newest_first_each_once() -> None:
-    everything = judging.named([])
-    assert len(everything) == len(releases())
-    assert [one.day for one in everything] == sorted((one.day for one in everything), reverse=True)
-    assert {one.framework for one in judging.named(["jax"])} == {"jax"}
-    assert [one.tag for one in judging.named(["scipy-1.11.4", "scipy-1.11.4"])] == ["scipy-1.11.4"]
-    with pytest.raises(BadReleases, match=r"of scipy there are 1\.11\.4, "):
-        judging.named(["scipy-0.1"])
 
 
 @pytest.mark.parametrize(

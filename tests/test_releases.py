@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.releases import FILE, PACKAGES, BadReleases, Release, order, releases
+from adapters.releases import FILE, PACKAGES, BadReleases, Release, named, order, releases
 from benchmarks import lock
 from benchmarks.install import fits
 
@@ -105,3 +105,15 @@ def test_days_and_versions_rise_together(framework: str) -> None:
 
 def test_jax_and_jaxlib_are_of_one_version() -> None:
     assert [one.tag for one in releases("jax") if f"jaxlib=={one.version}" not in one.constraints] == []
+
+
+def test_the_newest_releases_of_a_framework_come_first_and_one_may_be_named() -> None:
+    days = [one.day for one in named("jax")]
+    assert len(days) > 1
+    assert days == sorted(days, reverse=True)
+    first = named("jax")[0]
+    assert named(first.tag, first.tag) == [first]
+    assert named("scipy-1.11.4", "scipy")[0].version == "1.11.4"
+    assert len(named()) == len(releases())
+    with pytest.raises(BadReleases, match=r"of scipy there are 1\.11\.4, "):
+        named("scipy-0.1")

@@ -186,14 +186,6 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert written.count("\n") == 1
 
 
-def test_the_newest_releases_come_first_and_one_may_be_named() -> None:
-    days = [one.day for one in walk.named("jax")]
-    assert len(days) > 1
-    assert days == sorted(days, reverse=True)
-    first = walk.named("jax")[0]
-    assert walk.named(first.tag) == [first]
-
-
 def test_the_suite_is_read_with_its_versions_by_tier() -> None:
     place = Place(walk.CONFIG, "box")
     core, full = (walk.suite(place.folder("benchmark_dir"), walk.TIERS[tier]) for tier in ("core", "full"))
