@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ Array = NDArray[Any]
 ROWS = (0, -1)  # the rows whose truth is computed: the first, and the last, where a tail would be
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
+BLOCK = 1 << 18  # numbers looked at at once, within a core's cache
 ASLEEP = 1.5  # times as long as a call took until its result was read: by then it is there
 
 
@@ -41,7 +43,7 @@ def outputs(result: Any, adapter: Adapter) -> list[Array]:
 def refuse_constant(first: list[Array], second: list[Array]) -> None:
     """Raise Refused if a result is the same for other logits."""
     for a, b in zip(first, second, strict=True):
-        if a.tobytes() == b.tobytes():
+        if np.array_equal(bits(a), bits(b)):
             raise Refused("the result does not depend on the logits: a constant was timed")
 
 
@@ -57,39 +59,46 @@ def refuse_subnormal(logits: Array, found: list[Array]) -> None:
     for array in (logits, *found):
         if array.dtype.name == "float16":
             continue  # computed in float32, where float16's subnormals are ordinary numbers
-        tiny = np.finfo(np.float64 if array.dtype.name == "float64" else np.float32).tiny
-        magnitude = np.abs(array.astype(np.float64))
-        if np.any((magnitude > 0) & (magnitude < tiny)):
-            raise Refused(f"subnormal numbers in {array.dtype.name} slow the core")
+        whole, kind = bits(array), np.iinfo(f"uint{8 * array.itemsize}")
+        fraction = kind.dtype.type((1 << ml_dtypes.finfo(array.dtype).nmant) - 1)
+        for start in range(0, whole.size, BLOCK):
+            magnitude = whole[start : start + BLOCK] & kind.dtype.type(kind.max >> 1)
+            if np.any(magnitude - kind.dtype.type(1) < fraction):  # 0 − 1 is the largest integer
+                raise Refused(f"subnormal numbers in {array.dtype.name} slow the core")
+
+
+def bits(array: Array) -> Array:
+    """The numbers of an array as unsigned integers, in one dimension."""
+    return np.ascontiguousarray(array).reshape(-1).view(f"uint{8 * array.itemsize}")
 
 
 def refuse_unsynchronised(
     start: Callable[[], Any], wait: Callable[[Any], None], read: Callable[[Any], Any], trials: int = 3
-) -> None:
-    """Raise Refused if a result that was waited for is not there yet.
+) -> Any:
+    """What was read of a result; raises Refused if one that was waited for is not there yet.
 
     Reading it must take no longer than reading one that has had ample time; three trials in a row must say so.
     """
     for _ in range(trials):
-        called, at_once = _timed(start, wait, read, 0.0)
-        _, later = _timed(start, wait, read, ASLEEP * (called + at_once))
-        if at_once - later <= max(0.5 * called, 1e-4):
-            return
+        called, at_once, found = _timed(start, wait, read, 0.0)
+        small = max(0.5 * called, 1e-4)
+        if at_once <= small or at_once - _timed(start, wait, read, ASLEEP * (called + at_once))[1] <= small:
+            return found
     raise Refused(f"the call returned after {called:.2g} s, and its result came {at_once:.2g} s later")
 
 
 def _timed(
     start: Callable[[], Any], wait: Callable[[Any], None], read: Callable[[Any], Any], pause: float
-) -> tuple[float, float]:
-    """Seconds of a call waited for, and of reading its result after `pause`."""
+) -> tuple[float, float, Any]:
+    """Seconds of a call waited for, and of reading its result after `pause`; what was read."""
     began = time.perf_counter()
     result = start()
     wait(result)
     called = time.perf_counter() - began
     time.sleep(pause)
     began = time.perf_counter()
-    read(result)
-    return called, time.perf_counter() - began
+    found = read(result)
+    return called, time.perf_counter() - began, found
 
 
 def error(cell: Cell, given: Inputs, found: list[Array]) -> float:
@@ -126,8 +135,8 @@ def ends(array: Array, axis: int) -> Array:
 def resident_peak(run: Callable[[], Any]) -> int | None:
     """Bytes by which `run` raises this process's resident set at most, its result included; None if unknown.
 
-    Large blocks must come from mmap and go back at once (MALLOC_MMAP_THRESHOLD_ set before the process
-    began), or memory freed by an earlier call is used again and not seen.
+    In a process whose memory goes back at once (`rounds.RETURNED`), or what an earlier call freed is used again
+    and not seen.
     """
     try:
         CLEAR.write_text("5", encoding="ascii")  # forgets the peak: proc(5), clear_refs

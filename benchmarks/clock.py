@@ -12,13 +12,17 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 BATCH = 2e-3  # seconds that a sample lasts at least, so that the clock's resolution does not show
-WARM = 2e-2  # seconds
+WARM = 2e-2  # seconds of calls after the first
 SAMPLES = 7
-LONG = 5e-2  # seconds a call from which two samples a process are enough, after two calls to warm up
+LONG = 5e-2  # seconds a call from which three samples a process are enough, after two calls to warm up
+GROWING = 16  # calls after which the heap has grown as far as it will
+GROWN = 16  # page faults of a call below which it grows no more
+CALM = 2  # such calls in a row: inputs rotate
 AGAIN = 2  # times the samples wanted that are taken beside them while others disturb
 IDLE = 0.1  # share of the time in which a process on its only core may not have run
 
@@ -34,7 +38,7 @@ class Timing:
     number: int = 1
     taken: int = 0
     discarded: int = 0
-    faults: float = 0.0  # minor page faults a call
+    faults: float = 0.0  # minor page faults a call, where they are asked for
 
     @property
     def median(self) -> float:
@@ -50,10 +54,19 @@ def once(start: Start, wait: Wait) -> float:
 
 
 def warm(start: Start, wait: Wait) -> float:
-    """Call for `WARM` seconds, so that clocks and caches are those of a loop; seconds of the last call."""
-    began, last = time.perf_counter(), LONG
-    while time.perf_counter() - began < WARM:
+    """Call until compilers are done, clocks and caches are those of a loop, and memory is at hand.
+
+    Returns seconds of the last call. The first, which may compile, is not counted; the heap grows over several
+    calls, since blocks are aligned and others lie between them.
+    """
+    spent, calm = 0.0, 0
+    for call in count():
+        before = page_faults()
         last = once(start, wait)
+        calm = calm + 1 if page_faults() - before < GROWN else 0
+        spent += last if call else 0.0
+        if spent >= WARM and (calm >= CALM or call >= GROWING):
+            break
     return last
 
 
@@ -61,7 +74,7 @@ def latency(start: Start, wait: Wait, samples: int = SAMPLES) -> Timing:
     """Each call waited for: what a caller sees who needs the result."""
     expected = warm(start, wait)
     timing = Timing(number=max(1, round(BATCH / expected)))
-    wanted = samples if expected < LONG else 2
+    wanted = samples if expected < LONG else min(samples, 3)
 
     def batch() -> float:
         began = time.perf_counter()
@@ -69,10 +82,7 @@ def latency(start: Start, wait: Wait, samples: int = SAMPLES) -> Timing:
             wait(start())
         return (time.perf_counter() - began) / timing.number
 
-    before = page_faults()
-    undisturbed(batch, timing, wanted)
-    timing.faults = (page_faults() - before) / (timing.number * timing.taken)
-    return timing
+    return undisturbed(batch, timing, wanted)
 
 
 def steady(start: Start, wait: Wait, expected: float, samples: int = SAMPLES) -> Timing:
@@ -106,6 +116,14 @@ def cold(start: Start, wait: Wait, flush: Callable[[], None], samples: int = 5) 
         return once(start, wait)
 
     return undisturbed(single, Timing(), samples)
+
+
+def fresh(start: Start, wait: Wait, samples: int = 3) -> Timing:
+    """Single calls, and the page faults of each: for where memory goes back at once."""
+    before = page_faults()
+    timing = undisturbed(lambda: once(start, wait), Timing(), samples)
+    timing.faults = (page_faults() - before) / timing.taken
+    return timing
 
 
 def undisturbed(measure: Callable[[], float], timing: Timing, wanted: int) -> Timing:

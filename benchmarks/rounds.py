@@ -42,8 +42,16 @@ PLAIN = {
     "JAX_ENABLE_COMPILATION_CACHE": "false",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-# Freed memory goes back to the system at once, so that the resident set shows what a call takes.
-RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
+# glibc takes a large block from its heap or maps it anew, by its size and by what was freed before, and a mapped
+# one costs a page fault for each 4 KiB: a softmax of 512×32000 is four times slower for it, in one process and
+# not in the next. So calls are timed with memory at hand, as a process has it that keeps what is freed; in the
+# audit all of it goes back at once, so that what a call takes is seen, and what its page faults cost. mallopt(3).
+AT_HAND = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+    "MALLOC_ARENA_MAX": "1",
+}
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 16), "MALLOC_TRIM_THRESHOLD_": "0"}
 
 WITHOUT = ("absent", "refused", "failed", "crash", "hang")  # why a row holds no numbers
 
@@ -55,8 +63,8 @@ Tell = Callable[[str], None]
 class Run:
     """What to time, and how.
 
-    A brief one leaves out steady state and cold caches. `stop` ends it before its next process, and the one
-    that runs.
+    A brief one leaves out steady state, cold caches, compilation and memory. `stop` ends it before its next
+    process, and the one that runs.
     """
 
     framework: str
@@ -102,7 +110,7 @@ def audited(run: Run, caches: dict[str, str], tell: Tell, lane: int = 0) -> dict
     """The audit of every cell; audits beside one another have a `lane`, and with it a core, each."""
     found = {cell: Measured() for cell in run.cells}
     wanted = [cell for cell in run.cells if representative(cell, run) == cell]
-    for cell, row in each(run, wanted, True, caches | RETURNED, tell, "audit", lane):
+    for cell, row in each(run, wanted, True, caches, tell, "audit", lane):
         for other in run.cells:
             if representative(other, run) == cell:
                 found[other] = Measured(audit=row, why=reason(row))
@@ -142,7 +150,7 @@ def each(
     run: Run,
     cells: Sequence[Cell],
     audit: bool,
-    variables: dict[str, str],
+    caches: dict[str, str],
     tell: Tell,
     what: str,
     lane: int = 0,
@@ -152,7 +160,7 @@ def each(
     for threads in dict.fromkeys(cell.threads for cell in cells):
         todo = [cell for cell in cells if cell.threads == threads]
         while todo and not run.stop.is_set():
-            rows = process(run, todo, threads, audit, variables, tell, what, lane)
+            rows = process(run, todo, threads, audit, caches, tell, what, lane)
             found += rows
             todo = todo[len(rows) :]  # shorter by the one that crashed or hung, which has a row too
     return found
@@ -163,7 +171,7 @@ def process(
     cells: Sequence[Cell],
     threads: str,
     audit: bool,
-    variables: dict[str, str],
+    caches: dict[str, str],
     tell: Tell,
     what: str,
     lane: int = 0,
@@ -185,7 +193,10 @@ def process(
     def told(line: str) -> None:
         tell(f"{run.framework}: {what}, {line}")
 
-    environment = os.environ | PLAIN | variables | (ONE_THREAD if threads == "1" else {})
+    # What Inductor keeps is not named by the number of threads: PyTorch 2.11 ran one thread's code in two.
+    kept = {name: f"{folder}/{threads}" for name, folder in caches.items()}
+    memory = RETURNED if audit and not run.brief else AT_HAND
+    environment = os.environ | PLAIN | memory | kept | (ONE_THREAD if threads == "1" else {})
     with tempfile.TemporaryDirectory(prefix="softmark-") as folder:
         asked, answered, said = (Path(folder, name) for name in ("job.json", "rows.jsonl", "stderr"))
         asked.write_text(json.dumps(job), encoding="utf-8")

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -22,7 +23,7 @@ import numpy as np
 import adapters
 from adapters.protocol import Adapter, DeviceUnavailable, NotProvided
 from benchmarks import audit, clock, devices
-from benchmarks.ceilings import Ceilings
+from benchmarks.ceilings import Ceilings, negated
 from benchmarks.cells import SHAPES, Cell, kept
 from benchmarks.inputs import function, inputs, variants
 
@@ -67,8 +68,6 @@ class Bench:
         self.audited = audited
         self.brief = brief
         self._hidden = False
-        if not audited:
-            settle_allocator()
         self._loaded: dict[str, Adapter] = {}
         self._ceilings: dict[str, Ceilings] = {}
         self._sweep: np.ndarray[Any, Any] | None = None
@@ -79,7 +78,11 @@ class Bench:
         if native not in adapters.MODES[self.framework]:
             raise NotProvided(f"{self.framework} does not compile")
         if mode not in self._loaded:
-            self._loaded[mode] = adapters.load(self.framework, self.device, native)
+            loaded = adapters.load(self.framework, self.device, native)
+            if mode == "compiled":  # what a compiler sets up once a process is no part of a cell
+                with suppress(NotProvided):
+                    loaded.synchronize(loaded.call(negated, loaded.asarray(np.ones(1, np.float32))))
+            self._loaded[mode] = loaded
         return self._loaded[mode]
 
     def row(self, cell: Cell) -> Row:
@@ -105,10 +108,9 @@ class Bench:
         return {**found, "spent": time.perf_counter() - began}
 
     def times(self, cell: Cell, adapter: Adapter) -> Row:
-        """Seconds of every kind, the roofline and the page faults."""
+        """Seconds of every kind, and the roofline."""
         start = self.rotating(cell, adapter)
         wait = adapter.synchronize
-        clock.once(start, wait)  # compiles
         latency = clock.latency(start, wait)
         roof = self.ceilings(cell.mode).roof(cell)
         row: Row = {
@@ -117,8 +119,6 @@ class Bench:
             "discarded": latency.discarded,
             "roof": roof,
         }
-        if self.device == "cpu":
-            row["faults"] = latency.faults
         if not self.brief and (SHAPES[cell.shape].small or self.device != "cpu"):
             steady = clock.steady(start, wait, latency.median)
             row["steady"] = steady.median if steady.samples else None
@@ -135,21 +135,28 @@ class Bench:
         # twice the logits: moved ones may give the same losses, rounded to 16 bits
         other = replace(given, logits=given.logits * given.logits.dtype.type(2))
         native = [[adapter.asarray(array) for array in one.arrays] for one in (given, other)]
-        first = clock.once(lambda: call(*native[0]), wait)
-        audit.refuse_unsynchronised(lambda: call(*native[1]), wait, lambda result: audit.outputs(result, adapter))
-        again = clock.warm(lambda: call(*native[0]), wait)
-        found, changed = (audit.outputs(call(*arrays), adapter) for arrays in native)
+        began = time.perf_counter()
+        result = call(*native[0])
+        wait(result)
+        first = time.perf_counter() - began
+        found = audit.outputs(result, adapter)
+        changed = audit.refuse_unsynchronised(
+            lambda: call(*native[1]), wait, lambda result: audit.outputs(result, adapter)
+        )
         audit.refuse_format(found, cell.format)
         audit.refuse_constant(found, changed)
         if cell.data == "normal":
             audit.refuse_subnormal(given.logits, found)
         row: Row = {"error": audit.finite(audit.error(cell, given, found))}
-        if cell.mode == "compiled":
-            row["compile"] = max(0.0, first - again)
+        if cell.mode == "compiled" and not self.brief:
+            row["compile"] = max(0.0, first - min(clock.once(lambda: call(*native[0]), wait) for _ in range(2)))
         least = sum(array.nbytes for array in found)
-        del found, changed
-        if not SHAPES[cell.shape].small:
+        del result, found, changed
+        if not self.brief and not SHAPES[cell.shape].small:
             row["memory"] = self.memory(cell, lambda: call(*native[0]), least)
+            if self.device == "cpu":
+                fresh = clock.fresh(lambda: call(*native[0]), wait)
+                row |= {"fresh": fresh.median, "faults": fresh.faults}
         return row
 
     def memory(self, cell: Cell, start: clock.Start, least: int) -> float | None:
@@ -194,15 +201,6 @@ class Bench:
         if self.device == "cuda":
             adapter = next(iter(self._loaded.values()))
             adapter.synchronize(adapter.call(lambda x: -x, adapter.asarray(self._sweep)))
-
-
-def settle_allocator() -> None:
-    """Bring malloc to where it is in a process that has run for a while.
-
-    glibc takes blocks from mmap, page faults and all, up to the size of the largest block ever freed, at most
-    32 MiB; without this the first cells of a process would differ from the later ones. See mallopt(3).
-    """
-    np.ones(31 << 20, np.uint8)
 
 
 def last_level_cache() -> int:

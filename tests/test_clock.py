@@ -45,9 +45,9 @@ def test_latency_is_seconds_a_call_in_batches_that_the_clock_can_tell(time: Cloc
     assert timing.discarded == 0
 
 
-def test_long_calls_are_sampled_twice_and_one_by_one(time: Clock) -> None:
+def test_long_calls_are_sampled_three_times_and_one_by_one(time: Clock) -> None:
     timing = clock.latency(lambda: time.work(2 * LONG), nothing)
-    assert (timing.number, len(timing.samples)) == (1, 2)
+    assert (timing.number, len(timing.samples)) == (1, 3)
 
 
 def test_warm_calls_go_before_and_the_last_of_them_is_told(time: Clock) -> None:
@@ -172,8 +172,8 @@ def test_page_faults_of_a_call_are_counted(time: Clock) -> None:
         touch()
         time.work(1e-3)
 
-    assert 64 <= clock.latency(start, nothing).faults < 72
-    assert clock.latency(lambda: time.work(1e-3), nothing).faults < 8
+    assert 64 <= clock.fresh(start, nothing).faults < 72
+    assert clock.fresh(lambda: time.work(1e-3), nothing).faults < 8
 
 
 def test_page_faults_of_a_call_are_counted_where_everything_is_disturbed(
@@ -185,4 +185,18 @@ def test_page_faults_of_a_call_are_counted_where_everything_is_disturbed(
         touch()
         time.sleep(1e-3)
 
-    assert clock.latency(start, nothing).faults >= 64
+    assert clock.fresh(start, nothing).faults >= 64
+
+
+@pytest.mark.parametrize(("growing", "calls"), [(5, 5 + clock.CALM), (10**6, 1 + clock.GROWING)])
+def test_calls_are_warm_when_the_heap_no_longer_grows(time: Clock, growing: int, calls: int) -> None:
+    made: list[float] = []
+
+    def start() -> None:
+        made.append(time.now)
+        time.work(2 * clock.WARM)
+        if len(made) <= growing:
+            touch()
+
+    clock.warm(start, nothing)
+    assert len(made) == calls

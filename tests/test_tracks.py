@@ -29,6 +29,7 @@ METRICS = {
     "core.Half": TIMES,
     "core.Dispatch": ("steady", "cold"),
     "core.Memory": ("memory", "faults"),
+    "core.Fresh": ("fresh",),
     "core.Checks": CHECKS,
     "core.HalfChecks": CHECKS,
     "full.Shapes": TIMES + CHECKS,
@@ -48,6 +49,7 @@ UNITS = {
     "compile": ("seconds", "track"),
     "memory": ("logit copies", "track"),
     "faults": ("minor page faults a call", "track"),
+    "fresh": ("seconds", "track"),
     "error": ("worst error over bound", "track"),
 }
 
@@ -71,10 +73,10 @@ print(json.dumps({f"{one.__module__}.{one.__name__}": one.params for one in foun
 CELL = Cell("softmax", "forward", "eager", "float32", "bert", "all")
 ONE = Cell.of((*CELL.params[:-1], "1"), "normal")
 ROWS: list[dict[str, Any]] = [
-    {"latency": 4e-3, "roof": 1e-3, "number": 5, "steady": 3e-3, "cold": 6e-3, "device": 2e-3, "faults": 2.0},
-    {"latency": 6e-3, "roof": 2e-3, "number": 4, "steady": None, "cold": 7e-3, "device": 5e-3, "faults": 4.0},
+    {"latency": 4e-3, "roof": 1e-3, "number": 5, "steady": 3e-3, "cold": 6e-3, "device": 2e-3},
+    {"latency": 6e-3, "roof": 2e-3, "number": 4, "steady": None, "cold": 7e-3, "device": 5e-3},
 ]
-MEASURED = Measured({"error": 0.25, "compile": 1.5, "memory": 3.0}, ROWS)
+MEASURED = Measured({"error": 0.25, "compile": 1.5, "memory": 3.0, "faults": 4.0, "fresh": 8e-3}, ROWS)
 
 
 def classes(module: Any) -> list[Any]:
@@ -129,7 +131,7 @@ def test_what_a_device_tells_of_a_cell_is_measured() -> None:
     assert {*gpu.Device.block, *gpu.HalfDevice.block} <= set(cells("core"))
 
 
-class Everything(tracks.Times, tracks.Dispatch, tracks.Device, tracks.Memory, tracks.Checks):
+class Everything(tracks.Times, tracks.Dispatch, tracks.Device, tracks.Memory, tracks.Fresh, tracks.Checks):
     """Every metric of one block."""
 
     block = Block(("eager",), ("float32",), ("bert",))
@@ -161,7 +163,13 @@ def test_a_time_is_a_sample_a_round(metric: str, samples: list[float]) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "value"),
-    [("track_error", 0.25), ("track_compile", 1.5), ("track_memory", 3.0), ("track_faults", 3.0)],
+    [
+        ("track_error", 0.25),
+        ("track_compile", 1.5),
+        ("track_memory", 3.0),
+        ("track_faults", 4.0),
+        ("track_fresh", 8e-3),
+    ],
 )
 def test_a_number_of_the_audit_is_that_number(metric: str, value: float) -> None:
     assert told(metric, MEASURED) == value

@@ -51,6 +51,13 @@ class Memory(_Core, tracks.Memory):
     params = block.params
 
 
+class Fresh(_Core, tracks.Fresh):
+    """What a call takes longer for where its memory comes from the system."""
+
+    block = Block(MODES, ("float32",), CORE_LARGE, ("1",))
+    params = block.params
+
+
 class Checks(_Core, tracks.Checks):
     """Error and compilation."""
 
