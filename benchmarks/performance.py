@@ -35,6 +35,12 @@ as large as they are is one. *Error over bound* is the worst error of the same c
 [grades.md](grades.md): at most 1 is right. NumPy has no softmax: its column is this project's reference
 implementation, written to be right and not to be fast."""
 
+FRESH = (
+    "All times are of calls whose memory is at hand, as in a process that keeps what it frees. Where the system "
+    "has to give it, as it does under glibc for most blocks above 32 MiB, a call takes so many times as long (in "
+    "parentheses its page faults):"
+)
+
 CHANGES = (
     f"Changes of the latency by {steps.THRESHOLD:g} times or more, the largest first, where asv's comparison "
     f"tells the two releases apart and the change is at least {steps.CLEAR:g} times the usual one between "
@@ -50,6 +56,14 @@ class Entry:
 
     roofline: Row
     memory: Row | None
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """How many times as long calls take where their memory comes from the system, and their page faults."""
+
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]  # what is called, a text for each head
 
 
 @dataclass(frozen=True)
@@ -155,10 +169,15 @@ def _machine(machine: Machine, rows: Sequence[Row], several: bool) -> Iterator[s
         f"{wording.machine(machine)}. {wording.listed(list(told))}. Measured by `tox run -e bench-history`. "
         "Each cell: times the roofline (logit copies)."
     )
-    for table in tables(row for row in rows if newest[row.release.framework] == row.release):
+    today = [row for row in rows if newest[row.release.framework] == row.release]
+    for table in tables(today):
         yield f"### {table.title}"
         yield _table(table, machine.device)
         yield errors(table)
+    if slowed := fresh(today, machine.device):
+        yield "### Fresh memory"
+        yield FRESH
+        yield wording.table(("", *slowed.heads), slowed.lines)
     yield f"## Steps between releases{where}"
     yield from _steps(rows, machine.device)
 
@@ -225,6 +244,27 @@ def _entry(found: Entry | None) -> str:
         return "–"
     copies = f" ({wording.number(found.memory.value)})" if found.memory else ""
     return f"{wording.number(found.roofline.value)}{copies}"
+
+
+def fresh(rows: Iterable[Row], device: str) -> Fresh | None:
+    """The table of fresh memory; None where it was not measured."""
+    found = {(row.metric, row.release.framework, row.cell): row.value for row in rows}
+    slowed: dict[Cell, dict[Column, str]] = defaultdict(dict)
+    for (metric, framework, cell), value in found.items():
+        if metric == "fresh" and ("latency", framework, cell) in found:
+            # the suite asks for page faults once for all thread settings, under "all"
+            faults = found.get(("faults", framework, replace(cell, threads="all")), 0.0)
+            told = f"{wording.factor(value / found['latency', framework, cell])} ({faults:,.0f})"
+            slowed[_line(cell)][framework, cell.mode] = told
+    there = {column for told in slowed.values() for column in told}
+    columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in there]
+    lines = (
+        (f"{wording.call(cell)}, {wording.where(cell, device)}", *(slowed[cell].get(one, "–") for one in columns))
+        for cell in sorted(
+            slowed, key=lambda cell: (OPERATIONS.index(cell.operation), cell.direction, _order(cell))
+        )
+    )
+    return Fresh(tuple(map(head, columns)), tuple(lines)) if slowed else None
 
 
 def errors(table: Table) -> str:

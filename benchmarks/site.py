@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 # The first of these that a cell has is shown with its newest value; a plot of each is linked.
-METRICS = ("roofline", "device", "steady", "latency", "compile", "memory", "faults", "error")
+METRICS = ("roofline", "device", "steady", "latency", "compile", "memory", "fresh", "faults", "error")
 
 Setting = tuple[tuple[str, str], ...]  # name → value, as asv writes both
 Newest = dict[str, tuple[int, float]]  # framework → revision and value

@@ -75,6 +75,30 @@ def test_errors_stand_beside_the_times(tmp_path: Path) -> None:
     assert "Errors were not measured." in text
 
 
+def freshly(found: Results) -> Results:
+    """And a call of two frameworks whose memory comes from the system, in one of them compiled."""
+    cell = replace(CELL, shape="llama2")
+    every, compiled = replace(cell, threads="all"), replace(cell, mode="compiled")
+    jax, numpy = JAX[-1], NUMPY[-1]
+    values = [
+        (jax, "latency", compiled, 8e-3), (jax, "fresh", compiled, 36e-3), (jax, "fresh", cell, 1.0),
+        (jax, "faults", replace(every, mode="compiled"), 16001.0),
+        (numpy, "latency", cell, 2e-2), (numpy, "fresh", cell, 2.2e-2),
+    ]  # fmt: skip
+    return replace(
+        found, rows=(*found.rows, *(Row("box", of, metric, at, value) for of, metric, at, value in values))
+    )
+
+
+def test_what_fresh_memory_costs_is_told_with_its_page_faults(tmp_path: Path) -> None:
+    written(tmp_path)
+    found = read(tmp_path)
+    assert "Fresh memory" not in performance.page(found)
+    head, _, row = rows_of(performance.page(freshly(found)), "Fresh memory")
+    assert head == ["", "NumPy", "JAX, compiled"]
+    assert row == ["softmax forward, 512×32000 float32 on one thread", "1.10 (0)", "4.5 (16,001)"]
+
+
 def test_axis_threads_and_copies_are_told(tmp_path: Path) -> None:
     written(tmp_path)
     _, _, (name, value) = rows_of(

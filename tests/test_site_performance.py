@@ -19,7 +19,7 @@ from reports.site.build import NotBuilt, address
 from reports.site.evidence import assemble
 from tests.asv_results import commits
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, record
-from tests.test_performance import CELL, JAX, NUMPY, written
+from tests.test_performance import CELL, JAX, NUMPY, freshly, written
 
 
 def read(place: Path) -> Results:
@@ -44,6 +44,15 @@ def test_each_framework_and_mode_has_a_column_with_its_copies(tmp_path: Path) ->
     assert head == ["shape", "NumPy", "JAX", "JAX, compiled"]
     assert row[:2] == ["256×1000 float32 on one thread", "5.00 (3.00)"]
     assert [float(value) for value in row[2:]] == pytest.approx([1.5, 1.25], rel=0.02)
+
+
+def test_what_fresh_memory_costs_is_a_table(tmp_path: Path) -> None:
+    written(tmp_path)
+    found = read(tmp_path)
+    assert 'id="fresh-' not in text(found)
+    head, row = table(text(freshly(found)), 'id="fresh-machine"')
+    assert head == ["call", "NumPy", "JAX, compiled"]
+    assert row == ["softmax forward, 512×32000 float32 on one thread", "1.10 (0)", "4.5 (16,001)"]
 
 
 def test_the_least_of_a_line_is_marked(tmp_path: Path) -> None:

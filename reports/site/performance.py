@@ -19,7 +19,7 @@ from reports.site.page import Page
 
 if TYPE_CHECKING:
     from benchmarks.cells import Cell
-    from benchmarks.performance import Column, Table
+    from benchmarks.performance import Column, Fresh, Table
     from benchmarks.results import Machine, Results, Row
 
 # framework → its colour and the shape of its marks
@@ -99,6 +99,7 @@ class Place:
     told: str
     measured: tuple[Measured, ...]
     grids: tuple[Grid, ...]
+    fresh: Fresh | None
     over: tuple[Over, ...]
     changes: tuple[Change, ...]
 
@@ -110,15 +111,15 @@ def pages(evidence: Evidence) -> Iterator[Page]:
         "places": places,
         "asv": evidence.asv,
         "missing": "" if charts.available() else charts.MISSING,
-        "rule": _rule() if places else "",
+        **(_texts() if places else {}),
     }
     yield Page("performance.html", "Performance", "performance.html.j2", "performance.html", values)
 
 
-def _rule() -> str:
-    from benchmarks.performance import CHANGES
+def _texts() -> dict[str, str]:
+    from benchmarks.performance import CHANGES, FRESH
 
-    return CHANGES
+    return {"rule": CHANGES, "fresh": FRESH}
 
 
 def _places(found: Results, asv: str) -> tuple[Place, ...]:
@@ -141,6 +142,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
         told=wording.machine(machine),
         measured=tuple(_measured(rows)),
         grids=tuple(_grid(table, machine, suffix, asv) for table in performance.tables(today)),
+        fresh=performance.fresh(today, machine.device),
         over=latency.over(rows, groups, machine, suffix),
         changes=tuple(
             Change(
