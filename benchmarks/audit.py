@@ -138,15 +138,26 @@ def resident_peak(run: Callable[[], Any]) -> int | None:
     In a process whose memory goes back at once (`rounds.RETURNED`), or what an earlier call freed is used again
     and not seen.
     """
+    before = settled() if CLEAR.exists() else 0
     try:
         CLEAR.write_text("5", encoding="ascii")  # forgets the peak: proc(5), clear_refs
     except OSError:
         return None
-    before = status("VmRSS")
     kept = run()
     after = status("VmHWM")
     del kept
     return max(0, after - before)
+
+
+def settled(pause: float = 0.02, most: int = 50) -> int:
+    """The resident set once it no longer shrinks: another thread may free an earlier result, as JAX's does."""
+    size = status("VmRSS")
+    for _ in range(most):
+        time.sleep(pause)
+        before, size = size, status("VmRSS")
+        if size == before:
+            break
+    return size
 
 
 def status(field: str) -> int:

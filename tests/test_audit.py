@@ -228,6 +228,15 @@ def test_the_peak_is_unknown_where_the_kernel_does_not_forget_it(
     assert audit.resident_peak(lambda: None) is None
 
 
+@pytest.mark.parametrize(("sizes", "size"), [([9, 9], 9), ([9, 7, 6, 6, 5], 6), ([*range(99, 0, -1)], 49)])
+def test_what_another_thread_is_yet_to_free_is_no_part_of_what_was_there_before(
+    sizes: list[int], size: int, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter(sizes)
+    monkeypatch.setattr(audit, "status", lambda field: next(told))
+    assert audit.settled() == size
+
+
 def test_a_field_of_the_status_is_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "STATUS", tmp_path / "status")
     audit.STATUS.write_text("VmHWMark:\t1 kB\nVmHWM:\t   2048 kB\n")
