@@ -200,7 +200,7 @@ class Bench:
         self._sweep += 1.0
         if self.device == "cuda":
             adapter = next(iter(self._loaded.values()))
-            adapter.synchronize(adapter.call(lambda x: -x, adapter.asarray(self._sweep)))
+            adapter.synchronize(adapter.call(negated, adapter.asarray(self._sweep)))
 
 
 def last_level_cache() -> int:
