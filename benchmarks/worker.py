@@ -32,6 +32,7 @@ CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
 SWEEP = 64 << 20  # bytes, where the size of the last-level cache is not known
 SWEPT_AT_MOST = 256 << 20
 KEPT = 0.9  # of a result's bytes: pages that were there already are few
+TOLD = 4 << 20  # bytes of a result that shows in a resident set, which the kernel counts in batches of pages
 
 Row = dict[str, Any]
 
@@ -67,7 +68,7 @@ class Bench:
         self.tier = tier
         self.audited = audited
         self.brief = brief
-        self._hidden = False
+        self._hidden: bool | None = None if device == "cpu" else False  # until a large result is seen, or is not
         self._loaded: dict[str, Adapter] = {}
         self._ceilings: dict[str, Ceilings] = {}
         self._sweep: np.ndarray[Any, Any] | None = None
@@ -162,8 +163,9 @@ class Bench:
     def memory(self, cell: Cell, start: clock.Start, least: int) -> float | None:
         """The peak of a call's memory beside its inputs, in copies of the logits; None where it is not seen.
 
-        A result takes `least` bytes. Where less is seen, the framework keeps what is freed for itself, as
-        TensorFlow does on a CPU, and nothing is said of any later cell of this process either.
+        A result takes `least` bytes. Where less is seen of a large one, the framework keeps what is freed for
+        itself, as TensorFlow does on a CPU, and nothing is said of any later cell of this process either; nor
+        is it of a small one before a large one was seen.
         """
 
         def run() -> Any:
@@ -173,8 +175,9 @@ class Bench:
 
         on_cpu = self.device == "cpu"
         peak = audit.resident_peak(run) if on_cpu else devices.allocator_peak(self.framework, run)
-        self._hidden |= peak is not None and peak < KEPT * least
-        return None if peak is None or self._hidden else peak / cell.bytes(self.device)
+        if peak is not None and least >= TOLD:
+            self._hidden = bool(self._hidden) or peak < KEPT * least
+        return None if peak is None or self._hidden is not False else peak / cell.bytes(self.device)
 
     def ceilings(self, mode: str) -> Ceilings:
         """Those of this process: on a CPU every mode has the same machine below it."""

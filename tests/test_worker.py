@@ -239,38 +239,72 @@ class Device(fakes.Small):
 def test_a_device_has_its_own_clock_and_no_page_faults(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     load(Device())
     monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 5e-6)
-    monkeypatch.setattr(devices, "throttled", lambda: True)
-    monkeypatch.setattr(worker, "CACHE", Path("/nowhere"))
-    monkeypatch.setattr(worker, "SWEEP", 1 << 16)
-    found = row(replace(CELL, threads="all"), device="cuda")
-    assert found.items() >= {"device": 5e-6, "throttled": True}.items()
+    found = on_device(monkeypatch, throttled=[False])
+    assert found["device"] == 5e-6
     assert "faults" not in found
     assert {"latency", "steady", "cold"} <= found.keys()
+
+
+def test_what_was_timed_on_a_slowed_device_is_thrown_away(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(Device())
+    seconds = iter([9e-6, 5e-6])
+    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: next(seconds))
+    found = on_device(monkeypatch, throttled=[True, False])
+    assert found["device"] == 5e-6
+    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 9e-6)
+    found = on_device(monkeypatch, throttled=[True, True, True])
+    assert found["throttled"] == "heat or power slowed the device 3 times"
+    assert "latency" not in found
+
+
+def on_device(monkeypatch: pytest.MonkeyPatch, throttled: list[bool]) -> dict[str, Any]:
+    """A row of a cell whose device is asked for its state after each time it was timed."""
+    states = iter(throttled)
+    monkeypatch.setattr(devices, "throttled", lambda: next(states))
+    monkeypatch.setattr(worker, "CACHE", Path("/nowhere"))
+    monkeypatch.setattr(worker, "SWEEP", 1 << 16)
+    return row(replace(CELL, threads="all"), device="cuda")
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, peak: int | None) -> None:
     monkeypatch.setattr(audit, "resident_peak", lambda run: peak)
 
 
+LARGE = replace(CELL, shape="bert")
+
+
 def test_memory_is_in_copies_of_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
-    size = CELL.bytes("cpu")
+    size = LARGE.bytes("cpu")
     bench = Bench("numpy", "cpu", 1, "full", True)
     seen(monkeypatch, 3 * size)
-    assert bench.memory(CELL, lambda: None, size) == 3
+    assert bench.memory(LARGE, lambda: None, size) == 3
     seen(monkeypatch, None)
-    assert bench.memory(CELL, lambda: None, size) is None
+    assert bench.memory(LARGE, lambda: None, size) is None
 
 
 def test_memory_that_a_framework_keeps_for_itself_is_not_told_as_none_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    size = CELL.bytes("cpu")
+    size = LARGE.bytes("cpu")
     bench = Bench("numpy", "cpu", 1, "full", True)
     seen(monkeypatch, 0)
-    assert bench.memory(CELL, lambda: None, 0) == 0
-    assert bench.memory(CELL, lambda: None, size) is None
+    assert bench.memory(LARGE, lambda: None, size) is None
     seen(monkeypatch, 3 * size)
-    assert bench.memory(CELL, lambda: None, size) is None
+    assert bench.memory(LARGE, lambda: None, size) is None
+    assert bench.memory(LARGE, lambda: None, 0) is None
+
+
+def test_a_small_result_that_is_not_seen_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, losses = LARGE.bytes("cpu"), 2048
+    bench = Bench("numpy", "cpu", 1, "full", True)
+    seen(monkeypatch, 0)
+    assert bench.memory(LARGE, lambda: None, losses) is None  # by a framework that may keep what it frees
+    seen(monkeypatch, size)
+    assert bench.memory(LARGE, lambda: None, size) == 1
+    seen(monkeypatch, 0)
+    assert bench.memory(LARGE, lambda: None, losses) == 0
+    seen(monkeypatch, size)
+    assert bench.memory(LARGE, lambda: None, size) == 1
 
 
 @pytest.mark.parametrize(("text", "size"), [("1024K\n", 1 << 20), ("9999999K", worker.SWEPT_AT_MOST)])
