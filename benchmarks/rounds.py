@@ -53,7 +53,7 @@ AT_HAND = {
 }
 RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 16), "MALLOC_TRIM_THRESHOLD_": "0"}
 
-WITHOUT = ("absent", "refused", "failed", "crash", "hang")  # why a row holds no numbers
+WITHOUT = ("absent", "refused", "failed", "crash", "hang", "throttled")  # why a row holds no numbers
 
 Row = dict[str, Any]
 Tell = Callable[[str], None]
@@ -118,13 +118,16 @@ def audited(run: Run, caches: dict[str, str], tell: Tell, lane: int = 0) -> dict
 
 
 def add_rounds(run: Run, found: dict[Cell, Measured], caches: dict[str, str], tell: Tell) -> None:
-    """The rounds of every cell that passed its audit."""
+    """The rounds of every cell that passed its audit. One in which the device was slowed costs no other."""
     for number in range(run.rounds):
         going = [cell for cell in run.cells if not found[cell].why]
+        last = number + 1 == run.rounds
         for cell, row in each(run, going, False, caches, tell, f"round {number + 1} of {run.rounds}"):
-            found[cell].why = reason(row)
-            if not found[cell].why:
-                found[cell].rows.append(row)
+            entry, why = found[cell], reason(row)
+            if not why:
+                entry.rows.append(row)
+            elif "throttled" not in row or (last and not entry.rows):
+                entry.why = why
 
 
 @contextmanager

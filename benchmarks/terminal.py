@@ -56,6 +56,7 @@ def show(console: Console, found: Found, versions: Mapping[str, str], device: st
         asked = [cell for cells_of in found.values() for cell in cells_of]
         console.print(f"Shapes: {shapes(asked, device)}.", highlight=False)
         console.print(where(device), highlight=False)
+        console.print(disturbance(found), highlight=False)
     for line in troubles(found):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -121,6 +122,13 @@ def where(device: str) -> str:
     if device == "cuda":
         return "Device: " + ", ".join(f"{name} {value}" for name, value in devices.describe().items())
     return f"Machine: {machine.cpu('model name') or 'a CPU'}, {plural(len(clock.cores()), 'core')}."
+
+
+def disturbance(found: Found) -> str:
+    """How many samples were thrown away since something else ran meanwhile."""
+    rows = [row for cells_of in found.values() for entry in cells_of.values() for row in entry.rows]
+    taken, discarded = sum(row["taken"] for row in rows), sum(row["discarded"] for row in rows)
+    return f"Something else ran during {discarded} of {plural(taken, 'sample')}: thrown away."
 
 
 def troubles(found: Found) -> list[str]:

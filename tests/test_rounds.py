@@ -135,6 +135,14 @@ def test_what_was_measured_before_a_crash_is_kept(python: Path) -> None:
     assert [len(found[cell].rows) for cell in (CIFAR, BERT)] == [1, 3]
 
 
+@pytest.mark.parametrize(("slowed", "kept"), [("jobs == 3", 2), ("jobs == 4", 2), ("jobs > 1", 0)])
+def test_a_round_on_a_slowed_device_costs_no_other(slowed: str, kept: int, python: Path) -> None:
+    does(python, f"found |= {{'throttled': 'by heat'}} if {slowed} else {{}}")
+    entry = run(python, [CIFAR], 3)[CIFAR]
+    assert len(entry.rows) == kept
+    assert entry.why == ("" if kept else "throttled: by heat")
+
+
 def test_a_process_that_finishes_no_cell_is_given_up(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "PATIENCE", 2.0)
     does(python, "if shape == 'bert': time.sleep(60)")

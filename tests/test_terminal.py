@@ -19,7 +19,7 @@ VERSIONS = {"numpy": "2.4.6", "scipy": "1.17.1", "torch": "2.13.0", "tensorflow"
 
 
 def measured(latency: float, times: float = 2.0) -> Measured:
-    return Measured(rows=[{"latency": latency, "roof": latency / times}])
+    return Measured(rows=[{"latency": latency, "roof": latency / times, "taken": 7, "discarded": 0}])
 
 
 def shown(found: Found, width: int = WIDTH) -> str:
@@ -67,6 +67,14 @@ def test_what_the_numbers_mean_and_are_of_is_said() -> None:
     assert "Shapes: imagenet 256×1000." in text
     assert "Machine: " in text
     assert "core" in text.partition("Machine: ")[2]
+
+
+def test_samples_that_were_thrown_away_are_told() -> None:
+    one, two = measured(5e-6), measured(5e-6)
+    one.rows[0] |= {"taken": 7, "discarded": 2}
+    two.rows[0] |= {"taken": 9, "discarded": 0}
+    text = " ".join(shown({"numpy": {CELL: one}, "scipy": {CELL: two}}).split())
+    assert "Something else ran during 2 of 16 samples: thrown away." in text
 
 
 def test_a_cell_that_failed_is_told_and_absent_ones_are_not() -> None:
