@@ -264,8 +264,9 @@ def summary(found: Sequence[Ratio], options: argparse.Namespace) -> str:
     """The verdicts counted, and what they mean."""
     counts = Counter(one.verdict(options.margin) for one in found)
     told = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in STYLES if counts[verdict])
+    narrower = "; ambiguous: neither, and more --rounds narrow it" if counts["ambiguous"] else ""
     return (
         f"B beside A, of {len(found)} cells: {told}. Faster or slower: the whole interval lies more than "
-        f"{options.margin:.0%} from 1; same: all of it lies within. "
+        f"{options.margin:.0%} from 1; same: all of it lies within{narrower}. "
         f"Shapes: {shapes((one.cell for one in found), options.device)}."
     )

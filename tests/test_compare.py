@@ -110,6 +110,14 @@ def test_a_margin_moves_the_verdict() -> None:
     assert [one.verdict(margin) for margin in (0.0, 0.05, 0.1, 0.2)] == ["slower", "slower", "ambiguous", "same"]
 
 
+@pytest.mark.parametrize(("high", "told"), [(1.04, False), (1.2, True)])
+def test_what_is_ambiguous_is_told_with_its_remedy(high: float, told: bool) -> None:
+    parser = argparse.ArgumentParser()
+    compare.add_arguments(parser)
+    summary = compare.summary([Ratio(CELL, 1.0, 1.0, 1.0, 0.98, high)], parser.parse_args(["numpy", "jax"]))
+    assert ("more --rounds narrow" in summary) == told
+
+
 class Rounds:
     """Stands for the processes: notes them, and answers by `does` of the side's Python and the cell."""
 
