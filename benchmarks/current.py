@@ -1,8 +1,8 @@
 """`python -m benchmarks current [framework ...]`: time what is installed here, side by side.
 
 With `--save` the results are filed as asv's, under the commit of the release that is installed: the way for a
-machine whose environments are made by hand, such as one with a GPU. What is measured is shown and filed even
-where the run is interrupted.
+machine whose environments are made by hand, such as one with a GPU. Where the run is interrupted, the rounds that
+are finished are shown, and the frameworks that are finished are filed.
 """
 
 from __future__ import annotations
@@ -62,11 +62,14 @@ def run(options: argparse.Namespace) -> int:
             options.rounds = rounds.ROUNDS if options.save else ROUNDS
         if options.rounds < 1:
             raise Unusable("--rounds is at least 1")
-        releases, shelf = {}, None
+        versions, releases, shelf = {name: version(name) for name in names}, {}, None
         if options.save:
-            releases = {name: filing.tracked(name, version(name)) for name in names}
+            releases = {name: filing.tracked(name, versions[name]) for name in names}
             shelf = filing.Shelf(options.save, options.machine or walk.machine(), options.device)
-    except (Unusable, BadReleases) as error:
+            filing.ready(releases.values(), shelf)
+        elif options.machine:
+            raise Unusable("--machine names what is filed: give --save too")
+    except (Unusable, BadReleases, filing.Unready, UserError) as error:
         print(f"current: {error}", file=sys.stderr)
         return 2
     console, whole = Console(), True
@@ -79,19 +82,17 @@ def run(options: argparse.Namespace) -> int:
             jobs = [
                 Run(name, wanted, options.tier, options.device, options.rounds, brief=brief) for name in names
             ]
-            for job, measured in measure(jobs, lambda line: progress.update(task, description=line)):
-                name = job.framework
-                found[name] = measured
-                if shelf and timed(measured):
-                    whole &= kept(measured, releases[name], shelf, options)
+            for name in measure(jobs, found, lambda line: progress.update(task, description=line)):
+                if shelf and timed(found[name]):
+                    whole &= kept(found[name], releases[name], shelf, options)
     finally:
-        terminal.show(console, found, {name: version(name) for name in found}, options.device)
+        terminal.show(console, found, versions, options.device)
     there = [name for name in found if timed(found[name])]
     return 0 if whole and there and set(options.frameworks) <= set(there) else 1
 
 
-def measure(jobs: Sequence[Run], tell: Tell) -> Iterator[tuple[Run, Found]]:
-    """Each job with what it found. Brief ones on a CPU are audited first, side by side on a core each.
+def measure(jobs: Sequence[Run], found: dict[str, Found], tell: Tell) -> Iterator[str]:
+    """Measure each framework into `found`, and name it. Brief ones on a CPU are audited first, side by side.
 
     An audit times nothing but compilation, which tables here do not hold.
     """
@@ -100,9 +101,10 @@ def measure(jobs: Sequence[Run], tell: Tell) -> Iterator[tuple[Run, Found]]:
         if lanes > 1:
             audits = side_by_side(jobs, caches, tell, lanes)
         for place, job in enumerate(jobs):
-            found = audits[place] if lanes > 1 else rounds.audited(job, caches[place], tell)
-            rounds.add_rounds(job, found, caches[place], tell)
-            yield job, found
+            audit = audits[place] if lanes > 1 else rounds.audited(job, caches[place], tell)
+            found[job.framework] = audit  # before its rounds: an interrupt loses none that is finished
+            rounds.add_rounds(job, audit, caches[place], tell)
+            yield job.framework
 
 
 def side_by_side(jobs: Sequence[Run], caches: Sequence[dict[str, str]], tell: Tell, lanes: int) -> list[Found]:
@@ -174,7 +176,7 @@ def kept(
     asked = filing.Asked(options.tier, options.cells, options.rounds)
     try:
         print(f"wrote {filing.file(found, release, shelf, asked)}")
-    except (OSError, UserError, walk.NoSuite) as error:
-        print(f"current: {release.tag} is not filed: {error}", file=sys.stderr)
+    except Exception as error:  # of any kind: the other frameworks are still to be measured
+        print(f"current: {release.tag} is not filed: {type(error).__name__}: {error}", file=sys.stderr)
         return False
     return True

@@ -8,10 +8,10 @@ was filed before of other cells, tiers and releases stays.
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -33,10 +33,15 @@ from benchmarks.cells import Cell
 from benchmarks.rounds import Measured
 
 SUITE = "benchmarks.suite"
+VERSION = ".".join(platform.python_version_tuple()[:2])
 ENVIRONMENT = "existing"  # and no path: it would name the folders of a machine
 FACTS = "device.jsonl"  # beside the results; not .json, which asv would take for results
 
 Found = Mapping[Cell, Measured]
+
+
+class Unready(Exception):
+    """Nothing can be filed there; the message says where and why."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +94,42 @@ def tracked(framework: str, version: str) -> Release:
     )
 
 
+def ready(wanted: Iterable[Release], shelf: Shelf) -> None:
+    """See that results can be filed before any is measured; nothing is written.
+
+    Raises:
+        Unready: the folder cannot be written to, or what is in it cannot be read.
+    """
+    place = (shelf.folder / shelf.name).absolute()
+    nearest = next(one for one in (place, *place.parents) if one.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise Unready(f"{nearest} is no folder that can be written to")
+    try:
+        if (place / "machine.json").exists():
+            described(shelf)
+        listed(shelf.folder)
+        commits = {release: commit for commit, release in results.tracked().items()}
+        for release in wanted:
+            Results({"machine": shelf.name}, {}, commits[release], 0, VERSION, ENVIRONMENT, {}).load_data(
+                str(shelf.folder)
+            )
+    except Exception as error:  # of any kind: others have written what is there
+        raise Unready(f"what is in {shelf.folder} cannot be read: {type(error).__name__}: {error}") from error
+
+
 def file(found: Found, release: Release, shelf: Shelf, asked: Asked) -> Path:
     """Write what was measured of one release; the path of asv's file."""
     commit = next(commit for commit, one in results.tracked().items() if one == release)
     when = util.datetime_to_js_timestamp(datetime.combine(release.day, history.NOON))
-    python = ".".join(platform.python_version_tuple()[:2])
-    filed = Results({**described(shelf), "python": python}, {}, commit, when, python, ENVIRONMENT, {})
+    filed = Results({**described(shelf), "python": VERSION}, {}, commit, when, VERSION, ENVIRONMENT, {})
     filed.load_data(str(shelf.folder))
     modules = asked.tier if shelf.device == "cpu" else f"{asked.tier}|gpu"
     benchmarks = walk.discovered(Path(import_module(SUITE).__path__[0]), rf"^({modules})\.")
     for benchmark in benchmarks:
         result, selected = answers(benchmark, found)
         filed.add_result(benchmark, result, record_samples=True, selected_idx=selected)
-    filed.save(str(shelf.folder))
     catalogue(benchmarks, shelf.folder)
+    filed.save(str(shelf.folder))
     note(release, shelf, asked)
     return shelf.folder / str(get_filename(shelf.name, commit, ENVIRONMENT))
 
@@ -139,10 +166,15 @@ def answer(method: Any, found: Found, cell: Cell) -> Any:
 
 def catalogue(benchmarks: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """asv's list of benchmarks, which says what the numbers are; those of another tier stay in it."""
+    known = {**listed(folder), **{one["name"]: one for one in benchmarks}}
+    Benchmarks(SimpleNamespace(benchmark_dir="", results_dir=str(folder)), known.values()).save()
+
+
+def listed(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """The benchmarks that asv's list names already."""
     path = folder / "benchmarks.json"
     before = util.load_json(str(path), Benchmarks.api_version) if path.exists() else {}
-    known = {one["name"]: one for one in (*before.values(), *benchmarks) if isinstance(one, dict)}
-    Benchmarks(SimpleNamespace(benchmark_dir="", results_dir=str(folder)), known.values()).save()
+    return {one["name"]: one for one in before.values() if isinstance(one, dict)}
 
 
 def described(shelf: Shelf) -> dict[str, str]:
@@ -152,6 +184,8 @@ def described(shelf: Shelf) -> dict[str, str]:
         facts = {**Machine.get_defaults(), "machine": shelf.name, "os": platform.system()}
         util.write_json(str(path), facts, Machine.api_version)
     known = util.load_json(str(path), Machine.api_version)
+    if known.get("machine") != shelf.name:
+        raise util.UserError(f"{path} is of the machine {known.get('machine')!r}")
     return {key: str(value) for key, value in known.items() if key != "version"}
 
 
@@ -161,8 +195,7 @@ def note(release: Release, shelf: Shelf, asked: Asked) -> None:
     when = datetime.now(UTC).isoformat(timespec="seconds")
     row = {**_key(release, asked), "when": when, "device": shelf.device, **facts}
     kept = [one for one in _noted(shelf) if (one["tag"], one["tier"]) != (release.tag, asked.tier)]
-    text = "".join(json.dumps(one) + "\n" for one in (*kept, row))
-    shelf.facts.write_text(text, encoding="utf-8")
+    walk.rewrite(shelf.facts, (*kept, row))
 
 
 def filed(release: Release, shelf: Shelf, asked: Asked) -> bool:
@@ -175,5 +208,4 @@ def _key(release: Release, asked: Asked) -> dict[str, Any]:
 
 
 def _noted(shelf: Shelf) -> list[dict[str, Any]]:
-    text = shelf.facts.read_text(encoding="utf-8") if shelf.facts.exists() else ""
-    return [json.loads(line) for line in text.splitlines()]
+    return [row for row in walk.noted(shelf.facts) if "tier" in row]

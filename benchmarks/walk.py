@@ -215,13 +215,32 @@ def reason(tag: str, said: str) -> str:
 
 def note(file: Path, tag: str, failure: Failure | None) -> None:
     """Keep one line a failing release, and none of one that has results."""
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
-    kept = [row for row in rows if row["tag"] != tag] + ([asdict(failure)] if failure else [])
+    kept = [row for row in noted(file) if row["tag"] != tag] + ([asdict(failure)] if failure else [])
     if kept:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        rewrite(file, kept)
     else:
         file.unlink(missing_ok=True)
+
+
+def noted(file: Path) -> list[dict[str, Any]]:
+    """The lines of a file of notes on releases; one that cannot be read is lost: its release is tried again."""
+    rows = []
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and "tag" in row:
+            rows.append(row)
+    return rows
+
+
+def rewrite(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write such a file, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    partial.replace(file)
 
 
 def suite(folder: Path, pattern: str) -> dict[str, str]:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from benchmarks import current, filing, results, walk
-from benchmarks.cells import Cell
 from benchmarks.rounds import Measured, Run
 from tests.asv_results import release
 
@@ -31,12 +30,15 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """By framework, what stands for its measurement: an entry for each cell, or what is raised."""
     given: dict[str, Any] = {}
 
-    def measure(jobs: Sequence[Run], tell: Callable[[str], None]) -> Iterator[tuple[Run, dict[Cell, Measured]]]:
+    def measure(
+        jobs: Sequence[Run], found: dict[str, current.Found], tell: Callable[[str], None]
+    ) -> Iterator[str]:
         for job in jobs:
             answer = given[job.framework]
             if isinstance(answer, BaseException):
                 raise answer
-            yield job, dict.fromkeys(job.cells, answer)
+            found[job.framework] = dict.fromkeys(job.cells, answer)
+            yield job.framework
 
     monkeypatch.setattr(current, "measure", measure)
     return given
@@ -52,6 +54,7 @@ def shelved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Path(f"{release.tag}.json")
 
     monkeypatch.setattr(filing, "tracked", release)
+    monkeypatch.setattr(filing, "ready", lambda releases, shelf: None)
     monkeypatch.setattr(filing, "file", file)
     return tags
 
@@ -93,6 +96,7 @@ def test_an_absent_device_is_told_once_and_nothing_is_filed(
         (("--cells", "nothing of that name"), "no cell matches 'nothing of that name'; one is 'softmax forward"),
         (("--cells", "("), "'(' is no regular expression: missing )"),
         (("--rounds", "0"), "--rounds is at least 1"),
+        (("--machine", "box"), "--machine names what is filed: give --save too"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(
@@ -174,7 +178,7 @@ def test_an_interrupt_keeps_and_shows_what_is_measured(
     assert "20.0  2.00×" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), walk.NoSuite("no suite")])
+@pytest.mark.parametrize("error", [OSError("disk full"), walk.NoSuite("no suite"), KeyError("of any kind")])
 def test_what_cannot_be_filed_is_shown_all_the_same(
     error: Exception,
     answers: dict[str, Any],
@@ -189,16 +193,54 @@ def test_what_cannot_be_filed_is_shown_all_the_same(
     answers |= {"numpy": measured(), "scipy": measured()}
     assert run("numpy", "scipy", "--save", "somewhere", "--machine", "box") == 1
     out, err = capsys.readouterr()
-    assert err.count(f"is not filed: {error}\n") == 2
+    assert err.count(f"is not filed: {type(error).__name__}: {error}\n") == 2
     assert out.count("20.0  2.00×") > 2
 
 
-def test_a_result_file_that_is_broken_is_told(
-    tmp_path: Path, answers: dict[str, Any], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("benchmarks.json", "{"),
+        ("benchmarks.json", '{"core.Eager.track_latency": {}, "version": 2}'),
+        ("box/machine.json", "{"),
+        ("box/machine.json", '{"machine": "another", "version": 1}'),
+        ("box/{commit}-existing.json", "null"),
+        ("box/{commit}-existing.json", '{"results": [], "version": 2}'),
+        ("box", "no folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_filed_into_is_told_before_anything_is_measured(
+    file: str, text: str, tmp_path: Path, answers: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "benchmarks.json").write_text("{", encoding="utf-8")
-    answers |= {"numpy": measured()}
-    assert run("numpy", "--save", str(tmp_path), "--machine", "box") == 1
+    tag = f"numpy-{current.version('numpy')}"
+    commit = next(commit for commit, one in results.tracked().items() if one.tag == tag)
+    path = tmp_path / file.format(commit=commit[:8])
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    assert run("numpy", "--save", str(tmp_path), "--machine", "box") == 2
     err = capsys.readouterr().err
-    assert "benchmarks.json" in err
+    assert str(tmp_path) in err
     assert err.count("\n") == 1
+
+
+def test_a_line_of_notes_that_was_cut_off_costs_that_line_alone(tmp_path: Path) -> None:
+    file = tmp_path / "notes.jsonl"
+    walk.rewrite(file, [{"tag": "numpy-1.0"}, {"tag": "numpy-2.0"}])
+    file.write_text(file.read_text(encoding="utf-8") + '[]\n{}\n{"tag": "jax-', encoding="utf-8")
+    assert walk.noted(file) == [{"tag": "numpy-1.0"}, {"tag": "numpy-2.0"}]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.jsonl"]
+
+
+def test_an_interrupt_within_a_framework_loses_no_round_that_is_finished(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def add_rounds(run: Run, found: current.Found, *rest: Any) -> None:
+        for entry in found.values():
+            entry.rows += measured().rows
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.rounds.audited", lambda run, *rest: {cell: Measured() for cell in run.cells})
+    monkeypatch.setattr("benchmarks.rounds.add_rounds", add_rounds)
+    with pytest.raises(KeyboardInterrupt):
+        run("numpy", "--cells", CIFAR)
+    assert "20.0  2.00×" in capsys.readouterr().out
