@@ -6,6 +6,7 @@ writes it.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +25,7 @@ PACKAGES = {
     "jax": ("jax", "jaxlib", "optax"),
 }
 EVERYWHERE = ("ml-dtypes", "numpy")  # imported by the harness itself, so pinned like the framework
+FIELDS = {"framework", "version", "day", "python", "pins"}
 
 
 class BadReleases(ValueError):
@@ -66,8 +68,10 @@ def releases(framework: str | None = None, file: Path = FILE) -> list[Release]:
         raise BadReleases(f"unknown framework {framework!r}: choose one of {', '.join(PACKAGES)}")
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8")).get("release", [])
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadReleases(f"{file.name}: {error}") from error
+    if not (isinstance(tables, list) and tables and all(isinstance(table, dict) for table in tables)):
+        raise BadReleases(f"{file.name}: releases are tables that begin with [[release]]")
     found = sorted((_release(table) for table in tables), key=order)
     for one, other in pairwise(found):
         if one.tag == other.tag:
@@ -99,15 +103,29 @@ def order(release: Release) -> tuple[date, str, tuple[int, ...]]:
 
 
 def _release(table: dict[str, object]) -> Release:
-    name = f"{table.get('framework')}-{table.get('version')}"
+    framework, version, pins = (table.get(key) for key in ("framework", "version", "pins"))
+    name = f"{framework}-{version}"
+
+    def bad(why: str) -> BadReleases:
+        return BadReleases(f"{FILE.name}: {name} {why}")
+
+    if framework not in PACKAGES:
+        raise bad(f"is of no framework that is followed: {', '.join(PACKAGES)}")
+    if table.keys() != FIELDS:
+        raise bad(f"has a field too many or too few: {', '.join(sorted(table.keys() ^ FIELDS))}")
+    if not (isinstance(version, str) and re.fullmatch(r"\d+(\.\d+)+", version)):
+        raise bad('needs a final version as in version = "1.2.3"')
+    if type(table["day"]) is not date:
+        raise bad("needs a day as in day = 2026-01-31")
+    if not re.fullmatch(r">=\d+(\.\d+)*,<\d+(\.\d+)*", str(table["python"])):
+        raise bad('needs a range as in python = ">=3.11,<3.14"')
+    if not (isinstance(pins, list) and all(isinstance(pin, str) for pin in pins)):
+        raise bad('needs pins as in pins = ["numpy==2.4.1"]')
+    release = Release(framework, version, table["day"], str(table["python"]), tuple(pins))
     try:
-        pins = table.pop("pins")
-        release = Release(**table, constraints=tuple(pins))  # type: ignore[arg-type]  # looked at below
         asked = release.requirements
-    except (KeyError, TypeError) as error:
-        raise BadReleases(f"{FILE.name}: {name} has a field too many or too few: {error}") from error
-    if not isinstance(release.day, date):
-        raise BadReleases(f"{FILE.name}: {name} needs a day as in day = 2026-01-31")
+    except KeyError as error:
+        raise bad(f"has no pin of {error}") from error
     if asked[0] != f"{PACKAGES[release.framework][0]}=={release.version}":
-        raise BadReleases(f"{FILE.name}: {name} pins {asked[0]}")
+        raise bad(f"pins {asked[0]}")
     return release

@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # SIGTERM is taken for an interrupt, and SIGINT is heeded even where a shell has it ignored
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    # SIGTERM and a closed terminal are taken for an interrupt; SIGINT is heeded even where a shell has it ignored
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) == signal.SIG_DFL:  # not so under nohup
+            signal.signal(number, signal.default_int_handler)
     sys.exit(main())

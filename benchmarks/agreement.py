@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from adapters.releases import BadReleases
@@ -51,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a line a release, and all together; exit code 1: fewer agree than 95 %, 2: nothing to compare."""
     try:
-        found = list(compare(results.read(options.a).rows, results.read(options.b).rows))
+        runs = [results.read(place) for place in (options.a, options.b)]
+        for problem in chain.from_iterable(run.problems for run in runs):
+            print(f"note: {problem}", file=sys.stderr)
+        found = list(compare(*(run.rows for run in runs)))
         cells = sum(one.cells for one in found)
         if not cells:
             raise NoResults(f"{options.a} and {options.b} have no release in common with an interval in both")
@@ -69,11 +73,11 @@ def run(options: argparse.Namespace) -> int:
 
 def compare(first: Iterable[Row], second: Iterable[Row]) -> Iterator[Agreement]:
     """Each release that both runs have, in the order of the first."""
-    other = {(row.machine, row.release, row.cell): row for row in second if row.metric == METRIC}
+    other = {(row.machine, row.release, row.cell): row for row in second if row.metric == METRIC and row.value}
     pairs: dict[str, list[tuple[Row, Row]]] = defaultdict(list)
     for row in first:
         key = row.machine, row.release, row.cell
-        if row.metric == METRIC and key in other:
+        if row.metric == METRIC and row.value and key in other:
             pairs[row.release.tag].append((row, other[key]))
     for tag, both in pairs.items():
         sure = [(a, b) for a, b in both if a.interval and b.interval]

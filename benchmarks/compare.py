@@ -9,6 +9,7 @@ test for the median ratio, which asks nothing of the noise but that rounds are i
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import subprocess
 import sys
@@ -91,8 +92,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.rounds < ROUNDS:
             raise Unusable(f"fewer than {ROUNDS} rounds give no interval")
-        if not options.margin >= 0:
-            raise Unusable("--margin is at least 0")
+        if not 0 <= options.margin < math.inf:
+            raise Unusable("--margin is at least 0, and finite")
         wanted = chosen(options)
         sides = side(options.a), side(options.b)
         columns = TextColumn("{task.description}"), TimeElapsedColumn()
@@ -144,12 +145,12 @@ def side(given: str) -> Side:
     framework, _, release = plain.partition("-")
     if framework not in adapters.MODES:
         raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(adapters.MODES)}")
-    if mode and mode not in MODES:
+    if (mode or given != plain) and mode not in MODES:
         raise Unusable(f"unknown mode {mode!r}: choose one of {', '.join(MODES)}")
     if mode == "compiled" and len(adapters.MODES[framework]) == 1:
         raise Unusable(f"{framework} does not compile: say {plain} alone")
     mode = mode or usual(framework)
-    if not release:
+    if plain == framework:
         installed([framework])
         return Side(f"{framework}-{version(framework)}", framework, mode, sys.executable)
     known = [one.version for one in releases(framework)]

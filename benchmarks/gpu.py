@@ -19,7 +19,7 @@ from pathlib import Path
 import adapters
 from adapters.releases import PACKAGES, ROOT, BadReleases
 from benchmarks import current, filing
-from benchmarks.cells import TIERS
+from benchmarks.cells import TIERS, cells
 from benchmarks.rounds import PLAIN
 from conformance.cases import TIERS as RIGOURS
 
@@ -46,8 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do both; exit code 0: all done, 1: something is missing, 2: wrong usage, 130: interrupted."""
-    if unknown := [name for name in options.frameworks if name not in PACKAGES]:
-        print(f"gpu: unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}", file=sys.stderr)
+    try:
+        if unknown := [name for name in options.frameworks if name not in PACKAGES]:
+            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
+        if options.rounds < 1:
+            raise current.Unusable("--rounds is at least 1")
+        current.matching(options.cells, cells(options.tier))
+        filing.ready((), filing.Shelf(Path(folder(options, "asv")), options.machine, options.device))
+    except (current.Unusable, filing.Unready) as error:
+        print(f"gpu: {error}", file=sys.stderr)
         return 2
     try:
         missing = steps(options)

@@ -10,7 +10,7 @@ from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +127,14 @@ def of(found: Results, *, machine: str | None = None, framework: str | None = No
     if machine is not None and machine not in found.machines:
         raise NoResults(f"unknown machine {machine!r}: choose one of {', '.join(found.machines)}")
     rows = tuple(row for row in found.rows if machine in (None, row.machine))
+    left = f" ({len(found.problems)} left out, first {found.problems[0]})" if found.problems else ""
     if not rows:
-        raise NoResults(f"nothing is measured on {machine or 'any machine'}: {MEASURE}")
+        raise NoResults(f"nothing is measured on {machine or 'any machine'}: {MEASURE}{left}")
     kept = tuple(row for row in rows if framework in (None, row.release.framework))
     if not kept:
         there = ", ".join(sorted({row.release.framework for row in rows}))
         raise NoResults(
-            f"nothing is measured of {framework}, only of {there}: tox run -e bench-history -- {framework}"
+            f"nothing is measured of {framework}, only of {there}: tox run -e bench-history -- {framework}{left}"
         )
     return kept
 
@@ -177,7 +178,7 @@ def _file(
         if left:
             report(f"{path}: {left} benchmarks are of another version, or gone; left out")
         found = [pair for key in keys for pair in _rows(file, benchmarks[key], machine, commits, report)]
-    except (util.UserError, OSError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except Exception as error:  # of any kind: one file costs no other
         report(f"{path}: not a result file of asv's, left out ({_line(error)})")
         return
     yield from found
@@ -202,8 +203,11 @@ def _rows(
     )
     named = [[str(literal_eval(value)) for value in values] for values in params]
     for told, number, stats, samples in zip(product(*named), *columns, strict=True):
-        if not isinstance(number, int | float) or not isfinite(number):
+        if number is None or number != number:
             continue  # null: it failed; NaN: the framework does not have it
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < inf:
+            report(f"{key}: {number!r} is no measurement; left out")
+            continue
         unknown = [value for value, known in zip(told, KNOWN, strict=True) if value not in known]
         if unknown:
             report(f"{key}: {unknown[0]!r} is in no cell of benchmarks/cells.py; left out")

@@ -71,6 +71,19 @@ def test_the_share_is_printed_and_decides(
     assert (CELLS[-1].name in out) == (moved != 1)
 
 
+def test_what_of_a_run_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(results, "tracked", lambda: commits(JAX))
+    a, b = (folder(tmp_path / name, [0.0, 1.0, 1.0, 1.0]) for name in "ab")
+    cut = next(b.iterdir()).parent / "box" / "00000000-cut.json"
+    cut.write_text("{", encoding="utf-8")
+    assert agreement.run(argparse.Namespace(a=a, b=b)) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1].startswith("3 of 3 cells agree")  # a latency of 0 is none
+    assert err.startswith(f"note: {cut}: ")
+
+
 def test_nothing_in_common_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert agreement.run(argparse.Namespace(a=tmp_path, b=tmp_path)) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -80,6 +80,6 @@ current.run = run
 sys.argv = ["benchmarks", "current", sys.argv[1]]
 runpy.run_module("benchmarks", run_name="__main__")
 """
-    for name in ("SIGTERM", "SIGINT"):
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         done = subprocess.run((sys.executable, "-c", script, name), cwd=ROOT, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (130, "current: interrupted\n")

@@ -167,6 +167,31 @@ def test_an_unknown_framework_is_one_line_and_exit_code_2(
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--rounds", "0"), "--rounds is at least 1"),
+        (("--cells", "("), "'(' is no regular expression: missing )"),
+        (("--cells", "what"), "no cell matches 'what'"),
+    ],
+)
+def test_what_cannot_be_timed_is_told_before_anything_is_judged(
+    arguments: tuple[str, ...], said: str, stub: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(stub, "numpy", *arguments) == 2
+    assert capsys.readouterr().err.startswith(f"gpu: {said}")
+    assert not (stub / "given.jsonl").exists()
+
+
+def test_a_folder_that_cannot_be_filed_into_is_told_before_anything_is_judged(
+    stub: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stub / "out").write_text("no folder", encoding="utf-8")
+    assert run(stub, "numpy") == 2
+    assert capsys.readouterr().err == f"gpu: {stub / 'out'} is no folder that can be written to\n"
+    assert not (stub / "given.jsonl").exists()
+
+
 def test_an_interrupt_reaches_the_command_and_says_how_it_goes_on(
     stub: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,11 +59,15 @@ def test_an_unknown_framework_is_named_with_those_there_are(file: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('version = "0.9.0"\n', "", r"jax-None has a field too many or too few"),
+        ('version = "0.9.0"\n', "", r"jax-None has a field too many or too few: version$"),
+        ('version = "0.9.0"', 'version = "0.9.0rc1"', r"jax-0\.9\.0rc1 needs a final version"),
+        ("day = 2026-01-20", "day = 2026-01-20T00:00:00", r"jax-0\.9\.0 needs a day as in"),
+        ('python = ">=3.11,<3.15"', 'python = "any"', r"needs a range as in"),
+        ('"jax==0.9.0", ', '3, "jax==0.9.0", ', r"jax-0\.9\.0 needs pins as in"),
         ("day = 2026-01-20", 'day = "soon"', r"jax-0\.9\.0 needs a day as in"),
         ('version = "0.9.0"', 'version = "0.9.1"', r"jax-0\.9\.1 pins jax==0\.9\.0"),
-        ('"optax==0.2.6", ', "", r"jax-0\.9\.0 has a field too many or too few: 'optax'"),
-        ('framework = "jax"', 'framework = "mxnet"', r"mxnet-0\.9\.0 has .*'mxnet'"),
+        ('"optax==0.2.6", ', "", r"jax-0\.9\.0 has no pin of 'optax'"),
+        ('framework = "jax"', 'framework = "mxnet"', r"mxnet-0\.9\.0 is of no framework that is followed: numpy"),
         ("pins = [", "colour = 1\npins = [", r"jax-0\.9\.0 has a field too many .*colour"),
         ("[[release]]", "[[release", r"releases\.toml: "),
     ],
@@ -73,6 +77,14 @@ def test_a_wrong_table_is_told_in_a_line(file: Path, before: str, after: str, sa
     assert before in text
     file.write_text(text.replace(before, after), encoding="utf-8")
     with pytest.raises(BadReleases, match=said) as caught:
+        releases(file=file)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "release = 3", "release = [3]", '[release]\nframework = "jax"', b"\xff"])
+def test_a_file_of_something_else_is_told_in_a_line(file: Path, text: str | bytes) -> None:
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadReleases, match=r"^releases\.toml: ") as caught:
         releases(file=file)
     assert "\n" not in str(caught.value)
 

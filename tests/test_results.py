@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,14 @@ def test_a_row_has_machine_release_metric_cell_value_interval_and_samples(tmp_pa
 def test_what_is_absent_or_failed_is_no_row(tmp_path: Path) -> None:
     Folder(tmp_path).add(OLD, {("memory", CELL): float("nan"), ("error", OTHER): 0.5})
     assert [(row.metric, row.cell) for row in read(tmp_path).rows] == [("error", OTHER)]
+
+
+@pytest.mark.parametrize("value", [-1.0, float("inf"), True, "1"])
+def test_what_is_no_measurement_is_told_and_left_out(value: Any, tmp_path: Path) -> None:
+    Folder(tmp_path).add(OLD, {("memory", CELL): value, ("error", OTHER): 0.5})
+    found = read(tmp_path)
+    assert [(row.metric, row.cell) for row in found.rows] == [("error", OTHER)]
+    assert [f"{value!r} is no measurement" in problem for problem in found.problems] == [True]
 
 
 def test_one_sample_gives_no_interval(tmp_path: Path) -> None:
@@ -85,7 +94,9 @@ def test_the_machine_is_that_of_its_file_and_named_after_its_gpu(tmp_path: Path)
     assert (found["box"].device, found["box-cuda"].device) == ("cpu", "cuda")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"version": 2}', '{"version": 2, "results": []}', "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "{", '{"version": 2}', '{"version": 2, "results": []}', "\x00", "[" * 99999]
+)
 def test_a_broken_file_is_one_line_and_the_rest_is_read(tmp_path: Path, text: str) -> None:
     folder = Folder(tmp_path)
     folder.add(NEW, {("memory", CELL): 1.0})
@@ -166,6 +177,16 @@ def test_an_unknown_machine_or_framework_names_what_there_is(tmp_path: Path) -> 
     with pytest.raises(NoResults, match="nothing is measured of torch, only of jax"):
         results.of(found, framework="torch")
     assert len(results.of(found, machine="box", framework="jax")) == 1
+
+
+def test_what_was_left_out_is_told_where_nothing_remains(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.add(NEW, {("memory", CELL): 1.0})
+    found = results.read(tmp_path, commits(OLD))
+    with pytest.raises(
+        NoResults, match=r"nothing is measured on any machine: .* \(1 left out, first .* is of no release"
+    ):
+        results.of(found)
 
 
 def test_the_commits_are_those_that_asv_walks(tmp_path: Path) -> None:

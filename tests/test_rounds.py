@@ -253,8 +253,8 @@ def test_an_interrupt_ends_the_process(python: Path) -> None:
 def test_brief_jobs_are_audited_side_by_side_on_a_core_each_and_then_timed_in_turn(python: Path) -> None:
     does(python, "time.sleep(0.5)")
     asked = [Run(name, (CIFAR,), rounds=1, python=str(python), brief=True) for name in ("torch", "jax", "scipy")]
-    found = dict(current.measure(asked, lambda line: None))
-    assert [job.framework for job in found] == ["torch", "jax", "scipy"]
+    found: dict[str, current.Found] = {}
+    assert list(current.measure(asked, found, lambda line: None)) == ["torch", "jax", "scipy"]
     assert all(entries[CIFAR].rows for entries in found.values())
     told = jobs(python)
     assert [job["audit"] for job in told] == [True] * 3 + [False] * 3
@@ -268,7 +268,7 @@ def test_brief_jobs_are_audited_side_by_side_on_a_core_each_and_then_timed_in_tu
 
 
 def test_what_is_to_be_filed_is_audited_and_timed_one_after_the_other(python: Path) -> None:
-    list(current.measure([Run("torch", (CIFAR,), rounds=2, python=str(python))] * 2, lambda line: None))
+    list(current.measure([Run("torch", (CIFAR,), rounds=2, python=str(python))] * 2, {}, lambda line: None))
     assert [job["audit"] for job in jobs(python)] == [True, False, False] * 2
     assert not any(job["brief"] for job in jobs(python))
 
@@ -287,7 +287,7 @@ def test_an_interrupt_of_audits_side_by_side_ends_all_of_them(
 
     monkeypatch.setattr("concurrent.futures.thread._base.Future", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        list(current.measure(asked, lambda line: None))
+        list(current.measure(asked, {}, lambda line: None))
     for job in jobs(python):
         gone(job["process"])
     assert len(jobs(python)) <= len(clock.cores())
