@@ -87,9 +87,9 @@ def named(*names: str) -> list[Release]:
     """
     found: dict[str, Release] = {}
     for name in names or PACKAGES:
-        framework, _, version = name.partition("-")
+        framework, dash, version = name.partition("-")
         there = releases(framework)
-        chosen = [release for release in reversed(there) if version in ("", release.version)]
+        chosen = [release for release in reversed(there) if not dash or version == release.version]
         if not chosen:
             versions = ", ".join(release.version for release in there)
             raise BadReleases(f"{name} is not in adapters/{FILE.name}: of {framework} there are {versions}")

@@ -83,8 +83,10 @@ def text(found: Sequence[Release]) -> str:
 def _first_day(exact: Sequence[str]) -> date:
     """The day on which all of `exact` had wheels for the first time."""
     days = [EARLIEST + timedelta(days) for days in range((date.today() - EARLIEST).days + 1)]
-    if not _resolves(exact, days[-1], PYTHON):
-        raise NoLock(f"{' '.join(exact)} has no wheels for Python {PYTHON}; is the version right?")
+    try:
+        _compile(exact, days[-1], "--no-deps")
+    except NoLock as error:
+        raise NoLock(f"{error} Is the version right, and the index there?") from error
     return days[bisect_left(days, True, key=lambda day: _resolves(exact, day, PYTHON))]
 
 
@@ -105,7 +107,7 @@ def _compile(roots: Sequence[str], day: date, *options: str, python: str = PYTHO
         [sys.executable, "-m", *command, *target, *newest], input="\n".join(roots), capture_output=True, text=True
     )
     if done.returncode:
-        raise NoLock(f"{' '.join(roots)} on {day}: {done.stderr.strip().splitlines()[-1]}")
+        raise NoLock(f"{' '.join(roots)} on {day}: {done.stderr.strip().splitlines()[-1].strip()}")
     return done.stdout.split()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -110,6 +111,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Walk; exit code 0: all are measured, 1: some could not be, 2: wrong usage, 130: interrupted."""
+    from asv.util import UserError
+
     order = Order(options.tier, options.rounds, options.python)
     try:
         if order.rounds is not None and order.rounds < 1:
@@ -118,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
         place = Place(CONFIG, machine())
         history.write(releases(), place.folder("repo"))
         versions = suite(place.folder("benchmark_dir"), TIERS[order.tier])
-    except (BadReleases, NoSuite, OSError) as error:
+    except (BadReleases, NoSuite, OSError, UserError) as error:
         print(f"history: {error}", file=sys.stderr)
         return 2
     commits = history.hashes(place.folder("repo"))
@@ -267,10 +270,20 @@ def discovered(folder: Path, pattern: str) -> list[dict[str, Any]]:
 
 
 def machine() -> str:
-    """This machine's name in asv, which is told the defaults if it does not know it yet."""
-    from asv.machine import Machine
+    """This machine's name in asv, which is told what it is if it does not know it yet.
 
-    return str(Machine.load(interactive=True, use_defaults=True).machine)
+    Raises:
+        UserError: asv's file of machines cannot be read.
+    """
+    from asv import util
+    from asv.machine import Machine, MachineCollection
+
+    file, name = MachineCollection.get_machine_file_path(), Machine.get_unique_machine_name()
+    known = util.load_json(file, MachineCollection.api_version) if Path(file).exists() else {}
+    if name not in known and len(known) != 1:  # one that was given a name is this machine
+        MachineCollection.save(name, {**Machine.get_defaults(), "os": platform.system()})  # no kernel's release
+        print(f"This machine is called {name} in results; {file} names it otherwise.")
+    return str(Machine.load().machine)
 
 
 def _last_line(file: Path) -> str:

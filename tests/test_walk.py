@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from asv.results import Results
-from asv.util import write_json
+from asv.util import UserError, write_json
 from rich.console import Console
 
 from adapters.releases import Release
@@ -184,6 +185,22 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     written = capsys.readouterr().err
     assert written.startswith(said)
     assert written.count("\n") == 1
+
+
+def test_a_machine_is_known_by_the_name_that_it_was_given_or_by_its_own_and_told_of_no_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / ".asv-machine.json"
+    name = walk.machine()
+    assert json.loads(file.read_text())[name]["os"] == platform.system()
+    assert capsys.readouterr().out == f"This machine is called {name} in results; {file} names it otherwise.\n"
+    write_json(str(file), {"box": {"machine": "box"}}, 1)
+    assert walk.machine() == "box"
+    assert capsys.readouterr().out == ""
+    file.write_text("{")
+    with pytest.raises(UserError, match=r"asv-machine\.json"):
+        walk.machine()
 
 
 def test_the_suite_is_read_with_its_versions_by_tier() -> None:
