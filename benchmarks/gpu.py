@@ -18,9 +18,8 @@ from pathlib import Path
 
 import adapters
 from adapters.releases import PACKAGES, ROOT, BadReleases
-from benchmarks import current, filing
+from benchmarks import current, filing, rounds
 from benchmarks.cells import TIERS, cells
-from benchmarks.rounds import PLAIN
 from conformance.cases import TIERS as RIGOURS
 
 FRAMEWORKS = ("torch", "jax", "tensorflow")
@@ -41,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conformance", choices=RIGOURS, default="quick", help="tier of the conformance suite")
     parser.add_argument("--tier", choices=TIERS, default="core", help="of the benchmarks")
     parser.add_argument("--cells", default="", metavar="REGEX", help="of the benchmarks; all by default")
-    parser.add_argument("--rounds", type=int, default=current.ROUNDS)
+    parser.add_argument("--rounds", type=int, default=rounds.ROUNDS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -125,7 +124,9 @@ def folder(options: argparse.Namespace, name: str) -> str:
 
 def ended(command: Sequence[str]) -> int:
     """The exit status of a command that says itself how far it is; an interrupt reaches it too."""
-    child = subprocess.Popen(command, cwd=ROOT, env=os.environ | PLAIN)  # no process takes the device for itself
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | rounds.PLAIN
+    )  # no process takes the device for itself
     try:
         return child.wait()
     except KeyboardInterrupt:

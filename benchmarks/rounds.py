@@ -199,7 +199,9 @@ def process(
     # What Inductor keeps is not named by the number of threads: PyTorch 2.11 ran one thread's code in two.
     kept = {name: f"{folder}/{threads}" for name, folder in caches.items()}
     memory = RETURNED if audit and not run.brief else AT_HAND
-    environment = os.environ | PLAIN | memory | kept | (ONE_THREAD if threads == "1" else {})
+    # what the shell says of threads would be timed as "all" of them
+    plain = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    environment = plain | PLAIN | memory | kept | (ONE_THREAD if threads == "1" else {})
     with tempfile.TemporaryDirectory(prefix="softmark-") as folder:
         asked, answered, said = (Path(folder, name) for name in ("job.json", "rows.jsonl", "stderr"))
         asked.write_text(json.dumps(job), encoding="utf-8")

@@ -219,9 +219,10 @@ def detected(series: Sequence[Row]) -> set[int]:
 
 
 def different(before: Row, after: Row) -> bool:
-    """Whether `asv compare` tells two values apart; without statistics, whether they differ at all."""
+    """Whether `asv compare` tells two values apart; where nothing was sampled, whether they differ at all."""
     if before.interval is None or after.interval is None:
-        return before.value != after.value
+        sampled = before.samples or after.samples
+        return not sampled and before.value != after.value  # too few samples tell nothing apart
     first, second = before.samples or (), after.samples or ()
     enough = math.comb(len(first) + len(second), len(first)) >= FEWEST
     samples = (first, second) if enough else (None, None)

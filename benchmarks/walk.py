@@ -203,7 +203,8 @@ def measured(place: Place, commit: str, versions: Mapping[str, str]) -> bool:
     for result in iter_results_for_machine_and_hash(str(place.folder("results_dir")), place.machine, commit):
         names = result.get_result_keys(wanted)
         values = (result.get_result_value(name, result.get_result_params(name)) for name in names)
-        if names == set(wanted) and any(value is not None for row in values for value in row):
+        # NaN: the framework does not have it, as where it cannot be imported
+        if names == set(wanted) and any(value is not None and value == value for row in values for value in row):
             return True
     return False
 

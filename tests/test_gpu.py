@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.releases import PACKAGES, BadReleases, Release
-from benchmarks import current, filing, gpu, results
+from benchmarks import current, filing, gpu, results, rounds
 from tests.asv_results import release
 
 CIFAR = "^softmax forward eager float32 cifar 1$"
@@ -121,8 +121,8 @@ def test_a_run_that_breaks_is_told_and_the_others_go_on(stub: Path, capsys: pyte
 
 
 def test_what_is_filed_is_not_timed_again(stub: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    note(stub, "torch", filing.Asked("core", "", current.ROUNDS))
-    note(stub, "jax", filing.Asked("core", "softmax", current.ROUNDS))  # but for some cells alone
+    note(stub, "torch", filing.Asked("core", "", rounds.ROUNDS))
+    note(stub, "jax", filing.Asked("core", "softmax", rounds.ROUNDS))  # but for some cells alone
     assert run(stub, "torch", "jax") == 0
     assert [one[:2] for one in given(stub)[1:]] == [["current", "jax"]]
     assert capsys.readouterr().out == f"torch-{current.version('torch')} is timed already\n"

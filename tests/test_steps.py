@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from asv_runner.statistics import compute_stats
@@ -157,6 +158,12 @@ def test_a_release_in_which_a_cell_is_absent_is_passed_over() -> None:
     rows = exact(1.0, 1.0, 2.0, 2.0)
     (step,) = steps.find([rows[0], rows[2], rows[3]], "memory")
     assert (step.before, step.after) == (rows[0], rows[2])
+
+
+def test_one_sample_tells_nothing_apart() -> None:
+    before, after = (replace(row, interval=None) for row in series([1.0, 1.5], 0.01, 0, count=1))
+    assert not steps.different(before, after)
+    assert steps.different(replace(before, samples=None), replace(after, samples=None))
 
 
 def test_six_samples_that_lie_apart_are_different() -> None:

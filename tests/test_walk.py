@@ -81,6 +81,11 @@ def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_versi
     assert not walk.measured(place, "f" * 40, VERSIONS)
 
 
+def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(place: Place) -> None:
+    filed(place, latency=float("nan"), error=None)
+    assert not walk.measured(place, COMMIT, VERSIONS)
+
+
 def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(place: Place) -> None:
     filed(place, latency=None, error=None)
     assert not walk.measured(place, COMMIT, VERSIONS)
