@@ -124,9 +124,8 @@ def folder(options: argparse.Namespace, name: str) -> str:
 
 def ended(command: Sequence[str]) -> int:
     """The exit status of a command that says itself how far it is; an interrupt reaches it too."""
-    child = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | rounds.PLAIN
-    )  # no process takes the device for itself
+    # no process takes the device for itself
+    child = subprocess.Popen(command, cwd=ROOT, env=os.environ | rounds.PLAIN)
     try:
         return child.wait()
     except KeyboardInterrupt:
