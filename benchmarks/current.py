@@ -57,11 +57,9 @@ def run(options: argparse.Namespace) -> int:
     """Measure, file and print; exit code 1: nothing of a framework, or it is not filed, 2: wrong usage."""
     try:
         names = installed(options.frameworks)
-        wanted = matching(options.cells, cells(options.tier))
         if options.rounds is None:
             options.rounds = rounds.ROUNDS if options.save else ROUNDS
-        if options.rounds < 1:
-            raise Unusable("--rounds is at least 1")
+        wanted = chosen(options)
         versions, releases, shelf = {name: version(name) for name in names}, {}, None
         if options.save:
             releases = {name: filing.tracked(name, versions[name]) for name in names}
@@ -142,6 +140,17 @@ def installed(asked: Sequence[str]) -> list[str]:
     if absent := [name for name in asked if name not in here]:
         raise Unusable(f"{absent[0]} is not installed in this environment")
     return list(dict.fromkeys(asked)) or here
+
+
+def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
+    """The cells of the tier that are asked for, in at least one round.
+
+    Raises:
+        Unusable: there is no such cell or no round.
+    """
+    if options.rounds < 1:
+        raise Unusable("--rounds is at least 1")
+    return matching(options.cells, cells(options.tier))
 
 
 def matching(pattern: str, every: Sequence[Cell]) -> tuple[Cell, ...]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import adapters
 from adapters.releases import PACKAGES, ROOT, BadReleases
 from benchmarks import current, filing, rounds
-from benchmarks.cells import TIERS, cells
+from benchmarks.cells import TIERS
 from conformance.cases import TIERS as RIGOURS
 
 FRAMEWORKS = ("torch", "jax", "tensorflow")
@@ -48,9 +48,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if unknown := [name for name in options.frameworks if name not in PACKAGES]:
             raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
-        if options.rounds < 1:
-            raise current.Unusable("--rounds is at least 1")
-        current.matching(options.cells, cells(options.tier))
+        current.chosen(options)
         filing.ready((), filing.Shelf(Path(folder(options, "asv")), options.machine, options.device))
     except (current.Unusable, filing.Unready) as error:
         print(f"gpu: {error}", file=sys.stderr)

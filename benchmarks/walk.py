@@ -242,7 +242,7 @@ def noted(file: Path) -> list[dict[str, Any]]:
 def rewrite(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write such a file, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}")
+    partial = file.with_suffix(f".{os.getpid()}")
     partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     partial.replace(file)
 
