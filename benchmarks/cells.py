@@ -21,7 +21,8 @@ DATA = ("normal", "peaked", "ignored")
 PARAMS = ("operation", "direction", "mode", "format", "shape", "threads")
 
 # What each operation must move, in logits, and the exponentials it must take an element:
-# the backward pass of the first two reads the result and the cotangent and writes the gradient.
+# the backward pass of the first two reads the result and the cotangent and writes the gradient. (One kernel for
+# both directions would have the result at hand: 4.) Labels, losses and cotangents a row are not counted.
 TRAFFIC = {
     ("softmax", "forward"): 2,
     ("log_softmax", "forward"): 2,

@@ -27,13 +27,15 @@ METRIC = "latency"  # of the steps
 READ = """\
 Lower is better, and 1.0 is the wall: *times the roofline* is t / max(bytes / copy bandwidth at the same size,
 exponentials / exponential rate). The bytes are those that the call must move at least; copy and exponential were
-measured in the same process, on the same threads and device, beside the call. A value below 1 means that the copy
-was slower than the call in its place, as where a result stays in a cache.
+measured in the same process, on the same threads and device, beside the call. Forward and backward count as one
+kernel each: softmax and log_softmax move 2 + 3 times their logits, where one kernel for both would need 4. Below
+1, the call was faster in its place than the copy, as where a result stays in a cache, or took its exponentials
+faster than NumPy and the framework's own elementwise exponential do.
 
 *Copies* are the peak of the memory that a call takes beside its inputs, over the bytes of its logits: an output
 as large as they are is one. *Error over bound* is the worst error of the same call over the bound of grade D in
-[grades.md](grades.md): at most 1 is right. NumPy has no softmax: its column is this project's reference
-implementation, written to be right and not to be fast."""
+[grades.md](grades.md): at most 1 is right. Both are of one thread on a CPU. NumPy has no softmax: its column is
+this project's reference implementation, written to be right and not to be fast."""
 
 FRESH = (
     "All times are of calls whose memory is at hand, as in a process that keeps what it frees. Where the system "
@@ -98,13 +100,10 @@ class Table:
     def entry(self, line: Cell, column: Column) -> Entry | None:
         """What stands in a line and column, None where it was not timed."""
         framework, mode = column
-        cell = replace(line, mode=mode)
-        found = self.values.get(cell, {}).get(framework, {})
+        found = self.values.get(replace(line, mode=mode), {}).get(framework, {})
         if "roofline" not in found:
             return None
-        # the suite asks for memory once for all thread settings, under "all"
-        everywhere = self.values.get(replace(cell, threads="all"), {}).get(framework, {})
-        return Entry(found["roofline"], found.get("memory") or everywhere.get("memory"))
+        return Entry(found["roofline"], found.get("memory"))
 
     @property
     def errors(self) -> dict[str, float]:
@@ -252,8 +251,7 @@ def fresh(rows: Iterable[Row], device: str) -> Fresh | None:
     slowed: dict[Cell, dict[Column, str]] = defaultdict(dict)
     for (metric, framework, cell), value in found.items():
         if metric == "fresh" and ("latency", framework, cell) in found:
-            # the suite asks for page faults once for all thread settings, under "all"
-            faults = found.get(("faults", framework, replace(cell, threads="all")), 0.0)
+            faults = found.get(("faults", framework, cell), 0.0)
             told = f"{wording.factor(value / found['latency', framework, cell])} ({faults:,.0f})"
             slowed[_line(cell)][framework, cell.mode] = told
     there = {column for told in slowed.values() for column in told}

@@ -113,7 +113,8 @@ def audited(run: Run, caches: dict[str, str], tell: Tell, lane: int = 0) -> dict
     for cell, row in each(run, wanted, True, caches, tell, "audit", lane):
         for other in run.cells:
             if representative(other, run) == cell:
-                found[other] = Measured(audit=row, why=reason(row))
+                # what was refused is refused in all threads; the numbers are of those that it ran in
+                found[other] = Measured(audit=row if other == cell else {}, why=reason(row))
     return found
 
 
@@ -139,7 +140,7 @@ def scratch(count: int) -> Iterator[list[dict[str, str]]]:
 
 
 def representative(cell: Cell, run: Run) -> Cell:
-    """The cell whose audit holds for `cell`: the same call does the same in one thread as in all."""
+    """The cell whose audit decides on `cell`: a call that is one in one thread is one in all."""
     wanted = replace(cell, threads="1" if run.device == "cpu" else "all")
     return wanted if wanted in run.cells else cell
 

@@ -89,18 +89,11 @@ class Cells:
         return {"samples": samples, "number": entry.rows[0]["number"]}
 
     def audited(self, cache: Cache, key: str, params: tuple[str, ...]) -> float:
-        """A number of the audit."""
-        value = self.either(cache, params).audit.get(key)
+        """A number of the audit, of the threads that it took place in."""
+        value = self.found(cache, params).audit.get(key)
         if value is None:
             raise SkipNotImplemented(f"{key} is not measured here")
         return float(value)
-
-    def either(self, cache: Cache, params: tuple[str, ...]) -> Measured:
-        """What was measured in all threads, or in one where the framework has no more."""
-        try:
-            return self.found(cache, params)
-        except SkipNotImplemented:
-            return self.found(cache, (*params[:-1], "1"))
 
     def found(self, cache: Cache, params: tuple[str, ...]) -> Measured:
         """What was measured of a cell; raises asv's word for absent where nothing was."""
@@ -168,7 +161,7 @@ class Memory(Cells):
 
 
 class Fresh(Cells):
-    """What page faults cost: on one core, where the audit takes place."""
+    """What page faults cost."""
 
     @metric("seconds")
     def track_fresh(self, cache: Cache, *params: str) -> float:

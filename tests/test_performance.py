@@ -78,11 +78,11 @@ def test_errors_stand_beside_the_times(tmp_path: Path) -> None:
 def freshly(found: Results) -> Results:
     """And a call of two frameworks whose memory comes from the system, in one of them compiled."""
     cell = replace(CELL, shape="llama2")
-    every, compiled = replace(cell, threads="all"), replace(cell, mode="compiled")
+    compiled = replace(cell, mode="compiled")
     jax, numpy = JAX[-1], NUMPY[-1]
     values = [
         (jax, "latency", compiled, 8e-3), (jax, "fresh", compiled, 36e-3), (jax, "fresh", cell, 1.0),
-        (jax, "faults", replace(every, mode="compiled"), 16001.0),
+        (jax, "faults", compiled, 16001.0),
         (numpy, "latency", cell, 2e-2), (numpy, "fresh", cell, 2.2e-2),
     ]  # fmt: skip
     return replace(

@@ -176,8 +176,11 @@ def test_a_number_of_the_audit_is_that_number(metric: str, value: float) -> None
 
 
 @pytest.mark.parametrize("metric", ["track_error", "track_compile", "track_memory", "track_faults"])
-def test_what_one_thread_says_stands_where_there_are_no_more(metric: str) -> None:
-    assert told(metric, MEASURED, ONE) == told(metric, MEASURED)
+def test_what_one_thread_says_is_not_told_of_all(metric: str) -> None:
+    cache = {ONE: MEASURED, CELL: Measured({}, ROWS)}
+    assert getattr(Everything(), metric)(cache, *ONE.params) == told(metric, MEASURED)
+    with pytest.raises(SkipNotImplemented, match="is not measured here"):
+        getattr(Everything(), metric)(cache, *CELL.params)
 
 
 @pytest.mark.parametrize("metric", METHODS)

@@ -1,4 +1,7 @@
-"""The core tier: the shapes that stand for the others, a few minutes a release."""
+"""The core tier: the shapes that stand for the others, a few minutes a release.
+
+What an audit tells (error, memory, compilation) is of one thread on a CPU, and of all beside a device.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class Dispatch(_Core, tracks.Dispatch):
 class Memory(_Core, tracks.Memory):
     """What a call takes of memory."""
 
-    block = Block(MODES, ("float32",), CORE_LARGE, ("all",))
+    block = Block(MODES, ("float32",), CORE_LARGE)
     params = block.params
 
 
@@ -61,12 +64,12 @@ class Fresh(_Core, tracks.Fresh):
 class Checks(_Core, tracks.Checks):
     """Error and compilation."""
 
-    block = Block(MODES, ("float32",), CORE_SHAPES, ("all",))
+    block = Block(MODES, ("float32",), CORE_SHAPES)
     params = block.params
 
 
 class HalfChecks(_Core, tracks.Checks):
     """Error and compilation in bfloat16."""
 
-    block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"), ("all",))
+    block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"))
     params = block.params
