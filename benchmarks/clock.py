@@ -1,4 +1,4 @@
-"""Time by the clock on the wall, and what disturbs it: samples of batches of calls, steals thrown away.
+"""Time by the clock on the wall, and what disturbs it: samples of batches of calls, disturbed ones thrown away.
 
 Everything here takes a function without arguments that starts one call and returns its result, and one
 that waits for a result.
@@ -32,11 +32,15 @@ Wait = Callable[[Any], None]
 
 @dataclass
 class Timing:
-    """Seconds a call, one number a sample; the calls in each; how many samples were taken, and thrown away."""
+    """Seconds a call, one number a sample; the calls in each; how many samples were taken, and thrown away.
+
+    `disturbed` are those that something else ran in: thrown away, or kept where nearly all are.
+    """
 
     samples: list[float] = field(default_factory=list)
     number: int = 1
     taken: int = 0
+    disturbed: int = 0
     discarded: int = 0
     faults: float = 0.0  # minor page faults a call, where they are asked for
 
@@ -110,12 +114,7 @@ def steady(start: Start, wait: Wait, expected: float, samples: int = SAMPLES) ->
 
 def cold(start: Start, wait: Wait, flush: Callable[[], None], samples: int = 5) -> Timing:
     """Single calls, the caches filled with something else before each."""
-
-    def single() -> float:
-        flush()
-        return once(start, wait)
-
-    return undisturbed(single, Timing(), samples)
+    return undisturbed(lambda: once(start, wait), Timing(), samples, flush)
 
 
 def fresh(start: Start, wait: Wait, samples: int = 3) -> Timing:
@@ -126,18 +125,25 @@ def fresh(start: Start, wait: Wait, samples: int = 3) -> Timing:
     return timing
 
 
-def undisturbed(measure: Callable[[], float], timing: Timing, wanted: int) -> Timing:
-    """`wanted` samples during which nothing was taken from this process; where that fails, all of them."""
-    kept: list[float] = []
+def undisturbed(
+    measure: Callable[[], float], timing: Timing, wanted: int, ready: Callable[[], None] = lambda: None
+) -> Timing:
+    """`wanted` samples during which nothing was taken from this process; where that fails, all of them.
+
+    `ready` goes before each, and whatever disturbs it is no matter.
+    """
+    alone: list[float] = []
     every: list[float] = []
-    while len(kept) < wanted and len(every) < wanted * (1 + AGAIN):
+    while len(alone) < wanted and len(every) < wanted * (1 + AGAIN):
+        ready()
         before = Usage.now()
         every.append(measure())
         if Usage.now().alone_since(before):
-            kept.append(every[-1])
-    timing.taken += len(every)
-    timing.discarded += len(every) - len(kept)
-    timing.samples = kept if len(kept) >= min(wanted, 3) else every
+            alone.append(every[-1])
+    timing.samples = alone if len(alone) >= min(wanted, 3) else every
+    timing.taken = len(every)
+    timing.disturbed = len(every) - len(alone)
+    timing.discarded = len(every) - len(timing.samples)
     return timing
 
 

@@ -28,6 +28,7 @@ LEGEND = (
     "×: times the roofline, the time over the least that this machine takes to move the bytes of a call and to "
     "compute its exponentials, both measured beside it; 1 is the wall. p: the labels are probabilities."
 )
+KEPT = "~"  # before a time that is too long, since something else ran
 
 Found = Mapping[str, Mapping[Cell, Measured]]  # by framework
 
@@ -68,7 +69,9 @@ def figures(found: Found, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]
         for cell, entry in found[name].items():
             if cell.mode == mode and entry.rows:
                 micro, times = 1e6 * entry.median("latency"), statistics.median(entry.ratios())
-                rows.setdefault(replace(cell, mode=""), {})[name] = f"{number(micro)} {number(times):>5}×"
+                mark = KEPT if doubtful(entry) else ""
+                told = f"{mark}{number(micro)} {number(times):>5}×"
+                rows.setdefault(replace(cell, mode=""), {})[name] = told
     return rows
 
 
@@ -125,10 +128,20 @@ def where(device: str) -> str:
 
 
 def disturbance(found: Found) -> str:
-    """How many samples were thrown away since something else ran meanwhile."""
+    """In how many samples something else ran, and what became of them."""
     rows = [row for cells_of in found.values() for entry in cells_of.values() for row in entry.rows]
-    taken, discarded = sum(row["taken"] for row in rows), sum(row["discarded"] for row in rows)
-    return f"Something else ran during {discarded} of {plural(taken, 'sample')}: thrown away."
+    taken, disturbed, discarded = (sum(row[key] for row in rows) for key in ("taken", "disturbed", "discarded"))
+    told = f"Something else ran during {disturbed} of {plural(taken, 'sample')}: "
+    if disturbed == discarded:
+        return told + "thrown away."
+    return (
+        told + f"{discarded} thrown away, {disturbed - discarded} kept where there were too few others ({KEPT})."
+    )
+
+
+def doubtful(entry: Measured) -> bool:
+    """Whether a time stands on samples that something else ran in."""
+    return any(row["disturbed"] > row["discarded"] for row in entry.rows)
 
 
 def troubles(found: Found) -> list[str]:

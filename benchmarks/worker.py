@@ -126,6 +126,7 @@ class Bench:
             "latency": latency.median,
             "number": latency.number,
             "taken": latency.taken,
+            "disturbed": latency.disturbed,
             "discarded": latency.discarded,
             "roof": roof,
         }

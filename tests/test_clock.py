@@ -92,6 +92,14 @@ def test_cold_calls_are_single_and_filling_the_caches_is_not_timed(time: Clock) 
     assert cold.number == 1
 
 
+def test_what_disturbs_the_filling_of_the_caches_disturbs_no_sample(
+    time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "cores", lambda: [1])
+    cold = clock.cold(lambda: time.work(1e-3), nothing, flush=lambda: time.sleep(1.0))
+    assert (cold.samples, cold.disturbed) == (pytest.approx([1e-3] * 5), 0)
+
+
 def sampled(time: Clock, disturb: Callable[[], None], disturbed: Iterator[bool], wanted: int = 5) -> Timing:
     """Samples of a second, in the disturbed of which another second is lost."""
 
@@ -123,19 +131,19 @@ def disturb(time: Clock, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
 def test_disturbed_samples_are_thrown_away_counted_and_taken_again(time: Clock, disturb: Disturb) -> None:
     timing = sampled(time, disturb, chain([True, False, True], repeat(False)))
     assert timing.samples == pytest.approx([1.0] * 5)
-    assert timing.discarded == 2
+    assert (timing.taken, timing.disturbed, timing.discarded) == (7, 2, 2)
 
 
 def test_three_undisturbed_samples_are_enough_when_there_are_no_more(time: Clock, disturb: Disturb) -> None:
     timing = sampled(time, disturb, chain([False] * 3, repeat(True)))
     assert timing.samples == pytest.approx([1.0] * 3)
-    assert timing.discarded == 5 * (1 + clock.AGAIN) - 3
+    assert timing.disturbed == timing.discarded == 5 * (1 + clock.AGAIN) - 3
 
 
 def test_what_was_measured_is_kept_where_everything_is_disturbed(time: Clock, disturb: Disturb) -> None:
     timing = sampled(time, disturb, chain([False] * 2, repeat(True)))
     assert timing.samples == pytest.approx([1.0] * 2 + [2.0] * 13)
-    assert timing.discarded == 13
+    assert (timing.taken, timing.disturbed, timing.discarded) == (15, 13, 0)
 
 
 def test_a_process_of_several_cores_may_wait_for_a_device(time: Clock) -> None:

@@ -60,7 +60,9 @@ def shelved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def measured() -> Measured:
-    return Measured(rows=[{"latency": 2e-5, "roof": 1e-5, "number": 1, "taken": 7, "discarded": 0}])
+    return Measured(
+        rows=[{"latency": 2e-5, "roof": 1e-5, "number": 1, "taken": 7, "disturbed": 0, "discarded": 0}]
+    )
 
 
 def test_a_cell_is_timed_shown_and_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

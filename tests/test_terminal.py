@@ -19,7 +19,9 @@ VERSIONS = {"numpy": "2.4.6", "scipy": "1.17.1", "torch": "2.13.0", "tensorflow"
 
 
 def measured(latency: float, times: float = 2.0) -> Measured:
-    return Measured(rows=[{"latency": latency, "roof": latency / times, "taken": 7, "discarded": 0}])
+    return Measured(
+        rows=[{"latency": latency, "roof": latency / times, "taken": 7, "disturbed": 0, "discarded": 0}]
+    )
 
 
 def shown(found: Found, width: int = WIDTH) -> str:
@@ -71,10 +73,20 @@ def test_what_the_numbers_mean_and_are_of_is_said() -> None:
 
 def test_samples_that_were_thrown_away_are_told() -> None:
     one, two = measured(5e-6), measured(5e-6)
-    one.rows[0] |= {"taken": 7, "discarded": 2}
-    two.rows[0] |= {"taken": 9, "discarded": 0}
+    one.rows[0] |= {"taken": 7, "disturbed": 2, "discarded": 2}
+    two.rows[0] |= {"taken": 9, "disturbed": 0, "discarded": 0}
     text = " ".join(shown({"numpy": {CELL: one}, "scipy": {CELL: two}}).split())
     assert "Something else ran during 2 of 16 samples: thrown away." in text
+    assert "~" not in text
+
+
+def test_a_time_that_stands_on_disturbed_samples_is_marked() -> None:
+    one, two = measured(5e-6), measured(7e-6)
+    one.rows[0] |= {"taken": 9, "disturbed": 2, "discarded": 2}
+    two.rows[0] |= {"taken": 21, "disturbed": 20, "discarded": 0}
+    text = " ".join(shown({"numpy": {CELL: one}, "scipy": {CELL: two}}).split())
+    assert " 5.00 2.00× ~7.00 2.00×" in text
+    assert "during 22 of 30 samples: 2 thrown away, 20 kept where there were too few others (~)." in text
 
 
 def test_a_cell_that_failed_is_told_and_absent_ones_are_not() -> None:
