@@ -1,9 +1,10 @@
 """`python -m benchmarks compare A B`: two frameworks, or two releases of one, in turn: A B A B.
 
 A side is a framework ("torch": what is installed here) or a release ("jax-0.7.2": installed in an environment
-of its own), and its usual mode unless one is named ("torch:compiled"). Each round runs one process a side, and
-a cell's ratio is taken within a round, so that what drifts meets both alike. The interval is that of the sign
-test for the median ratio, which asks nothing of the noise but that rounds are independent.
+of its own), and its usual mode unless one is named ("torch:compiled"). Both are audited before they are timed.
+Each round runs one process a side, and a cell's ratio is taken within a round, so that what drifts meets both
+alike. The interval is that of the sign test for the median ratio, which asks nothing of the noise but that rounds
+are independent.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from adapters.releases import ROOT, BadReleases, releases
 from benchmarks import history
 from benchmarks.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
 from benchmarks.current import DEVICES, Unusable, installed, matching, version
-from benchmarks.rounds import Run, each, reason, scratch
+from benchmarks.rounds import Run, audited, each, reason, scratch
 from benchmarks.terminal import call, compact, order, reasons, shapes, usual
 from benchmarks.wording import number, quantity
 
@@ -41,7 +42,7 @@ MARGIN = 0.05  # a ratio nearer to 1 than this is the same to a user
 STYLES = {"faster": "green", "slower": "red", "same": "", "ambiguous": "yellow"}
 
 Tell = Callable[[str], None]
-Lacking = tuple[list[tuple[Cell, str]], list[tuple[Cell, str]]]  # of each side, cells and why
+Lacking = list[tuple[Cell, str]]  # cells and why
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class Side:
     framework: str
     mode: str
     python: str
+
+
+@dataclass
+class Audited:
+    """What is known of a side beside its times."""
+
+    lacking: Lacking
+    worst: float | None  # error over bound
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
                 progress.update(task, description=line)
 
             sides = ready(sides[0], tell), ready(sides[1], tell)
-            found, lacking = compare(sides, wanted, options.device, options.rounds, tell)
+            found, known = compare(sides, wanted, options.device, options.rounds, tell)
     except (Unusable, BadReleases, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
@@ -112,8 +121,8 @@ def run(options: argparse.Namespace) -> int:
         told = ", ".join(f"{letter}: {one.name} {one.mode}" for letter, one in zip("AB", sides, strict=True))
         console.print(f"{told}; {options.format}, {options.device}, {options.rounds} rounds", highlight=False)
         console.print(table(found, options))
-        console.print(summary(found, options), highlight=False)
-    lines = (line for one, without in zip(sides, lacking, strict=True) for line in reasons(one.name, without))
+        console.print(f"{summary(found, options)} {exactness(known)}", highlight=False)
+    lines = (line for one, of in zip(sides, known, strict=True) for line in reasons(one.name, of.lacking))
     for line in dict.fromkeys(lines):  # once where both sides are one framework
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0 if found else 1
@@ -190,28 +199,42 @@ def command(arguments: Sequence[str]) -> None:
 
 def compare(
     sides: tuple[Side, Side], wanted: Sequence[Cell], device: str, rounds: int, tell: Tell = lambda _: None
-) -> tuple[list[Ratio], Lacking]:
-    """The ratios of the cells that both sides have; for the others, of which side and why not."""
-    times: dict[Cell, list[tuple[float, float]]] = {cell: [] for cell in wanted}
-    lacking: Lacking = ([], [])
+) -> tuple[list[Ratio], tuple[Audited, Audited]]:
+    """The ratios of the cells that both sides have; of each side, what it lacks and how exact it is."""
     with scratch(len(sides)) as caches:
+        known = audit(sides[0], wanted, device, caches[0], tell), audit(sides[1], wanted, device, caches[1], tell)
+        without = {replace(cell, mode="") for of in known for cell, _ in of.lacking}
+        times: dict[Cell, list[tuple[float, float]]] = {cell: [] for cell in wanted if cell not in without}
         for number in range(rounds):
-            going = [cell for cell in wanted if len(times[cell]) == number]
+            going = [cell for cell in times if len(times[cell]) == number]
             found: tuple[dict[Cell, float], dict[Cell, float]] = ({}, {})
             # the order within a round alternates, so that neither side always follows the other
             for which in (0, 1) if number % 2 == 0 else (1, 0):
                 one = sides[which]
-                cells = tuple(replace(cell, mode=one.mode) for cell in going)
-                job = Run(one.framework, cells, "full", device, rounds, one.python)
+                asked = job(one, going, device)
                 what = f"{one.name}, round {number + 1} of {rounds}"
-                for cell, row in each(job, cells, False, caches[which], tell, what):
+                for cell, row in each(asked, asked.cells, False, caches[which], tell, what):
                     if why := reason(row):
-                        lacking[which].append((cell, why))
+                        known[which].lacking.append((cell, why))
                     else:
                         found[which][replace(cell, mode="")] = row["latency"]
             for cell in found[0].keys() & found[1].keys():
                 times[cell].append((found[0][cell], found[1][cell]))
-    return [ratio(cell, pairs) for cell, pairs in times.items() if len(pairs) == rounds], lacking
+    return [ratio(cell, pairs) for cell, pairs in times.items() if len(pairs) == rounds], known
+
+
+def job(one: Side, cells: Sequence[Cell], device: str) -> Run:
+    """What is asked of a side: latency alone."""
+    own = tuple(replace(cell, mode=one.mode) for cell in cells)
+    return Run(one.framework, own, "full", device, python=one.python, brief=True)
+
+
+def audit(one: Side, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
+    """What a side lacks of the cells, what is not the call that it claims to be, and the worst error."""
+    found = audited(job(one, wanted, device), caches, tell)
+    errors = [entry.audit["error"] for entry in found.values() if entry.audit.get("error") is not None]
+    lacking = [(cell, entry.why) for cell, entry in found.items() if entry.why]
+    return Audited(lacking, max(errors, default=None))
 
 
 def ratio(cell: Cell, pairs: Sequence[tuple[float, float]]) -> Ratio:
@@ -244,7 +267,7 @@ def table(found: Sequence[Ratio], options: argparse.Namespace) -> Table:
     """One row a cell."""
     shown = compact("operation", "shape", "threads")
     for column in ("A", "B", "B / A", "99 % interval"):
-        shown.add_column(column, justify="right")
+        shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("B is")
     for one in sorted(found, key=lambda one: order(one.cell)):
         verdict = one.verdict(options.margin)
@@ -259,6 +282,13 @@ def table(found: Sequence[Ratio], options: argparse.Namespace) -> Table:
             Text(verdict, STYLES[verdict]),
         )
     return shown
+
+
+def exactness(known: tuple[Audited, Audited]) -> str:
+    """The worst error of either side; speed never stands without it."""
+    told = ("unknown" if of.worst is None else number(of.worst) for of in known)
+    first, second = told
+    return f"Worst error over its bound: A {first}, B {second}."
 
 
 def summary(found: Sequence[Ratio], options: argparse.Namespace) -> str:

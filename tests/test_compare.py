@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+import benchmarks.rounds
 from adapters.releases import Release
 from benchmarks import compare
 from benchmarks.cells import Cell
@@ -119,14 +120,22 @@ def test_what_is_ambiguous_is_told_with_its_remedy(high: float, told: bool) -> N
 
 
 class Rounds:
-    """Stands for the processes: notes them, and answers by `does` of the side's Python and the cell."""
+    """Stands for the processes: notes them, and answers by `does` of the side's Python and the cell.
+
+    In the audits that go before, by `passes`.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, tuple[Cell, ...]]] = []
+        self.audited: list[tuple[str, int]] = []  # and how many processes had timed before
         self.does: Callable[[str, Cell], Row] = lambda python, _: {"latency": 1.0 + (python == "python-b")}
+        self.passes: Callable[[str, Cell], Row] = lambda python, _: {"error": 0.25 + (python == "python-b")}
 
     def __call__(self, job: Run, cells: Sequence[Cell], audit: bool, *given: Any) -> list[tuple[Cell, Row]]:
-        assert not audit
+        assert job.brief
+        if audit:
+            self.audited.append((job.python, len(self.asked)))
+            return [(cell, self.passes(job.python, cell)) for cell in cells]
         self.asked.append((job.python, job.framework, tuple(cells)))
         return [(cell, self.does(job.python, cell)) for cell in cells]
 
@@ -135,11 +144,12 @@ class Rounds:
 def rounds(monkeypatch: pytest.MonkeyPatch) -> Rounds:
     found = Rounds()
     monkeypatch.setattr(compare, "each", found)
+    monkeypatch.setattr(benchmarks.rounds, "each", found)
     return found
 
 
 def test_sides_take_turns_and_each_begins_as_often(rounds: Rounds) -> None:
-    found, lacking = compare.compare((A, B), [CELL], "cpu", 8)
+    found, known = compare.compare((A, B), [CELL], "cpu", 8)
     order = [python for python, *_ in rounds.asked]
     assert order == ["python-a", "python-b", "python-b", "python-a"] * 4
     assert {(framework, cells[0].mode) for _, framework, cells in rounds.asked} == {
@@ -147,7 +157,22 @@ def test_sides_take_turns_and_each_begins_as_often(rounds: Rounds) -> None:
         ("jax", "compiled"),
     }
     assert [(one.cell, one.first, one.second, one.low, one.high) for one in found] == [(CELL, 1.0, 2.0, 2.0, 2.0)]
-    assert lacking == ([], [])
+    assert [(of.lacking, of.worst) for of in known] == [([], 0.25), ([], 1.25)]
+    assert rounds.audited == [("python-a", 0), ("python-b", 0)]
+
+
+@pytest.mark.parametrize("python", ["python-a", "python-b"])
+def test_what_is_not_the_call_that_it_claims_to_be_is_not_timed(rounds: Rounds, python: str) -> None:
+    bert = replace(CELL, shape="bert")
+    refused: Row = {"refused": "a constant"}
+    rounds.passes = lambda asked, cell: refused if (asked, cell.shape) == (python, "bert") else {"error": None}
+    found, known = compare.compare((A, B), [bert, CELL], "cpu", 8)
+    assert [one.cell for one in found] == [CELL]
+    assert {cell.shape for *_, cells in rounds.asked for cell in cells} == {"cifar"}
+    which = python == "python-b"
+    assert [why for _, why in known[which].lacking] == ["refused: a constant"]
+    assert known[not which].lacking == []
+    assert compare.exactness(known) == "Worst error over its bound: A unknown, B unknown."
 
 
 @pytest.mark.parametrize("python", ["python-a", "python-b"])
@@ -163,11 +188,11 @@ def test_a_cell_that_one_side_crashes_in_is_left_out_and_the_others_stay(rounds:
         return {"latency": 1.0}
 
     rounds.does = does
-    found, lacking = compare.compare((A, B), [bert, CELL], "cpu", 8)
+    found, known = compare.compare((A, B), [bert, CELL], "cpu", 8)
     assert [one.cell for one in found] == [CELL]
     which = python == "python-b"
-    assert [(cell.shape, why) for cell, why in lacking[which]] == [("bert", "crash: exit status -6")]
-    assert lacking[not which] == []
+    assert [(cell.shape, why) for cell, why in known[which].lacking] == [("bert", "crash: exit status -6")]
+    assert known[not which].lacking == []
     assert len(rounds.asked) == 16
     assert sum("bert" in [cell.shape for cell in cells] for *_, cells in rounds.asked) == 6
 
@@ -182,6 +207,7 @@ def test_what_one_side_lacks_is_told_once_beneath_the_table(
     out = capsys.readouterr().out
     assert out.count("same") > 8
     assert "of 16 cells: same in 16." in out
+    assert "Worst error over its bound: A 0.25, B 0.25." in " ".join(out.split())
     assert "2.00 ms" in out
     names = [compare.side(name).name for name in ("numpy", "scipy")]
     for name in names:
@@ -190,7 +216,7 @@ def test_what_one_side_lacks_is_told_once_beneath_the_table(
 
 
 def test_a_comparison_without_a_cell_is_exit_code_1(rounds: Rounds, capsys: pytest.CaptureFixture[str]) -> None:
-    rounds.does = lambda *_: {"absent": "DeviceUnavailable: no CUDA device"}
+    rounds.passes = lambda *_: {"absent": "DeviceUnavailable: no CUDA device"}
     assert run("numpy", "numpy", "--device", "cuda") == 1
     assert capsys.readouterr().out.strip().count("\n") == 0
 
