@@ -212,6 +212,7 @@ def process(
                 [run.python, "-m", "benchmarks.worker", str(asked), str(answered)],
                 cwd=ROOT,
                 env=environment,
+                stdin=subprocess.PIPE,  # closed when this process ends, of whatever: the child ends with it
                 stdout=stderr,
                 stderr=stderr,
             )
@@ -219,7 +220,7 @@ def process(
                 hung = waited(child, answered, len(cells), told, run.stop)
             finally:
                 child.kill()
-                child.wait()
+                child.communicate()
         lines = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines() if line]
         rows = [(Cell(**line.pop("cell")), line) for line in lines if "cell" in line]
         if len(rows) < len(cells):

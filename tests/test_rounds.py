@@ -9,8 +9,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,44 @@ def test_an_interrupt_ends_the_process(python: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         measure(Run("torch", (CIFAR,), rounds=1, python=str(python)), interrupt)
     gone(jobs(python)[0]["process"])
+
+
+LONG = "from benchmarks import cells, rounds; rounds.measure(rounds.Run('numpy', tuple(cells.cells('core'))))"
+PROC = Path("/proc")
+
+
+def children(process: int) -> list[int]:
+    """The processes that it started and that still run, as proc(5) tells their state and parent."""
+    found = []
+    for stat in PROC.glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent, *_ = stat.read_text().rpartition(")")[2].split()
+            found += [int(stat.parent.name)] if int(parent) == process and state != "Z" else []
+    return found
+
+
+@pytest.mark.skipif(not PROC.is_dir(), reason="this system does not show its processes")
+def test_a_process_ends_with_the_one_that_asked_even_where_that_is_killed() -> None:
+    with subprocess.Popen((sys.executable, "-c", LONG), cwd=rounds.ROOT) as parent:
+        until(lambda: bool(children(parent.pid)))
+        (worker,) = children(parent.pid)
+        parent.kill()
+    until(lambda: not alive(worker))
+
+
+def alive(process: int) -> bool:
+    with suppress(OSError):
+        return (PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for it, and fail after a while."""
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail("it never came to it")
 
 
 def test_brief_jobs_are_audited_side_by_side_on_a_core_each_and_then_timed_in_turn(python: Path) -> None:
