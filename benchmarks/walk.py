@@ -32,6 +32,7 @@ from benchmarks import history
 
 CONFIG = ROOT / "asv.conf.json"
 TIERS = {"core": r"^core\.", "full": r"^(core|full)\."}
+CHOICES = {f"SOFTMARK_{what}" for what in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER")}  # the suite's
 PATIENCE = 60  # seconds that an interrupted asv may take to end its own processes
 
 Tell = Callable[[str], None]
@@ -79,24 +80,17 @@ class Order:
     rounds: int | None = None
     python: str | None = None
 
-    @property
-    def arguments(self) -> list[str]:
-        """Those of `asv run`."""
+    def arguments(self, modules: Iterable[str]) -> list[str]:
+        """Those of `asv run` over modules of the suite."""
         environment = ["--environment", f"virtualenv:{self.python}"] if self.python else []
-        return [
-            "--show-stderr",
-            "--record-samples",
-            "--skip-existing-successful",
-            "--bench",
-            TIERS[self.tier],
-            *environment,
-        ]
+        return ["--show-stderr", "--record-samples", "--bench", rf"^({'|'.join(modules)})\.", *environment]
 
     @property
     def variables(self) -> dict[str, str]:
-        """Those that the suite looks at."""
+        """The environment of asv: nothing of the shell's narrows what is measured."""
+        plain = {name: value for name, value in os.environ.items() if name not in CHOICES}
         rounds = {"SOFTMARK_ROUNDS": str(self.rounds)} if self.rounds else {}
-        return {"SOFTMARK_TIER": self.tier, **rounds}
+        return {**plain, "SOFTMARK_TIER": self.tier, **rounds}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"history: {error}", file=sys.stderr)
         return 2
     commits = history.hashes(place.folder("repo"))
-    todo = [release for release in wanted if not measured(place, commits[release.tag], versions)]
+    todo = [release for release in wanted if lacking(place, commits[release.tag], versions)]
     console = Console()
     console.print(f"{len(wanted) - len(todo)} of {len(wanted)} releases are measured", highlight=False)
 
@@ -169,10 +163,10 @@ def measure(
     log.parent.mkdir(parents=True, exist_ok=True)
     progress.write_text("", encoding="utf-8")
     where = ["--config", str(place.config), "run", f"{commit}^!", "--machine", place.machine]
-    variables = {**os.environ, **order.variables, "SOFTMARK_PROGRESS": str(progress)}
+    variables = {**order.variables, "SOFTMARK_PROGRESS": str(progress)}
     with log.open("w", encoding="utf-8") as out:
         asv = subprocess.Popen(
-            [*place.asv, *where, *order.arguments],
+            [*place.asv, *where, *order.arguments(lacking(place, commit, versions))],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -188,25 +182,32 @@ def measure(
         progress.unlink()
     said = log.read_text(encoding="utf-8", errors="replace")
     failure = None
-    if not measured(place, commit, versions):
+    if lacking(place, commit, versions):
         when = datetime.now(UTC).isoformat(timespec="seconds")
         failure = Failure(release.tag, commit, when, reason(release.tag, said))
     note(place.failed, release.tag, failure)
     return failure
 
 
-def measured(place: Place, commit: str, versions: Mapping[str, str]) -> bool:
-    """Whether each benchmark, in its present version, has run at a commit. Of one not built, asv notes nulls."""
+def lacking(place: Place, commit: str, versions: Mapping[str, str]) -> list[str]:
+    """The modules of the suite of which some benchmark, in its present version, has not run at a commit.
+
+    Or none has a number: of a release not built, asv notes nulls, and NaN is what was not to be measured or
+    cannot be imported.
+    """
     from asv.results import iter_results_for_machine_and_hash
 
+    left: dict[str, set[str]] = {}
+    for name in versions:
+        left.setdefault(name.partition(".")[0], set()).add(name)
     wanted = {name: {"version": version} for name, version in versions.items()}
     for result in iter_results_for_machine_and_hash(str(place.folder("results_dir")), place.machine, commit):
-        names = result.get_result_keys(wanted)
-        values = (result.get_result_value(name, result.get_result_params(name)) for name in names)
-        # NaN: the framework does not have it, as where it cannot be imported
-        if names == set(wanted) and any(value is not None and value == value for row in values for value in row):
-            return True
-    return False
+        there = result.get_result_keys(wanted)
+        for module, names in [*left.items()]:
+            values = (result.get_result_value(name, result.get_result_params(name)) for name in names & there)
+            if names <= there and any(value is not None and value == value for row in values for value in row):
+                del left[module]
+    return list(left)
 
 
 def reason(tag: str, said: str) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from datetime import date
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -55,14 +56,20 @@ def does(place: Place, script: str) -> None:
     (place.config.parent / "does.py").write_text(textwrap.dedent(script))
 
 
+def bench(place: Place) -> str:
+    """What asv was told to run."""
+    arguments = json.loads((place.config.parent / "given.json").read_text())[0]
+    return str(arguments[arguments.index("--bench") + 1])
+
+
 def filed(place: Place, **values: float | None) -> None:
-    """Results of asv's for `COMMIT`, of the benchmarks given by their last name."""
+    """Results of asv's for `COMMIT`, of the benchmarks given by their last name; "full" is one of that module."""
     results = Results({"machine": "box"}, {}, COMMIT, 0, "3.11", "virtualenv-py3.11", {})
     for name, value in values.items():
-        key = f"core.Eager.track_{name}"
+        key = "full.Shapes.track_latency" if name == "full" else f"core.Eager.track_{name}"
         results._results[key] = [value, value]
         results._benchmark_params[key] = [["'a'", "'b'"]]
-        results._benchmark_version[key] = VERSIONS[key]
+        results._benchmark_version[key] = VERSIONS.get(key, "1")
         results._stats[key] = results._samples[key] = None
     results.save(str(place.folder("results_dir")))
 
@@ -72,23 +79,36 @@ def measure(place: Place, order: Order = Order()) -> Failure | None:  # noqa: B0
 
 
 def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(place: Place) -> None:
-    assert not walk.measured(place, COMMIT, VERSIONS)
+    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
     filed(place, latency=1.0)
-    assert not walk.measured(place, COMMIT, VERSIONS)
+    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
     filed(place, latency=1.0, error=None)
-    assert walk.measured(place, COMMIT, VERSIONS)
-    assert not walk.measured(place, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"})
-    assert not walk.measured(place, "f" * 40, VERSIONS)
+    assert walk.lacking(place, COMMIT, VERSIONS) == []
+    assert walk.lacking(place, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"}) == ["core"]
+    assert walk.lacking(place, "f" * 40, VERSIONS) == ["core"]
+
+
+@pytest.mark.parametrize(("value", "lacking"), [(1.0, []), (nan, ["full"]), (None, ["full"])])
+def test_a_tier_of_which_nothing_was_measured_is_lacking_and_alone_is_run(
+    value: float | None, lacking: list[str], place: Place
+) -> None:
+    versions = {**VERSIONS, "full.Shapes.track_latency": "1"}
+    filed(place, latency=1.0, error=None, full=value)
+    assert walk.lacking(place, COMMIT, versions) == lacking
+    if lacking:
+        does(place, "")
+        walk.measure(place, release("0.9.0"), COMMIT, Order("full"), versions, lambda line: None)
+        assert bench(place) == r"^(full)\."
 
 
 def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(place: Place) -> None:
-    filed(place, latency=float("nan"), error=None)
-    assert not walk.measured(place, COMMIT, VERSIONS)
+    filed(place, latency=nan, error=None)
+    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
 
 
 def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(place: Place) -> None:
     filed(place, latency=None, error=None)
-    assert not walk.measured(place, COMMIT, VERSIONS)
+    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
 
 
 def test_asv_is_given_the_commit_and_what_was_ordered(place: Place) -> None:
@@ -97,8 +117,19 @@ def test_asv_is_given_the_commit_and_what_was_ordered(place: Place) -> None:
     arguments, variables = json.loads((place.config.parent / "given.json").read_text())
     assert arguments[:6] == ["--config", str(place.config), "run", f"{COMMIT}^!", "--machine", "box"]
     assert arguments[-2:] == ["--environment", "virtualenv:3.12"]
-    assert arguments[arguments.index("--bench") + 1] == walk.TIERS["full"]
+    assert bench(place) == r"^(core)\."
     assert variables.items() >= {"SOFTMARK_ROUNDS": "7", "SOFTMARK_TIER": "full"}.items()
+
+
+def test_nothing_of_the_shell_s_narrows_what_is_measured(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in walk.CHOICES:
+        monkeypatch.setenv(name, "of the shell's")
+    monkeypatch.setenv("SOFTMARK_CACHE", "kept")
+    does(place, "")
+    measure(place)
+    variables = json.loads((place.config.parent / "given.json").read_text())[1]
+    assert variables.pop("SOFTMARK_PROGRESS")
+    assert variables == {"SOFTMARK_TIER": "core", "SOFTMARK_CACHE": "kept"}
 
 
 def test_the_suite_s_last_line_of_progress_is_told(place: Place) -> None:
