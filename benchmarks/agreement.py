@@ -1,7 +1,8 @@
 """`python -m benchmarks agreement A B`: whether two runs of a release agree within the intervals they print.
 
 A and B are folders of asv's results, such as two of `python -m benchmarks current --save`. Two runs agree in a
-cell where their 99 % intervals overlap. A cell without an interval has too few samples; it is told, not counted.
+cell where asv's 99 % intervals of their medians overlap. A cell without an interval has too few samples; it is
+told, not counted.
 """
 
 from __future__ import annotations

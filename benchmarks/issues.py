@@ -14,9 +14,9 @@ HOW = """\
 Each value is the median over several processes, each of which repeats the call in batches far above the clock's
 resolution after warming up, and waits for every result. Inputs are arguments that rotate, so that nothing is
 folded to a constant; threads are set by affinity and environment before the framework is imported. Intervals
-are the 99 % confidence intervals of that median. *Times the roofline* is the time over what the machine needs at
-least for the bytes and the exponentials of the call, measured in the same process: a machine that was slow moves
-both."""
+are asv's of 99 % for that median; of as few processes as here, it is the credible interval that takes their noise
+for Laplace's. *Times the roofline* is the time over what the machine needs at least for the bytes and the
+exponentials of the call, measured in the same process: a machine that was slow moves both."""
 
 
 def text(group: Group, machine: Machine) -> str:

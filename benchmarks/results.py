@@ -55,7 +55,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class Row:
-    """A value with its 99 % confidence interval, where there is one, and its samples, where they were kept."""
+    """A value; its samples, where they were kept; asv's 99 % interval of their median, where there is one.
+
+    Of few samples asv takes the noise for Laplace's, and the interval is that of the median's posterior.
+    """
 
     machine: str
     release: Release
