@@ -26,6 +26,7 @@ from tests.fakes import Clock, still
 
 CELL = Cell("softmax", "forward", "eager", "float32", "cifar", "1")
 COMPILED = replace(CELL, mode="compiled")
+PEAKED = replace(COMPILED, data="peaked")
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,14 @@ def test_compilation_is_the_first_call_less_a_later_one(time: Clock, load: Load)
     assert row(COMPILED, "jax", audited=True)["compile"] == pytest.approx(10.0 - 1e-3)
     load(fakes.Slow(time, first=10.0, later=1e-3))
     assert "compile" not in row(CELL, audited=True)
+
+
+def test_what_the_same_process_compiled_before_is_not_told_as_quickly_compiled(time: Clock, load: Load) -> None:
+    load(fakes.Slow(time, first=10.0, later=1e-3))
+    bench = Bench("jax", "cpu", 1, "full", audited=True)
+    assert [cell.data for cell in (COMPILED, PEAKED) if "compile" in bench.row(cell)] == ["normal"]
+    load(fakes.Slow(time, first=10.0, later=1e-3))
+    assert row(PEAKED, "jax", audited=True)["compile"] == pytest.approx(10.0 - 1e-3)
 
 
 class SetUp(fakes.Slow):
