@@ -1,14 +1,14 @@
 """What a time must never stand without: the error of the same call, its memory, and that it was a call at all.
 
-`refusal` closes the traps that make a benchmark fast and wrong: a constant, a call not waited for, another
-format than asked, inputs whose subnormals slow a core.
+What is `Refused` are the traps that make a benchmark fast and wrong: a constant, a call not waited for, another
+format than asked, inputs that are not where they are used, or whose subnormals slow a core.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter
+from benchmarks import devices
 from benchmarks.cells import SHAPES, Cell
 from benchmarks.inputs import IGNORED, Inputs
 from conformance.measure import Call, compare
@@ -27,7 +28,9 @@ ROWS = (0, -1)  # the rows whose truth is computed: the first, and the last, whe
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
 BLOCK = 1 << 18  # numbers looked at at once, within a core's cache
-ASLEEP = 1.5  # times as long as a call took until its result was read: by then it is there
+BUSY = 1e-3  # seconds of calls that are queued before the last is waited for
+QUICK = 2e-5  # seconds by which a look may take longer than another without having waited
+ASLEEP = 1.5  # times as long as it took until a result was seen: by then it is there
 
 
 class Refused(Exception):
@@ -36,8 +39,11 @@ class Refused(Exception):
 
 def outputs(result: Any, adapter: Adapter) -> list[Array]:
     """The arrays of a result, which is one array or (value, gradient)."""
-    parts = result if isinstance(result, tuple | list) else (result,)
-    return [adapter.to_numpy(part) for part in parts]
+    return [adapter.to_numpy(part) for part in _parts(result)]
+
+
+def _parts(result: Any) -> Sequence[Any]:
+    return result if isinstance(result, tuple | list) else (result,)
 
 
 def refuse_constant(first: list[Array], second: list[Array]) -> None:
@@ -72,33 +78,57 @@ def bits(array: Array) -> Array:
     return np.ascontiguousarray(array).reshape(-1).view(f"uint{8 * array.itemsize}")
 
 
+def refuse_host(arrays: Iterable[Any], framework: str) -> None:
+    """Raise Refused if an input of a device's call is in the host's memory: each call would copy it."""
+    if not all(devices.holds(framework, array) for array in arrays):
+        raise Refused("an input is in the host's memory: each call copies it to the device")
+
+
 def refuse_unsynchronised(
-    start: Callable[[], Any], wait: Callable[[Any], None], read: Callable[[Any], Any], trials: int = 3
-) -> Any:
-    """What was read of a result; raises Refused if one that was waited for is not there yet.
+    start: Callable[[], Any], wait: Callable[[Any], None], look: Callable[[Any], None], trials: int = 5
+) -> None:
+    """Raise Refused if a result that was waited for is not there yet.
 
-    Reading it must take no longer than reading one that has had ample time; three trials in a row must say so.
+    So many calls are queued that a device has work for a while, and the last of them is waited for. Then `look`
+    takes a number of its result. It takes no longer at once than after ample time unless it had to wait. The
+    least of several trials counts, since others disturb.
     """
+    called, spent = math.inf, 0.0
+    while spent < BUSY:
+        spent += (once := _seconds(lambda: wait(start())))
+        called = min(called, once)
+    count = math.ceil(BUSY / called)
+    quick = max(called / 2, QUICK)
+
+    def looked(pause: float) -> float:
+        for _ in range(count):
+            result = start()
+        wait(result)
+        time.sleep(pause)
+        return _seconds(lambda: look(result))
+
+    at_once: list[float] = []
+    later: list[float] = []
     for _ in range(trials):
-        called, at_once, found = _timed(start, wait, read, 0.0)
-        small = max(0.5 * called, 1e-4)
-        if at_once <= small or at_once - _timed(start, wait, read, ASLEEP * (called + at_once))[1] <= small:
-            return found
-    raise Refused(f"the call returned after {called:.2g} s, and its result came {at_once:.2g} s later")
+        at_once.append(looked(0.0))
+        if min(at_once) <= quick + min(later, default=0.0):
+            return
+        later.append(looked(ASLEEP * (count * called + at_once[-1])))
+    late = min(at_once) - min(later)
+    if late > quick:
+        raise Refused(f"a call returned after {called:.2g} s, and the result of several came {late:.2g} s later")
 
 
-def _timed(
-    start: Callable[[], Any], wait: Callable[[Any], None], read: Callable[[Any], Any], pause: float
-) -> tuple[float, float, Any]:
-    """Seconds of a call waited for, and of reading its result after `pause`; what was read."""
+def glance(result: Any, adapter: Adapter) -> None:
+    """Bring the first number of each array of a result to the host."""
+    for part in _parts(result):
+        adapter.to_numpy(part[(0,) * part.ndim])
+
+
+def _seconds(run: Callable[[], Any]) -> float:
     began = time.perf_counter()
-    result = start()
-    wait(result)
-    called = time.perf_counter() - began
-    time.sleep(pause)
-    began = time.perf_counter()
-    found = read(result)
-    return called, time.perf_counter() - began, found
+    run()
+    return time.perf_counter() - began
 
 
 def error(cell: Cell, given: Inputs, found: list[Array]) -> float:

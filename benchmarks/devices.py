@@ -1,96 +1,145 @@
-"""What only a CUDA device has: its own clock, its allocator's peak, its name and driver.
+"""What only a CUDA device has: its name and driver, what slows it, its own clock, its memory.
 
 The frameworks are imported inside the functions: whoever is measured is loaded already.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-QUERY = "name,driver_version,clocks.max.sm,clocks.max.mem,power.limit,memory.total"
+from adapters.protocol import Adapter
+
+FACTS = ("name", "driver_version", "clocks.max.sm", "clocks.max.mem", "power.limit", "memory.total")
+REASONS = ("sw_power_cap", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
+COUNTERS = tuple(f"clocks_event_reasons_counters.{reason}" for reason in REASONS)
+SLOWED = 0.1  # share of the time from which a device counts as slowed
+
+EVENTS = 7  # times that calls are timed between two events
+QUEUED = 20  # calls between them at most, and 2 at least
+SPAN = 5e-3  # seconds that they last about
+CLOCK = 2e9  # cycles a second: what torch.cuda._sleep is told in
+ASLEEP = 2e-2  # seconds that the device sleeps while calls are queued, at first
+LONGEST = 1.0  # of such a sleep
 
 
 def describe() -> dict[str, str]:
-    """What nvidia-smi says of the first device; empty without one."""
-    try:
-        line = subprocess.run(
-            ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader"],
-            capture_output=True, text=True, check=True, timeout=30,
-        ).stdout.splitlines()[0]  # fmt: skip
-    except (OSError, subprocess.SubprocessError, IndexError):
-        return {}
-    return dict(zip(QUERY.split(","), (field.strip() for field in line.split(",")), strict=True))
+    """What nvidia-smi says of the device that frameworks use; empty without one."""
+    return asked(FACTS)
 
 
-def throttled() -> bool:
-    """Whether the first device is slowed by heat or power at this moment."""
-    try:
-        line = subprocess.run(
-            ["nvidia-smi", "--query-gpu=clocks_throttle_reasons.active", "--format=csv,noheader"],
-            capture_output=True, text=True, check=True, timeout=30,
-        ).stdout.splitlines()[0]  # fmt: skip
-        reasons = int(line, 16)
-    except (OSError, subprocess.SubprocessError, IndexError, ValueError):
-        return False
-    return bool(reasons & 0xE8)  # hardware and software slowdown, thermal and power brake: NVML's own bits
+def asked(fields: Sequence[str]) -> dict[str, str]:
+    """Fields of `nvidia-smi --help-query-gpu` with their values; empty where it cannot answer.
 
-
-def allocator_peak(framework: str, run: Callable[[], Any]) -> int | None:
-    """Bytes by which `run` raises the allocator's peak, its result included; None if the framework hides it.
-
-    JAX's peak cannot be forgotten: an earlier one that was higher hides this one.
+    The first of CUDA_VISIBLE_DEVICES is meant, by number or UUID: `rounds.PLAIN` has CUDA number devices as
+    nvidia-smi does.
     """
+    device = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip() or "0"
+    command = ["nvidia-smi", f"--id={device}", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    values = [value.strip() for value in done.stdout.strip().split(",")]
+    return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
+
+
+@dataclass(frozen=True)
+class Slowdowns:
+    """For how long heat or power has slowed the device so far, by reason; none that the driver does not count."""
+
+    when: float  # seconds
+    lasted: Mapping[str, float]  # seconds
+
+    @classmethod
+    def now(cls) -> Slowdowns:
+        """As of this moment."""
+        told = {name: value.split()[0] for name, value in asked(COUNTERS).items() if value}
+        lasted = {name: 1e-6 * int(value) for name, value in told.items() if value.isdecimal()}
+        return cls(time.perf_counter(), lasted)
+
+    def share_since(self, before: Slowdowns) -> float | None:
+        """The share of the time since then in which it was slowed; None if unknown."""
+        both = self.lasted.keys() & before.lasted.keys()
+        elapsed = self.when - before.when
+        return (
+            max((self.lasted[name] - before.lasted[name] for name in both), default=0.0) / elapsed
+            if both
+            else None
+        )
+
+
+def holds(framework: str, array: Any) -> bool:
+    """Whether a native array is in the device's own memory, and not in the host's."""
     if framework == "torch":
+        return bool(array.device.type == "cuda")
+    if framework == "jax":
+        return all(device.platform != "cpu" for device in array.devices())
+    if framework == "tensorflow":
+        return "GPU" in array.backing_device
+    return False
+
+
+def peak(adapter: Adapter, call: Callable[..., Any], arrays: Sequence[Any]) -> int | None:
+    """Bytes that `call(*arrays)` takes at most on the device, its result included; None where that is hidden.
+
+    By the allocator's peak, which PyTorch and TensorFlow can forget. JAX's cannot be forgotten, so its compiler
+    is asked what the program allocates; of calls that are not compiled nothing is known.
+    """
+    if adapter.name == "torch":
         import torch
 
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        kept = run()
-        torch.cuda.synchronize()
-        peak = int(torch.cuda.max_memory_allocated()) - before
-    elif framework == "jax":
-        import jax
-
-        stats = jax.devices("cuda")[0].memory_stats
-        earlier, before = stats()["peak_bytes_in_use"], stats()["bytes_in_use"]
-        kept = jax.block_until_ready(run())
-        reached = stats()["peak_bytes_in_use"]
-        if reached <= earlier:
-            return None
-        peak = int(reached) - before
-    elif framework == "tensorflow":
+        adapter.synchronize(call(*arrays))
+        return int(max(0, torch.cuda.max_memory_allocated() - before))
+    if adapter.name == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.reset_memory_stats("GPU:0")
         before = tf.config.experimental.get_memory_info("GPU:0")["current"]
-        kept = run()
-        peak = int(tf.config.experimental.get_memory_info("GPU:0")["peak"]) - before
-    else:
-        return None
-    del kept
-    return int(max(0, peak))
+        adapter.synchronize(call(*arrays))
+        return int(max(0, tf.config.experimental.get_memory_info("GPU:0")["peak"] - before))
+    if adapter.name == "jax" and adapter.mode == "jit":
+        import jax
+
+        known = jax.jit(call).lower(*arrays).compile().memory_analysis()
+        return None if known is None else int(known.temp_size_in_bytes + known.output_size_in_bytes)
+    return None
 
 
-def kernel_seconds(framework: str, start: Callable[[], Any], wait: Callable[[Any], None]) -> float | None:
-    """Seconds that the device itself takes for a call, by CUDA events; None without a way to ask.
+def kernel_seconds(framework: str, start: Callable[[], Any], expected: float) -> float | None:
+    """Seconds that the device itself takes for a call, between CUDA events; None without a way to know.
 
-    Only PyTorch hands out events on its own stream. For the others the slope between k and 4k calls stands in.
+    `expected` is about the seconds of a call that is waited for. The device is put to sleep while calls are
+    queued, so that it never waits for the host between the events. Where the first event was passed before the
+    last call was queued, the sleep was too short and the time is thrown away; where none is long enough, as for a
+    call that waits for the device itself, nothing is known. Only PyTorch hands out events on its own stream.
     """
     if framework != "torch":
         return None
     import torch
 
-    wait(start())
-    times = []
-    for _ in range(10):
+    count = min(QUEUED, max(2, round(SPAN / expected)))
+    times: list[float] = []
+    asleep = ASLEEP
+    while len(times) < EVENTS and asleep <= LONGEST:
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        torch.cuda._sleep(int(CLOCK * asleep))
         begin.record()
-        start()
+        for _ in range(count):
+            start()
         end.record()
+        in_time = not begin.query()
         torch.cuda.synchronize()
-        times.append(begin.elapsed_time(end) * 1e-3)
-    return float(statistics.median(times))
+        if in_time:
+            times.append(begin.elapsed_time(end) * 1e-3 / count)
+        else:
+            asleep *= 2
+    return statistics.median(times) if len(times) == EVENTS else None

@@ -130,7 +130,7 @@ def file(found: Found, release: Release, shelf: Shelf, asked: Asked) -> Path:
         filed.add_result(benchmark, result, record_samples=True, selected_idx=selected)
     catalogue(benchmarks, shelf.folder)
     filed.save(str(shelf.folder))
-    note(release, shelf, asked)
+    note(found, release, shelf, asked)
     return shelf.folder / str(get_filename(shelf.name, commit, ENVIRONMENT))
 
 
@@ -189,9 +189,13 @@ def described(shelf: Shelf) -> dict[str, str]:
     return {key: str(value) for key, value in known.items() if key != "version"}
 
 
-def note(release: Release, shelf: Shelf, asked: Asked) -> None:
-    """Keep a line of what was filed."""
-    facts = devices.describe() if shelf.device == "cuda" else {}
+def note(found: Found, release: Release, shelf: Shelf, asked: Asked) -> None:
+    """Keep a line of what was filed; of a device, the largest share of a cell's time in which it was slowed."""
+    facts: dict[str, Any] = {}
+    if shelf.device == "cuda":
+        shares = [row.get("slowed") for entry in found.values() for row in entry.rows]
+        known = [share for share in shares if share is not None]
+        facts = {**devices.describe(), "slowed": max(known) if known and len(known) == len(shares) else "unknown"}
     when = datetime.now(UTC).isoformat(timespec="seconds")
     row = {**_key(release, asked), "when": when, "device": shelf.device, **facts}
     kept = [one for one in _noted(shelf) if (one["tag"], one["tier"]) != (release.tag, asked.tier)]

@@ -35,8 +35,10 @@ ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
 }
-# A device's allocator gives what is asked and no more; no compiler keeps results from process to process.
+# A device's allocator gives what is asked and no more; no compiler keeps results from process to process; devices
+# have the numbers that nvidia-smi gives them.
 PLAIN = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "JAX_ENABLE_COMPILATION_CACHE": "false",

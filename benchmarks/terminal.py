@@ -58,6 +58,10 @@ def show(console: Console, found: Found, versions: Mapping[str, str], device: st
         console.print(f"Shapes: {shapes(asked, device)}.", highlight=False)
         console.print(where(device), highlight=False)
         console.print(disturbance(found), highlight=False)
+        if device != "cpu" and unwatched(found):
+            console.print(
+                "Whether heat or power slowed the device is unknown: nvidia-smi does not count it here."
+            )
     for line in troubles(found):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -137,6 +141,11 @@ def disturbance(found: Found) -> str:
     return (
         told + f"{discarded} thrown away, {disturbed - discarded} kept where there were too few others ({KEPT})."
     )
+
+
+def unwatched(found: Found) -> bool:
+    """Whether something was timed of which nobody knows if the device was slowed."""
+    return any(row.get("slowed") is None for of in found.values() for entry in of.values() for row in entry.rows)
 
 
 def doubtful(entry: Measured) -> bool:

@@ -11,10 +11,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 from threading import Thread
 from typing import Any, TextIO
@@ -32,6 +33,7 @@ MODES = {"compiled": {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}, "
 CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
 SWEEP = 64 << 20  # bytes, where the size of the last-level cache is not known
 SWEPT_AT_MOST = 256 << 20
+SWEPT_ON_DEVICE = 256 << 20  # bytes that are read, and as many that are written: H100 and H200 cache 50 MB
 KEPT = 0.9  # of a result's bytes: pages that were there already are few
 TOLD = 4 << 20  # bytes of a result that shows in a resident set, which the kernel counts in batches of pages
 
@@ -82,8 +84,8 @@ class Bench:
         self._hidden: bool | None = None if device == "cpu" else False  # until a large result is seen, or is not
         self._loaded: dict[str, Adapter] = {}
         self._compiled: set[Cell] = set()
-        self._ceilings: dict[str, Ceilings] = {}
-        self._sweep: np.ndarray[Any, Any] | None = None
+        self._ceilings: Ceilings | None = None
+        self._sweep: Any = None
 
     def adapter(self, mode: str) -> Adapter:
         """The adapter in a mode, loaded once; NotProvided where the framework has no such mode."""
@@ -122,10 +124,14 @@ class Bench:
 
     def unthrottled(self, cell: Cell, adapter: Adapter) -> Row:
         """The times, measured again where the device was slowed by heat or power; why not, if it stays so."""
+        if self.device == "cpu":
+            return self.times(cell, adapter)
         for _ in range(1 + clock.AGAIN):
+            before = devices.Slowdowns.now()
             found = self.times(cell, adapter)
-            if self.device != "cuda" or not devices.throttled():
-                return found
+            share = devices.Slowdowns.now().share_since(before)
+            if share is None or share <= devices.SLOWED:
+                return {**found, "slowed": share}
         return {"throttled": f"heat or power slowed the device {1 + clock.AGAIN} times"}
 
     def times(self, cell: Cell, adapter: Adapter) -> Row:
@@ -147,7 +153,7 @@ class Bench:
             row["steady"] = steady.median if steady.samples else None
             row["cold"] = clock.cold(start, wait, self.flush).median
         if self.device == "cuda":
-            row["device"] = devices.kernel_seconds(self.framework, start, wait)
+            row["device"] = devices.kernel_seconds(self.framework, start, latency.median)
         return row
 
     def audit(self, cell: Cell, adapter: Adapter) -> Row:
@@ -157,14 +163,15 @@ class Bench:
         # twice the logits: moved ones may give the same losses, rounded to 16 bits
         other = replace(given, logits=given.logits * given.logits.dtype.type(2))
         native = [[adapter.asarray(array) for array in one.arrays] for one in (given, other)]
+        if self.device == "cuda":
+            audit.refuse_host(chain(*native), self.framework)
         began = time.perf_counter()
         result = call(*native[0])
         wait(result)
         first = time.perf_counter() - began
         found = audit.outputs(result, adapter)
-        changed = audit.refuse_unsynchronised(
-            lambda: call(*native[1]), wait, lambda result: audit.outputs(result, adapter)
-        )
+        audit.refuse_unsynchronised(lambda: call(*native[1]), wait, lambda result: audit.glance(result, adapter))
+        changed = audit.outputs(call(*native[1]), adapter)
         audit.refuse_format(found, cell.format)
         audit.refuse_constant(found, changed)
         if cell.data == "normal":
@@ -177,37 +184,38 @@ class Bench:
         self._compiled.add(program)
         del result, found, changed
         if not self.brief and not SHAPES[cell.shape].small:
-            row["memory"] = self.memory(cell, lambda: call(*native[0]), least)
+            row["memory"] = self.memory(cell, call, native[0], least)
             if self.device == "cpu":
                 fresh = clock.fresh(lambda: call(*native[0]), wait)
                 row |= {"fresh": fresh.median, "faults": fresh.faults}
         return row
 
-    def memory(self, cell: Cell, start: clock.Start, least: int) -> float | None:
+    def memory(self, cell: Cell, call: Callable[..., Any], arrays: list[Any], least: int) -> float | None:
         """The peak of a call's memory beside its inputs, in copies of the logits; None where it is not seen.
 
         A result takes `least` bytes. Where less is seen of a large one, the framework keeps what is freed for
         itself, as TensorFlow does on a CPU, and nothing is said of any later cell of this process either; nor
         is it of a small one before a large one was seen.
         """
+        adapter = self.adapter(cell.mode)
 
         def run() -> Any:
-            result = start()
-            self.adapter(cell.mode).synchronize(result)
+            result = call(*arrays)
+            adapter.synchronize(result)
             return result
 
         on_cpu = self.device == "cpu"
-        peak = audit.resident_peak(run) if on_cpu else devices.allocator_peak(self.framework, run)
+        peak = audit.resident_peak(run) if on_cpu else devices.peak(adapter, call, arrays)
         if peak is not None and least >= TOLD:
             self._hidden = bool(self._hidden) or peak < KEPT * least
         return None if peak is None or self._hidden is not False else peak / cell.bytes(self.device)
 
     def ceilings(self, mode: str) -> Ceilings:
-        """Those of this process: on a CPU every mode has the same machine below it."""
-        key = "" if self.device == "cpu" else mode
-        if key not in self._ceilings:
-            self._ceilings[key] = Ceilings(self.adapter(mode), self.threads)
-        return self._ceilings[key]
+        """Those of this process: every mode has the same machine below it."""
+        if self._ceilings is None:
+            plain = mode if self.device == "cpu" else "eager"  # which compiles nothing for the sizes of a copy
+            self._ceilings = Ceilings(self.adapter(plain), self.threads, partial(self.adapter, "compiled"))
+        return self._ceilings
 
     def rotating(self, cell: Cell, adapter: Adapter) -> clock.Start:
         """One call with the next variant of the inputs."""
@@ -220,13 +228,16 @@ class Bench:
         return lambda: following()()
 
     def flush(self) -> None:
-        """Fill the caches with something else: twice the last-level cache is written."""
+        """Fill the caches with something else: of a CPU twice the size of the last is written."""
+        if self.device == "cuda":
+            adapter = next(iter(self._loaded.values()))
+            if self._sweep is None:
+                self._sweep = adapter.asarray(np.zeros(SWEPT_ON_DEVICE // 4, np.float32))
+            adapter.synchronize(adapter.call(negated, self._sweep))
+            return
         if self._sweep is None:
             self._sweep = np.zeros(2 * last_level_cache() // 8)
         self._sweep += 1.0
-        if self.device == "cuda":
-            adapter = next(iter(self._loaded.values()))
-            adapter.synchronize(adapter.call(negated, adapter.asarray(self._sweep)))
 
 
 def last_level_cache() -> int:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -136,6 +138,66 @@ class Queue:
         self.clock.work(self.waiting)
 
 
+class Gpu(Small):
+    """A device with a queue, by a `Clock`: each kernel takes the longer of its memory traffic and exponentials.
+
+    Its arrays know only their size. In `fused` mode the function that `call` is given becomes one kernel.
+    """
+
+    features = frozenset({"elementary"})
+    BANDWIDTH = 2e12  # bytes a second
+    RATE = 1e12  # exponentials a second
+    DISPATCH = 1e-5  # seconds of the host a kernel
+    WAITING = 2e-5  # seconds that waiting itself takes
+
+    def __init__(self, clock: Clock, fused: bool = False) -> None:
+        super().__init__()
+        self.device, self.fused, self.clock = "cuda", fused, clock
+        self.queue = Queue(clock, self.DISPATCH, 0.0, self.WAITING)
+        self.exponentials: int | None = None  # of the kernel that is put together
+
+    def asarray(self, x: Any) -> Any:
+        """Its bytes, there already."""
+        return OnGpu(self, x.nbytes, 0.0)
+
+    def call(self, function: Callable[..., Any], *arrays: Any) -> Any:
+        """The result of a kernel for each operation, or of one for all."""
+        if not self.fused:
+            return function(*arrays)
+        self.exponentials = 0
+        function(*arrays)
+        taken, self.exponentials = self.exponentials, None
+        return self.kernel(arrays[0], taken)
+
+    def kernel(self, x: OnGpu, exponentials: int) -> OnGpu:
+        """Put into the queue what reads `x` once and writes as much."""
+        if self.exponentials is not None:
+            self.exponentials += exponentials
+            return x
+        self.queue.work = max(2 * x.bytes / self.BANDWIDTH, exponentials / self.RATE)
+        return OnGpu(self, x.bytes, self.queue.start())
+
+    def exp(self, x: Any) -> Any:
+        """One exponential an element."""
+        return self.kernel(x, x.bytes // 4)
+
+    def synchronize(self, x: Any) -> None:
+        """Wait until it is there."""
+        self.queue.wait(x.due)
+
+
+@dataclass
+class OnGpu:
+    """So many bytes on a device, there when they are due."""
+
+    gpu: Gpu
+    bytes: int
+    due: float
+
+    def __neg__(self) -> OnGpu:
+        return self.gpu.kernel(self, 0)
+
+
 class Constant(Small):
     """Computes once, as a compiler does with what it takes for a constant."""
 
@@ -152,7 +214,7 @@ class Late(Small):
     """Computes in a thread of its own, for long; whether `synchronize` waits for it can be chosen."""
 
     patient = False
-    seconds = 0.05
+    seconds = 1e-3
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,16 +227,28 @@ class Late(Small):
             time.sleep(self.seconds)
             return np.asarray(x) * 1
 
-        return self.thread.submit(compute)
+        return Promise(self.thread.submit(compute))
 
-    def synchronize(self, x: Future[Any]) -> None:
+    def synchronize(self, x: Promise) -> None:
         """Wait, or claim to have waited."""
         if self.patient:
-            x.result()
+            x.future.result()
 
-    def to_numpy(self, x: Future[Any]) -> Any:
+    def to_numpy(self, x: Promise) -> Any:
         """What was promised."""
-        return x.result()
+        return x.future.result()[x.place]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """An array of two dimensions that is yet to come, or a part of it."""
+
+    future: Future[Any]
+    place: tuple[int, ...] = ()
+    ndim = 2
+
+    def __getitem__(self, place: tuple[int, ...]) -> Promise:
+        return Promise(self.future, place)
 
 
 class Slow(Small):

@@ -15,7 +15,7 @@ import pytest
 
 import adapters
 from adapters.protocol import Adapter
-from benchmarks import audit
+from benchmarks import audit, devices
 from benchmarks.audit import Refused
 from benchmarks.cells import DIRECTIONS, FULL, OPERATIONS, SHAPES, Cell, Shape
 from benchmarks.inputs import IGNORED, Inputs, function, inputs
@@ -75,34 +75,64 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return still(monkeypatch, audit)
 
 
-def test_a_call_whose_result_comes_later_is_refused(time: Clock) -> None:
-    device = Queue(time, dispatch=1e-4, work=1e-2)
+def unwaited(result: Any) -> None:
+    pass
+
+
+@pytest.mark.parametrize("work", [1e-2, 1e-3, 1e-4, 2.5e-5, 2.2e-5])
+@pytest.mark.parametrize("dispatch", [1e-4, 1e-5, 1e-6])
+def test_a_call_whose_result_comes_later_is_refused(dispatch: float, work: float, time: Clock) -> None:
+    device = Queue(time, dispatch, work)
     audit.refuse_unsynchronised(device.start, device.wait, device.read)
-    with pytest.raises(Refused, match=r"returned after 0\.0001 s, and its result came 0\.01 s later"):
-        audit.refuse_unsynchronised(device.start, lambda result: None, device.read)
+    if work > dispatch / 2:
+        with pytest.raises(
+            Refused, match=r"a call returned after .* s, and the result of several came .* s later"
+        ):
+            audit.refuse_unsynchronised(device.start, unwaited, device.read)
 
 
-def test_reading_a_result_may_take_longer_than_the_call(time: Clock) -> None:
+def test_a_backlog_of_short_calls_is_seen(time: Clock) -> None:
+    device = Queue(time, dispatch=3e-6, work=5e-6)  # one call alone is there before anyone looks
+    with pytest.raises(Refused, match=r"the result of several came 0\.00067 s later"):
+        audit.refuse_unsynchronised(device.start, unwaited, device.read)
+
+
+def test_looking_at_a_result_may_take_longer_than_the_call(time: Clock) -> None:
     device = Queue(time, dispatch=1e-4, work=1e-3)
 
-    def read(due: float) -> None:
+    def look(due: float) -> None:
         device.read(due)
         time.work(1e-2)  # as a copy from a device does
 
-    audit.refuse_unsynchronised(device.start, device.wait, read)
+    audit.refuse_unsynchronised(device.start, device.wait, look)
 
 
-def test_one_disturbed_trial_is_no_reason_to_refuse(time: Clock) -> None:
+def test_disturbed_looks_are_no_reason_to_refuse(time: Clock) -> None:
     device = Queue(time, dispatch=1e-4, work=1e-3)
-    reads: list[float] = []
+    looks: list[float] = []
 
-    def read(due: float) -> None:
+    def look(due: float) -> None:
         device.read(due)
-        time.sleep(0 if reads else 1.0)
-        reads.append(due)
+        time.sleep(1.0 if len(looks) in (0, 2, 3, 4) else 1e-3)  # the fourth trial is the first to be calm
+        looks.append(due)
 
-    audit.refuse_unsynchronised(device.start, device.wait, read)
-    assert len(reads) == 3
+    audit.refuse_unsynchronised(device.start, device.wait, look)
+    assert len(looks) == 7
+
+
+def test_a_look_takes_the_first_number_of_each_array_and_no_more() -> None:
+    seen: list[Any] = []
+    adapter: Any = SimpleNamespace(to_numpy=seen.append)
+    audit.glance((ONE, 2 * ONE, np.float32(3) * ONE[0]), adapter)
+    assert seen == [1, 2, 3]
+    assert [np.size(one) for one in seen] == [1, 1, 1]
+
+
+def test_an_input_in_the_host_s_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "holds", lambda framework, array: array == f"{framework} on its device")
+    audit.refuse_host(["torch on its device"] * 2, "torch")
+    with pytest.raises(Refused, match="in the host's memory"):
+        audit.refuse_host(["torch on its device", "labels"], "torch")
 
 
 def outputs(cell: Cell, adapter: Adapter) -> tuple[Inputs, list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -10,10 +11,20 @@ import numpy as np
 import pytest
 
 from adapters.protocol import NotProvided
-from benchmarks import ceilings
+from benchmarks import ceilings, clock
 from benchmarks.ceilings import BLOCK, CHAIN, SPLIT, Ceilings
 from benchmarks.cells import Cell
-from tests.fakes import Clock, Small, still
+from tests.fakes import Clock, Gpu, Small, still
+
+
+def on_cpu(adapter: Small, threads: int) -> Ceilings:
+    """Those of a CPU, which asks nothing of a compiler."""
+
+    def compiled() -> Small:
+        raise AssertionError("a CPU was asked for its compiler")
+
+    return Ceilings(adapter, threads, compiled)
+
 
 CELL = Cell("softmax", "forward", "eager", "float32", "imagenet", "1")
 
@@ -32,14 +43,6 @@ class Counting(Small):
     def exp(self, x: Any) -> Any:
         self.exponentials += x.size
         return x
-
-
-class Device(Counting):
-    """Not the CPU."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.device = "cuda"
 
 
 class Uncalled(Small):
@@ -80,7 +83,7 @@ def test_the_roof_is_the_slower_of_both_terms(
 
     monkeypatch.setattr(Ceilings, "copy", copied)
     monkeypatch.setattr(Ceilings, "exponentials", rate)
-    assert Ceilings(Small(), 1).roof(CELL) == roof
+    assert on_cpu(Small(), 1).roof(CELL) == roof
     assert asked == [CELL.traffic("cpu"), "float32"]
 
 
@@ -88,10 +91,10 @@ def test_a_copy_moves_as_many_bytes_as_the_cell(runs: list[float], monkeypatch: 
     moved: list[int] = []
     monkeypatch.setattr(np, "copyto", lambda target, source: moved.append(target.nbytes + source.nbytes))
     adapter = Counting()
-    Ceilings(adapter, 1).copy(8 * SPLIT)
+    on_cpu(adapter, 1).copy(8 * SPLIT)
     assert moved == [8 * SPLIT]
     assert 2 * adapter.bytes == 8 * SPLIT
-    Ceilings(adapter, 4).copy(8 * SPLIT)
+    on_cpu(adapter, 4).copy(8 * SPLIT)
     assert moved[1] == sum(moved[2:]) == 8 * SPLIT
     assert len(moved[2:]) == 4
 
@@ -99,13 +102,13 @@ def test_a_copy_moves_as_many_bytes_as_the_cell(runs: list[float], monkeypatch: 
 @pytest.mark.parametrize("times", [[1.0, 3.0, 2.0], [3.0, 1.0, 2.0], [3.0, 2.0, 1.0]])
 def test_the_ceiling_is_the_best_of_framework_one_core_and_all(runs: list[float], times: list[float]) -> None:
     runs += times
-    assert Ceilings(Small(), 2).copy(8 * SPLIT) == 1.0
+    assert on_cpu(Small(), 2).copy(8 * SPLIT) == 1.0
 
 
 def test_dispatch_is_no_part_of_a_small_copy(runs: list[float]) -> None:
     adapter = Counting()
     runs += [7.0]
-    assert Ceilings(adapter, 2).copy(SPLIT) == 7.0
+    assert on_cpu(adapter, 2).copy(SPLIT) == 7.0
     assert adapter.bytes == 0
 
 
@@ -114,15 +117,15 @@ def test_exponentials_are_counted(runs: list[float], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(np, "exp", lambda x, out: taken.append(x.size))
     adapter = Counting()
     runs += [1.0, 1e9]
-    assert Ceilings(adapter, 2).exponentials("float32") == adapter.exponentials == CHAIN * BLOCK
+    assert on_cpu(adapter, 2).exponentials("float32") == adapter.exponentials == CHAIN * BLOCK
     runs += [1e9, 1.0]
     taken.clear()
-    assert Ceilings(Counting(), 2).exponentials("float32") == sum(taken)
+    assert on_cpu(Counting(), 2).exponentials("float32") == sum(taken)
 
 
 def test_what_was_measured_is_kept_for_the_same_bytes_and_format(runs: list[float]) -> None:
     adapter = Counting()
-    kept = Ceilings(adapter, 1)
+    kept = on_cpu(adapter, 1)
     first = kept.roof(CELL)
     before = adapter.bytes
     assert kept.roof(CELL) == first
@@ -132,14 +135,47 @@ def test_what_was_measured_is_kept_for_the_same_bytes_and_format(runs: list[floa
     assert adapter.bytes > before
 
 
-def test_a_device_is_its_own_ceiling(runs: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(np, "copyto", None)  # what NumPy does on the host is not asked
-    runs += [3.0]
-    assert Ceilings(Device(), 2).copy(1024) == 3.0
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Ceilings:
+    """Those of a simulated GPU, eager and by a compiler; what NumPy does on the host is not asked."""
+    monkeypatch.setattr(np, "copyto", None)
+    monkeypatch.setattr(clock, "stolen", lambda: 0)
+    monkeypatch.setattr(clock, "cores", lambda: [0, 1])
+    time = still(monkeypatch, clock, ceilings)
+    return Ceilings(Gpu(time), 2, lambda: Gpu(time, fused=True))
+
+
+@pytest.mark.parametrize("moved", [1 << 14, 1 << 20, 1 << 26, 1 << 30])
+def test_a_copy_on_a_device_holds_neither_dispatch_nor_waiting(moved: int, device: Ceilings) -> None:
+    assert moved / device.copy(moved) == pytest.approx(Gpu.BANDWIDTH, rel=1e-3)
+
+
+def test_the_trap_a_copy_that_is_waited_for_is_mostly_dispatch_where_it_is_small(device: Ceilings) -> None:
+    one = device.adapter.asarray(np.ones(1 << 11, np.float32))
+    waited = ceilings.best(lambda: device.adapter.synchronize(-one))
+    assert waited > 1000 * device.copy(1 << 14)
+
+
+def test_exponentials_of_a_device_are_those_of_one_kernel(device: Ceilings) -> None:
+    assert device.exponentials("float32") == pytest.approx(Gpu.RATE, rel=1e-3)
+
+
+def test_the_trap_a_kernel_for_each_exponential_is_bounded_by_memory(device: Ceilings) -> None:
+    eager = Ceilings(device.adapter, 2, lambda: device.adapter)
+    assert eager.exponentials("float32") < Gpu.RATE / 5
+
+
+def test_where_a_compiler_fails_the_roof_of_a_device_is_the_copy(device: Ceilings) -> None:
+    def fails() -> Gpu:
+        raise RuntimeError("no compiler")
+
+    alone = Ceilings(device.adapter, 2, fails)
+    cell = replace(CELL, threads="all")
+    assert alone.roof(cell) == alone.copy(cell.traffic("cuda"))
 
 
 def test_a_framework_without_elementwise_functions_is_set_beside_numpy(runs: list[float]) -> None:
-    kept = Ceilings(Uncalled(), 1)
+    kept = on_cpu(Uncalled(), 1)
     assert kept.copy(8 * SPLIT) == 1.0
     assert kept.exponentials("float32") > 0
 

@@ -219,22 +219,25 @@ def test_asv_publishes_what_is_filed(tmp_path: Path, shelf: Shelf) -> None:
     assert [point[1][0] for point in drawn[0]] == [2e-5, 2e-5]
 
 
+@pytest.mark.parametrize(("shares", "slowed"), [([0.01, 0.02, 0.0], 0.02), ([0.0, None, 0.0], "unknown")])
 def test_a_gpu_is_a_machine_of_its_own_and_its_driver_is_noted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shares: list[float | None], slowed: float | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "describe", lambda: {"name": "A GPU", "driver_version": "1.2"})
     release = next(one for one in results.tracked().values() if one.framework == "torch")
     cell = Cell("softmax", "forward", "eager", "float32", "imagenet", "all")
-    row = {"latency": 2e-5, "roof": 1e-5, "number": 9, "device": 1e-5}
+    row: dict[str, Any] = {"latency": 2e-5, "roof": 1e-5, "number": 9, "device": 1e-5}
+    rows = [row | {"slowed": share} for share in shares]
     shelf = Shelf(tmp_path, "h200", "cuda")
-    path = filing.file({cell: Measured({"error": 0.5}, [row] * 3)}, release, shelf, ASKED)
+    path = filing.file({cell: Measured({"error": 0.5}, rows)}, release, shelf, ASKED)
     assert path.parent.name == "h200-cuda"
     noted = json.loads(shelf.facts.read_text(encoding="utf-8"))
     assert noted["tag"] == release.tag
-    assert {key: noted[key] for key in ("device", "name", "driver_version")} == {
+    assert {key: noted[key] for key in ("device", "name", "driver_version", "slowed")} == {
         "device": "cuda",
         "name": "A GPU",
         "driver_version": "1.2",
+        "slowed": slowed,
     }
     found = results.read(tmp_path)
     assert found.machines["h200-cuda"].device == "cuda"
@@ -266,13 +269,13 @@ def test_what_is_known_of_a_machine_stays(shelf: Shelf) -> None:
 def test_just_what_was_asked_counts_as_filed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not filing.filed(NUMPY, shelf, ASKED)
     shelf.facts.parent.mkdir(parents=True)
-    filing.note(NUMPY, shelf, ASKED)
+    filing.note({}, NUMPY, shelf, ASKED)
     assert filing.filed(NUMPY, shelf, ASKED)
     assert not filing.filed(JAX, shelf, ASKED)
     for other in (Asked("full", "", 3), Asked("core", "softmax", 3), Asked("core", "", 4)):
         assert not filing.filed(NUMPY, shelf, other)
-    filing.note(NUMPY, shelf, Asked("full", "", 3))
-    filing.note(NUMPY, shelf, ASKED)
+    filing.note({}, NUMPY, shelf, Asked("full", "", 3))
+    filing.note({}, NUMPY, shelf, ASKED)
     assert len(shelf.facts.read_text(encoding="utf-8").splitlines()) == 2
     monkeypatch.setattr("benchmarks.tracks.VERSION", "of another suite")
     assert not filing.filed(NUMPY, shelf, ASKED)

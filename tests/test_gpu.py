@@ -60,7 +60,7 @@ def note(folder: Path, name: str, asked: filing.Asked) -> None:
     """That the benchmarks of a framework are filed."""
     shelf = filing.Shelf(folder / "out" / "asv", "box", "cuda")
     shelf.facts.parent.mkdir(parents=True, exist_ok=True)
-    filing.note(release(name, current.version(name)), shelf, asked)
+    filing.note({}, release(name, current.version(name)), shelf, asked)
 
 
 def test_frameworks_are_judged_in_every_mode_and_timed_one_by_one(stub: Path) -> None:

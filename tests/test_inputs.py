@@ -76,6 +76,15 @@ def test_labels_are_the_integers_that_the_framework_s_own_examples_use(framework
     assert set(range(10)) == set(labels.tolist())
 
 
+def test_tensorflow_s_labels_for_a_device_are_of_the_integers_that_it_does_not_keep_on_the_host() -> None:
+    formats = []
+    for framework in ("tensorflow", "torch", "jax"):
+        labels = inputs(cell("cross_entropy_index"), "cuda", framework).labels
+        assert labels is not None
+        formats.append(labels.dtype.name)
+    assert formats == ["int64", "int64", "int32"]
+
+
 def test_three_labels_in_ten_are_ignored() -> None:
     one = cell("cross_entropy_index", data="ignored", shape="router8")
     labels = inputs(one, "cpu", "numpy").labels

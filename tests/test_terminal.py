@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from benchmarks import terminal
+from benchmarks import devices, terminal
 from benchmarks.cells import Cell, cells, kept
 from benchmarks.rounds import Measured
 from benchmarks.terminal import Found
@@ -87,6 +87,25 @@ def test_a_time_that_stands_on_disturbed_samples_is_marked() -> None:
     text = " ".join(shown({"numpy": {CELL: one}, "scipy": {CELL: two}}).split())
     assert " 5.00 2.00× ~7.00 2.00×" in text
     assert "during 22 of 30 samples: 2 thrown away, 20 kept where there were too few others (~)." in text
+
+
+@pytest.mark.parametrize(
+    ("device", "shares", "told"),
+    [
+        ("cuda", (0.0, None), True),
+        ("cuda", (0.0, 0.1), False),
+        ("cpu", (None, None), False),
+    ],
+)
+def test_that_nobody_knows_whether_a_device_was_slowed_is_told(
+    device: str, shares: tuple[float | None, ...], told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "describe", dict)
+    one, two = measured(5e-6), measured(7e-6)
+    one.rows[0]["slowed"], two.rows[0]["slowed"] = shares
+    file = StringIO()
+    terminal.show(Console(file=file, width=WIDTH), {"jax": {CELL: one}, "torch": {CELL: two}}, VERSIONS, device)
+    assert ("Whether heat or power slowed the device is unknown" in file.getvalue()) is told
 
 
 def test_a_cell_that_failed_is_told_and_absent_ones_are_not() -> None:

@@ -35,7 +35,7 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "FOLDER", tmp_path)
     monkeypatch.setattr(clock, "stolen", lambda: 0)
     monkeypatch.setattr(clock, "cores", lambda: [0, 1])
-    monkeypatch.setattr(worker, "Ceilings", lambda adapter, threads: SimpleNamespace(roof=lambda cell: 1e-3))
+    monkeypatch.setattr(worker, "Ceilings", lambda *_: SimpleNamespace(roof=lambda cell: 1e-3))
 
 
 Load = Callable[[Any], None]
@@ -151,7 +151,7 @@ def test_a_call_is_refused_unless_it_is_waited_for(
     adapter.patient = patient
     load(adapter)
     refused = row(CELL, audited=True).get("refused", "")
-    assert ("its result came" in refused) is not patient
+    assert ("the result of several came" in refused) is not patient
 
 
 @pytest.fixture
@@ -248,8 +248,8 @@ class Device(fakes.Small):
 def test_a_device_has_its_own_clock_and_no_page_faults(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     load(Device())
     monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 5e-6)
-    found = on_device(monkeypatch, throttled=[False])
-    assert found["device"] == 5e-6
+    found = on_device(monkeypatch, slowed=[0.02])
+    assert (found["device"], found["slowed"]) == (5e-6, 0.02)
     assert "faults" not in found
     assert {"latency", "steady", "cold"} <= found.keys()
 
@@ -258,21 +258,72 @@ def test_what_was_timed_on_a_slowed_device_is_thrown_away(load: Load, monkeypatc
     load(Device())
     seconds = iter([9e-6, 5e-6])
     monkeypatch.setattr(devices, "kernel_seconds", lambda *_: next(seconds))
-    found = on_device(monkeypatch, throttled=[True, False])
+    found = on_device(monkeypatch, slowed=[0.5, 0.0])
     assert found["device"] == 5e-6
     monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 9e-6)
-    found = on_device(monkeypatch, throttled=[True, True, True])
+    found = on_device(monkeypatch, slowed=[0.5, 0.11, 1.0])
     assert found["throttled"] == "heat or power slowed the device 3 times"
     assert "latency" not in found
 
 
-def on_device(monkeypatch: pytest.MonkeyPatch, throttled: list[bool]) -> dict[str, Any]:
-    """A row of a cell whose device is asked for its state after each time it was timed."""
-    states = iter(throttled)
-    monkeypatch.setattr(devices, "throttled", lambda: next(states))
-    monkeypatch.setattr(worker, "CACHE", Path("/nowhere"))
-    monkeypatch.setattr(worker, "SWEEP", 1 << 16)
+def test_where_nobody_counts_whether_a_device_was_slowed_is_unknown(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(Device())
+    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 5e-6)
+    found = on_device(monkeypatch, slowed=[None])
+    assert (found["device"], found["slowed"]) == (5e-6, None)
+
+
+def on_device(monkeypatch: pytest.MonkeyPatch, slowed: list[float | None]) -> Row:
+    """A row of a cell whose device was slowed for such shares of the time, each time that it was timed."""
+    shares = iter(slowed)
+
+    class Counted:
+        @classmethod
+        def now(cls) -> Counted:
+            return cls()
+
+        def share_since(self, before: Counted) -> float | None:
+            return next(shares)
+
+    monkeypatch.setattr(devices, "Slowdowns", Counted)
+    monkeypatch.setattr(worker, "SWEPT_ON_DEVICE", 1 << 16)
     return row(replace(CELL, threads="all"), device="cuda")
+
+
+def test_a_device_s_inputs_are_on_it(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(Device())
+    monkeypatch.setattr(devices, "holds", lambda framework, array: False)
+    found = row(replace(CELL, threads="all"), device="cuda", audited=True)
+    assert found["refused"].startswith("an input is in the host's memory")
+    monkeypatch.setattr(devices, "holds", lambda framework, array: True)
+    assert row(replace(CELL, threads="all"), device="cuda", audited=True)["error"] < 1
+
+
+def test_a_device_has_one_ceiling_for_all_modes_by_its_eager_copies_and_its_compiler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: list[str] = []
+    asked: list[Any] = []
+
+    def ceilings(*given: Any) -> Any:
+        asked.append(given)
+        return SimpleNamespace()
+
+    def loads(framework: str, device: str, mode: str) -> fakes.Small:
+        loaded.append(mode)
+        return Device()
+
+    monkeypatch.setattr(adapters, "load", loads)
+    monkeypatch.setattr(worker, "Ceilings", ceilings)
+    bench = Bench("torch", "cuda", 2, "full", audited=False)
+    assert bench.ceilings("compiled") is bench.ceilings("eager")
+    assert loaded == ["eager"]
+    ((_, threads, fused),) = asked
+    assert threads == 2
+    fused()
+    assert loaded == ["eager", "compiled"]
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, peak: int | None) -> None:
@@ -282,13 +333,17 @@ def seen(monkeypatch: pytest.MonkeyPatch, peak: int | None) -> None:
 LARGE = replace(CELL, shape="bert")
 
 
+def nothing() -> None:
+    pass
+
+
 def test_memory_is_in_copies_of_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     size = LARGE.bytes("cpu")
     bench = Bench("numpy", "cpu", 1, "full", True)
     seen(monkeypatch, 3 * size)
-    assert bench.memory(LARGE, lambda: None, size) == 3
+    assert bench.memory(LARGE, nothing, [], size) == 3
     seen(monkeypatch, None)
-    assert bench.memory(LARGE, lambda: None, size) is None
+    assert bench.memory(LARGE, nothing, [], size) is None
 
 
 def test_memory_that_a_framework_keeps_for_itself_is_not_told_as_none_taken(
@@ -297,23 +352,23 @@ def test_memory_that_a_framework_keeps_for_itself_is_not_told_as_none_taken(
     size = LARGE.bytes("cpu")
     bench = Bench("numpy", "cpu", 1, "full", True)
     seen(monkeypatch, 0)
-    assert bench.memory(LARGE, lambda: None, size) is None
+    assert bench.memory(LARGE, nothing, [], size) is None
     seen(monkeypatch, 3 * size)
-    assert bench.memory(LARGE, lambda: None, size) is None
-    assert bench.memory(LARGE, lambda: None, 0) is None
+    assert bench.memory(LARGE, nothing, [], size) is None
+    assert bench.memory(LARGE, nothing, [], 0) is None
 
 
 def test_a_small_result_that_is_not_seen_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     size, losses = LARGE.bytes("cpu"), 2048
     bench = Bench("numpy", "cpu", 1, "full", True)
     seen(monkeypatch, 0)
-    assert bench.memory(LARGE, lambda: None, losses) is None  # by a framework that may keep what it frees
+    assert bench.memory(LARGE, nothing, [], losses) is None  # by a framework that may keep what it frees
     seen(monkeypatch, size)
-    assert bench.memory(LARGE, lambda: None, size) == 1
+    assert bench.memory(LARGE, nothing, [], size) == 1
     seen(monkeypatch, 0)
-    assert bench.memory(LARGE, lambda: None, losses) == 0
+    assert bench.memory(LARGE, nothing, [], losses) == 0
     seen(monkeypatch, size)
-    assert bench.memory(LARGE, lambda: None, size) == 1
+    assert bench.memory(LARGE, nothing, [], size) == 1
 
 
 @pytest.mark.parametrize(("text", "size"), [("1024K\n", 1 << 20), ("9999999K", worker.SWEPT_AT_MOST)])
