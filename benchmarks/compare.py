@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
 
 def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
     """The cells asked for, in no mode yet."""
-    names = options.shapes.split(",")
+    names = [name.strip() for name in options.shapes.split(",")]
     if unknown := [name for name in names if name not in SHAPES]:
         raise Unusable(f"unknown shape {unknown[0]!r}: choose from {', '.join(SHAPES)}")
     threads = THREADS if options.device == "cpu" else ("all",)

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import Any
 
 from adapters.releases import PACKAGES, ROOT, BadReleases, Release, releases
 
@@ -95,6 +96,21 @@ def files(release: Release) -> dict[str, str]:
         "constraints.txt": "".join(f"{pin}\n" for pin in rest),
         "release.json": json.dumps({**facts, "python": release.python}, indent=4) + "\n",
     }
+
+
+def settings(config: Path) -> Any:
+    """asv's configuration.
+
+    Raises:
+        OSError: it is missing or broken; the message says how.
+    """
+    from asv.config import Config  # asv is not there where it measures
+    from asv.util import UserError
+
+    try:
+        return Config.load(str(config))
+    except (UserError, ValueError) as error:
+        raise OSError(f"{config.name} cannot be read: {str(error).strip()}") from error
 
 
 def git(*arguments: str, stream: bytes = b"") -> str:

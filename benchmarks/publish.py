@@ -71,10 +71,9 @@ def publish(config: Path) -> Path:
 
     Raises:
         NotPublished: nothing is measured, asv fails, or its page loads what there is no copy of.
+        OSError: the configuration cannot be read.
     """
-    from asv.config import Config  # asv imports this module where it measures, and is not there itself
-
-    settings = Config.load(str(config))
+    settings = history.settings(config)
     results = config.parent / settings.results_dir
     if not (results / "benchmarks.json").exists():
         raise NotPublished(f"no results in {settings.results_dir}: measure first, by tox run -e bench-history")

@@ -80,7 +80,7 @@ class Results:
 
 def folder(config: Path = CONFIG) -> Path:
     """Where asv files its results."""
-    return config.parent / str(Config.load(str(config)).results_dir)
+    return config.parent / str(history.settings(config).results_dir)
 
 
 def read(place: Path | None = None, commits: Mapping[str, Release] | None = None) -> Results:

@@ -62,9 +62,7 @@ class Place:
 
     def folder(self, setting: str) -> Path:
         """A folder that the configuration names, such as "results_dir"."""
-        from asv.config import Config
-
-        return self.config.parent / str(getattr(Config.load(str(self.config)), setting))
+        return self.config.parent / str(getattr(history.settings(self.config), setting))
 
     @property
     def failed(self) -> Path:

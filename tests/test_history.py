@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.releases import Release
-from benchmarks import history
+from benchmarks import __main__, history, publish, results, walk
 
 
 def made(framework: str, version: str, day: int) -> Release:
@@ -132,3 +132,28 @@ def test_a_broken_repository_is_made_anew(folder: Path) -> None:
 def test_a_failing_git_is_told_with_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"git --git-dir .*not a git repository"):
         history.git("--git-dir", str(tmp_path / "nothing"), "log")
+
+
+@pytest.mark.parametrize("text", [None, "{ broken", "[]", '{"version": 1}', '{"version": 9, "repo": "x"}'])
+def test_a_configuration_that_cannot_be_read_is_told_in_a_line(text: str | None, tmp_path: Path) -> None:
+    config = tmp_path / "asv.conf.json"
+    if text:
+        config.write_text(text)
+    with pytest.raises(OSError, match=r"asv\.conf\.json cannot be read: .") as caught:
+        history.settings(config)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["history", "performance", "publish", "regressions"])
+def test_a_broken_configuration_is_wrong_usage(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "asv.conf.json"
+    broken.write_text("{ broken")
+    for module in (walk, results):
+        monkeypatch.setattr(module, "CONFIG", broken)
+    monkeypatch.setattr(results.folder, "__defaults__", (broken,))
+    monkeypatch.setattr(publish, "ROOT", tmp_path)
+    monkeypatch.setattr(history, "write", lambda *_: None)
+    assert __main__.main([command]) == 2
+    assert capsys.readouterr().err.startswith(f"{command}: asv.conf.json cannot be read: ")
