@@ -96,8 +96,11 @@ class Ceilings:
             return np.inf
 
     def _copy_on_device(self, size: int) -> float:
-        """The least of its own, which may be all dispatch, and of its share of larger ones."""
-        sizes = [size, *(step for step in LADDER if step > size)]
+        """The least of its own, which may be all dispatch, and of its share of larger ones.
+
+        No cache holds the largest, so what is larger still takes as many times as long.
+        """
+        sizes = [min(size, LADDER[-1]), *(step for step in LADDER if step > size)]
         return float(min(self._queue(step) * size / step for step in sizes))
 
     def _queue(self, size: int) -> float:

@@ -149,9 +149,7 @@ def answers(benchmark: Mapping[str, Any], found: Found) -> tuple[BenchmarkResult
         stderr="",
         profile=None,
     )
-    # a method may speak of a cell by another one: see tracks.Cells.either
-    known = zip(cells, values, strict=True)
-    return result, [i for i, (cell, value) in enumerate(known) if cell in found or value is not None]
+    return result, [i for i, cell in enumerate(cells) if cell in found]
 
 
 def answer(method: Any, found: Found, cell: Cell) -> Any:

@@ -150,6 +150,21 @@ def test_a_copy_on_a_device_holds_neither_dispatch_nor_waiting(moved: int, devic
     assert moved / device.copy(moved) == pytest.approx(Gpu.BANDWIDTH, rel=1e-3)
 
 
+def test_a_copy_on_a_device_takes_no_more_memory_than_shows_its_bandwidth(
+    device: Ceilings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    plain = device.adapter.asarray
+
+    def asarray(x: Any) -> Any:
+        taken.append(x.nbytes)
+        return plain(x)
+
+    monkeypatch.setattr(device.adapter, "asarray", asarray)
+    device.copy(1 << 36)
+    assert taken == [4 * ceilings.LADDER[-1]]
+
+
 def test_the_trap_a_copy_that_is_waited_for_is_mostly_dispatch_where_it_is_small(device: Ceilings) -> None:
     one = device.adapter.asarray(np.ones(1 << 11, np.float32))
     waited = ceilings.best(lambda: device.adapter.synchronize(-one))
