@@ -20,12 +20,14 @@ REASONS = ("sw_power_cap", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_pow
 COUNTERS = tuple(f"clocks_event_reasons_counters.{reason}" for reason in REASONS)
 SLOWED = 0.1  # share of the time from which a device counts as slowed
 
-EVENTS = 7  # times that calls are timed between two events
-QUEUED = 20  # calls between them at most, and 2 at least
-SPAN = 5e-3  # seconds that they last about
+TIMES = 7  # that a device's own time is taken
+SPAN = 5e-3  # seconds that the calls of one last about
+QUEUED = 20  # calls between two events at most, and 2 at least
 CLOCK = 2e9  # cycles a second: what torch.cuda._sleep is told in
 ASLEEP = 2e-2  # seconds that the device sleeps while calls are queued, at first
 LONGEST = 1.0  # of such a sleep
+IN_FLIGHT = 32  # calls that JAX hands out before it waits for the first
+BUSY = 0.8  # share of a call's time that the host may take for it where the device is what is waited for
 
 
 def describe() -> dict[str, str]:
@@ -114,22 +116,30 @@ def peak(adapter: Adapter, call: Callable[..., Any], arrays: Sequence[Any]) -> i
     return None
 
 
-def kernel_seconds(framework: str, start: Callable[[], Any], expected: float) -> float | None:
-    """Seconds that the device itself takes for a call, between CUDA events; None without a way to know.
+def kernel_seconds(
+    framework: str, start: Callable[[], Any], wait: Callable[[Any], None], expected: float
+) -> float | None:
+    """Seconds that the device itself takes for a call; None without a way to know.
 
-    `expected` is about the seconds of a call that is waited for. The device is put to sleep while calls are
-    queued, so that it never waits for the host between the events. Where the first event was passed before the
-    last call was queued, the sleep was too short and the time is thrown away; where none is long enough, as for a
-    call that waits for the device itself, nothing is known. Only PyTorch hands out events on its own stream.
+    `expected` is about the seconds of a call that is waited for. PyTorch hands out events on its own stream; of
+    the others there is a slope.
     """
-    if framework != "torch":
-        return None
+    return between_events(start, expected) if framework == "torch" else slope(start, wait, expected)
+
+
+def between_events(start: Callable[[], Any], expected: float) -> float | None:
+    """Seconds of a call between two CUDA events of PyTorch's stream, which never waits for the host between them.
+
+    The device is put to sleep while calls are queued. Where the first event was passed before the last call was
+    queued, the sleep was too short and the time is thrown away; where none is long enough, as for a call that
+    waits for the device itself, nothing is known.
+    """
     import torch
 
     count = min(QUEUED, max(2, round(SPAN / expected)))
     times: list[float] = []
     asleep = ASLEEP
-    while len(times) < EVENTS and asleep <= LONGEST:
+    while len(times) < TIMES and asleep <= LONGEST:
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         torch.cuda._sleep(int(CLOCK * asleep))
         begin.record()
@@ -142,4 +152,29 @@ def kernel_seconds(framework: str, start: Callable[[], Any], expected: float) ->
             times.append(begin.elapsed_time(end) * 1e-3 / count)
         else:
             asleep *= 2
-    return statistics.median(times) if len(times) == EVENTS else None
+    return statistics.median(times) if len(times) == TIMES else None
+
+
+def slope(start: Callable[[], Any], wait: Callable[[Any], None], expected: float) -> float | None:
+    """Seconds of a call in a queue, between few and four times as many, where the device is what they wait for.
+
+    That is so where the host has handed out the many in a part of the time that they take; else nothing is known.
+    """
+    few = min(IN_FLIGHT // 4, max(1, round(SPAN / expected)))
+
+    def run(count: int) -> tuple[float, float]:
+        began = time.perf_counter()
+        for _ in range(count):
+            last = start()
+        handed = time.perf_counter()
+        wait(last)
+        return time.perf_counter() - began, handed - began
+
+    slopes, handed = [], []
+    for _ in range(TIMES):
+        less = run(few)
+        more = run(4 * few)
+        slopes.append((more[0] - less[0]) / (3 * few))
+        handed.append((more[1] - less[1]) / (3 * few))
+    found = statistics.median(slopes)
+    return found if found > 0 and statistics.median(handed) < BUSY * found else None

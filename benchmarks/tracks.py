@@ -142,7 +142,7 @@ class Device(Cells):
 
     @metric("seconds", timed=True)
     def track_device(self, cache: Cache, *params: str) -> Samples:
-        """A call by the device's events, so without what the host adds."""
+        """A call without what the host adds: by the device's events, or in a queue that it is behind with."""
         return self.timing(cache, "device", params)
 
 

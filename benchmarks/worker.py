@@ -153,7 +153,7 @@ class Bench:
             row["steady"] = steady.median if steady.samples else None
             row["cold"] = clock.cold(start, wait, self.flush).median
         if self.device == "cuda":
-            row["device"] = devices.kernel_seconds(self.framework, start, latency.median)
+            row["device"] = devices.kernel_seconds(self.framework, start, wait, latency.median)
         return row
 
     def audit(self, cell: Cell, adapter: Adapter) -> Row:

@@ -16,7 +16,7 @@ from benchmarks import devices, rounds
 from benchmarks.cells import Cell
 from benchmarks.devices import Slowdowns
 from benchmarks.inputs import function, inputs
-from tests.fakes import Clock, still
+from tests.fakes import Clock, Queue, still
 
 SMI = """#!/bin/sh
 echo "$1" >> "$0.asked"
@@ -171,7 +171,7 @@ def call(stream: Stream, dispatch: float, work: float) -> Callable[[], None]:
 @pytest.mark.parametrize(("dispatch", "work"), [(1e-5, 2e-6), (1e-4, 5e-5), (1e-5, 1e-2), (5e-3, 1e-4)])
 def test_the_device_s_time_holds_nothing_of_the_host_s(dispatch: float, work: float, stream: Stream) -> None:
     start = call(stream, dispatch, work)
-    assert devices.kernel_seconds("torch", start, dispatch + work) == pytest.approx(work)
+    assert devices.between_events(start, dispatch + work) == pytest.approx(work)
 
 
 def test_the_trap_between_events_of_an_idle_stream_the_host_is_timed(stream: Stream) -> None:
@@ -186,7 +186,7 @@ def test_the_trap_between_events_of_an_idle_stream_the_host_is_timed(stream: Str
 
 def test_a_sleep_that_is_too_short_is_made_longer(stream: Stream) -> None:
     stream.cycles = 1e11  # a device that sleeps a fiftieth of what is asked
-    assert devices.kernel_seconds("torch", call(stream, 1e-4, 5e-5), 1.5e-4) == pytest.approx(5e-5)
+    assert devices.between_events(call(stream, 1e-4, 5e-5), 1.5e-4) == pytest.approx(5e-5)
 
 
 def test_of_a_call_that_waits_for_the_device_itself_the_device_s_time_is_unknown(stream: Stream) -> None:
@@ -196,11 +196,49 @@ def test_of_a_call_that_waits_for_the_device_itself_the_device_s_time_is_unknown
         plain()
         stream.synchronize()
 
-    assert devices.kernel_seconds("torch", start, 1.2e-5) is None
+    assert devices.between_events(start, 1.2e-5) is None
 
 
-def test_only_pytorch_has_events_of_its_own_stream() -> None:
-    assert devices.kernel_seconds("jax", lambda: None, 1e-3) is None
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return still(monkeypatch, devices)
+
+
+@pytest.mark.parametrize("work", [3e-5, 1e-3, 5e-2])
+def test_where_the_device_is_behind_the_slope_of_a_queue_is_its_own_time(work: float, time: Clock) -> None:
+    queue = Queue(time, dispatch=2e-5, work=work, waiting=1e-4)
+    assert devices.slope(queue.start, queue.wait, work + 1.2e-4) == pytest.approx(work)
+
+
+@pytest.mark.parametrize("work", [1e-6, 1.9e-5, 2.1e-5])
+def test_where_the_host_is_behind_the_device_s_own_time_is_unknown(work: float, time: Clock) -> None:
+    queue = Queue(time, dispatch=2e-5, work=work, waiting=1e-4)
+    assert devices.slope(queue.start, queue.wait, work + 1.2e-4) is None
+
+
+def test_no_more_calls_are_in_flight_than_jax_hands_out(time: Clock) -> None:
+    flying: list[float] = []
+    waited: list[int] = []
+
+    def start() -> None:
+        time.work(1e-6)
+        flying.append(time.now)
+
+    def wait(_: None) -> None:
+        time.sleep(1e-5 * len(flying))
+        waited.append(len(flying))
+        flying.clear()
+
+    assert devices.slope(start, wait, 1e-5) == pytest.approx(1.1e-5)
+    assert max(waited) == devices.IN_FLIGHT
+
+
+def test_pytorch_is_asked_for_events_and_others_for_a_slope(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "slope", lambda *_: 7.0)
+    assert devices.kernel_seconds("torch", call(stream, 1e-5, 2e-6), lambda _: None, 1e-5) == pytest.approx(2e-6)
+    assert devices.kernel_seconds("jax", lambda: None, lambda _: None, 1e-5) == 7.0
 
 
 def on(name: str, mode: str = "eager") -> Any:
