@@ -170,7 +170,7 @@ class Fresh(Cells):
 
 
 class Checks(Cells):
-    """What stands beside every time."""
+    """What a time must not stand without."""
 
     @metric("worst error over bound")
     def track_error(self, cache: Cache, *params: str) -> float:

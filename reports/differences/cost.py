@@ -82,10 +82,7 @@ def _costs(rows: Iterable[Row]) -> dict[tuple[str, Cell], Cost]:
         latency = metrics.get("latency")
         if latency is None or latency.interval is None:
             continue
-        # memory is asked for once for all thread settings, under "all"
-        every = values.get((machine, replace(cell, threads="all")), {})
-        memory = metrics.get("memory") or every.get("memory")
-        roofline = metrics.get("roofline")
+        memory, roofline = metrics.get("memory"), metrics.get("roofline")
         found[machine, cell] = Cost(
             four(latency.value),
             four(latency.interval[0]),
