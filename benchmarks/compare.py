@@ -205,26 +205,37 @@ def compare(
         known = audit(sides[0], wanted, device, caches[0], tell), audit(sides[1], wanted, device, caches[1], tell)
         without = {replace(cell, mode="") for of in known for cell, _ in of.lacking}
         times: dict[Cell, list[tuple[float, float]]] = {cell: [] for cell in wanted if cell not in without}
-        for number in range(rounds):
-            going = [cell for cell in times if len(times[cell]) == number]
+        heated: tuple[dict[Cell, str], dict[Cell, str]] = ({}, {})
+        for number in range(2 * rounds):  # more where heat slowed a device in some
+            going = [cell for cell in times if cell not in without and len(times[cell]) < rounds]
+            if not going:
+                break
             found: tuple[dict[Cell, float], dict[Cell, float]] = ({}, {})
             # the order within a round alternates, so that neither side always follows the other
             for which in (0, 1) if number % 2 == 0 else (1, 0):
                 one = sides[which]
                 asked = job(one, going, device)
-                what = f"{one.name}, round {number + 1} of {rounds}"
+                what = f"{one.name}, round {number + 1}" + (f" of {rounds}" if number < rounds else "")
                 for cell, row in each(asked, asked.cells, False, caches[which], tell, what):
-                    if why := reason(row):
-                        known[which].lacking.append((cell, why))
+                    plain = replace(cell, mode="")
+                    why = reason(row)
+                    if not why:
+                        found[which][plain] = row["latency"]
+                    elif "throttled" in row:
+                        heated[which][cell] = why
                     else:
-                        found[which][replace(cell, mode="")] = row["latency"]
+                        known[which].lacking.append((cell, why))
+                        without.add(plain)
             for cell in found[0].keys() & found[1].keys():
                 times[cell].append((found[0][cell], found[1][cell]))
+    left = {cell for cell, pairs in times.items() if cell not in without and len(pairs) < rounds}
+    for of, reasons_of in zip(known, heated, strict=True):
+        of.lacking += [(cell, why) for cell, why in reasons_of.items() if replace(cell, mode="") in left]
     return [ratio(cell, pairs) for cell, pairs in times.items() if len(pairs) == rounds], known
 
 
 def job(one: Side, cells: Sequence[Cell], device: str) -> Run:
-    """What is asked of a side: latency alone."""
+    """What is asked of a side: a brief look."""
     own = tuple(replace(cell, mode=one.mode) for cell in cells)
     return Run(one.framework, own, "full", device, python=one.python, brief=True)
 

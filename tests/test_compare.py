@@ -127,12 +127,18 @@ class Rounds:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, tuple[Cell, ...]]] = []
+        self.caches: set[tuple[str, ...]] = set()
+        self.devices: set[str] = set()
         self.audited: list[tuple[str, int]] = []  # and how many processes had timed before
         self.does: Callable[[str, Cell], Row] = lambda python, _: {"latency": 1.0 + (python == "python-b")}
         self.passes: Callable[[str, Cell], Row] = lambda python, _: {"error": 0.25 + (python == "python-b")}
 
-    def __call__(self, job: Run, cells: Sequence[Cell], audit: bool, *given: Any) -> list[tuple[Cell, Row]]:
+    def __call__(
+        self, job: Run, cells: Sequence[Cell], audit: bool, caches: dict[str, str], *given: Any
+    ) -> list[tuple[Cell, Row]]:
         assert job.brief
+        self.caches.add((job.python, *caches.values()))
+        self.devices.add(job.device)
         if audit:
             self.audited.append((job.python, len(self.asked)))
             return [(cell, self.passes(job.python, cell)) for cell in cells]
@@ -149,7 +155,10 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> Rounds:
 
 
 def test_sides_take_turns_and_each_begins_as_often(rounds: Rounds) -> None:
-    found, known = compare.compare((A, B), [CELL], "cpu", 8)
+    found, known = compare.compare((A, B), [CELL], "cuda", 8)
+    first, second = sorted(rounds.caches)  # of compilers: a side keeps its own
+    assert not set(first) & set(second)
+    assert rounds.devices == {"cuda"}
     order = [python for python, *_ in rounds.asked]
     assert order == ["python-a", "python-b", "python-b", "python-a"] * 4
     assert {(framework, cells[0].mode) for _, framework, cells in rounds.asked} == {
@@ -195,6 +204,37 @@ def test_a_cell_that_one_side_crashes_in_is_left_out_and_the_others_stay(rounds:
     assert known[not which].lacking == []
     assert len(rounds.asked) == 16
     assert sum("bert" in [cell.shape for cell in cells] for *_, cells in rounds.asked) == 6
+
+
+def test_a_round_on_a_slowed_device_costs_no_cell_but_one_more_round(rounds: Rounds) -> None:
+    met: list[str] = []
+
+    def does(python: str, cell: Cell) -> Row:
+        met.append(python)
+        return {"throttled": "heat"} if met.count("python-b") in (3, 5) else {"latency": 1.0}
+
+    rounds.does = lambda python, cell: does(python, cell) if python == "python-b" else {"latency": 1.0}
+    found, known = compare.compare((A, B), [CELL], "cuda", 8)
+    assert [one.cell for one in found] == [CELL]
+    assert len(met) == 10
+    assert [of.lacking for of in known] == [[], []]
+
+
+def test_a_device_that_stays_slowed_is_said(rounds: Rounds) -> None:
+    slowed: Row = {"throttled": "heat"}
+    rounds.does = lambda python, cell: (
+        slowed if (python, cell.shape) == ("python-b", "bert") else {"latency": 1.0}
+    )
+    found, known = compare.compare((A, B), [CELL, replace(CELL, shape="bert")], "cuda", 8)
+    assert [one.cell for one in found] == [CELL]
+    assert [[why for _, why in of.lacking] for of in known] == [[], ["throttled: heat"]]
+    assert len(rounds.asked) == 2 * 16
+
+
+def test_the_worst_error_of_all_cells_is_told(rounds: Rounds) -> None:
+    rounds.passes = lambda _, cell: {"error": 0.5 if cell.shape == "bert" else 0.1}
+    _, known = compare.compare((A, B), [CELL, replace(CELL, shape="bert"), replace(CELL, shape="seg")], "cpu", 8)
+    assert [of.worst for of in known] == [0.5, 0.5]
 
 
 def test_what_one_side_lacks_is_told_once_beneath_the_table(
