@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,6 +119,31 @@ def test_disturbed_looks_are_no_reason_to_refuse(time: Clock) -> None:
 
     audit.refuse_unsynchronised(device.start, device.wait, look)
     assert len(looks) == 7
+
+
+def test_a_look_may_differ_by_half_of_a_long_call(time: Clock) -> None:
+    device = Queue(time, dispatch=1e-4, work=1e-2)
+    looks: list[float] = []
+
+    def look(due: float) -> None:
+        device.read(due)
+        time.sleep(4e-3 if len(looks) % 2 == 0 else 1e-3)  # after the pause it is quicker, each time
+        looks.append(due)
+
+    audit.refuse_unsynchronised(device.start, device.wait, look)
+    assert len(looks) == 1
+
+
+def test_a_disturbed_call_does_not_blind_the_look(time: Clock) -> None:
+    device = Queue(time, dispatch=1e-5, work=1e-4)
+    lasting = chain([0.0] * 3, [2e-4], repeat(0.0))  # one of those that tell how long a call takes
+
+    def start() -> float:
+        time.sleep(next(lasting))
+        return device.start()
+
+    with pytest.raises(Refused):
+        audit.refuse_unsynchronised(start, unwaited, device.read)
 
 
 def test_a_look_takes_the_first_number_of_each_array_and_no_more() -> None:

@@ -122,8 +122,8 @@ def test_asv_is_given_the_commit_and_what_was_ordered(place: Place) -> None:
 
 
 def test_nothing_of_the_shell_s_narrows_what_is_measured(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in walk.CHOICES:
-        monkeypatch.setenv(name, "of the shell's")
+    for name in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER"):
+        monkeypatch.setenv(f"SOFTMARK_{name}", "of the shell's")
     monkeypatch.setenv("SOFTMARK_CACHE", "kept")
     does(place, "")
     measure(place)
