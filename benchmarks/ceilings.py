@@ -138,7 +138,9 @@ class Ceilings:
         try:
             adapter = self.fused()
             array, exponentials = adapter.asarray(ramp(FUSED, kind)), chain(adapter)
-            return CHAIN * FUSED / queued(lambda: adapter.call(exponentials, array), adapter.synchronize)
+            return (
+                CHAIN * FUSED / queued(lambda: adapter.call(exponentials, array), adapter.synchronize) or np.inf
+            )
         except Exception:  # of any kind: what a compiler cannot do is told by its own cells
             return np.inf
 

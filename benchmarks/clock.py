@@ -42,6 +42,7 @@ class Timing:
     taken: int = 0
     disturbed: int = 0
     discarded: int = 0
+    spent: float = 0.0  # seconds in all samples
     faults: float = 0.0  # minor page faults a call, where they are asked for
 
     @property
@@ -138,7 +139,9 @@ def undisturbed(
         ready()
         before = Usage.now()
         every.append(measure())
-        if Usage.now().alone_since(before):
+        after = Usage.now()
+        timing.spent += after.wall - before.wall
+        if after.alone_since(before):
             alone.append(every[-1])
     timing.samples = alone if len(alone) >= min(wanted, 3) else every
     timing.taken = len(every)

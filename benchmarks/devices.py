@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import time
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,17 @@ from typing import Any
 from adapters.protocol import Adapter
 
 FACTS = ("name", "driver_version", "clocks.max.sm", "clocks.max.mem", "power.limit", "memory.total")
-REASONS = ("sw_power_cap", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
-COUNTERS = tuple(f"clocks_event_reasons_counters.{reason}" for reason in REASONS)
-SLOWED = 0.1  # share of the time from which a device counts as slowed
+CAPPED = ("sw_power_cap",)  # held at its power limit, as some devices are under every load
+SLOWED = ("sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
+COUNTERS = {f"clocks_event_reasons_counters.{reason}": reason for reason in CAPPED + SLOWED}
+# `nvidia-smi -q -x` has them for drivers that cannot be queried for them
+ELEMENTS = {
+    "clocks_event_reasons_counters_sw_power_cap": "sw_power_cap",
+    "clocks_event_reasons_counters_sw_therm_slowdown": "sw_thermal_slowdown",
+    "clocks_event_reasons_counters_hw_therm_slowdown": "hw_thermal_slowdown",
+    "clocks_event_reasons_counters_hw_power_brake": "hw_power_brake_slowdown",
+}
+MOST = 0.1  # share of the time in samples for which a device may be slowed
 
 TIMES = 7  # that a device's own time is taken
 SPAN = 5e-3  # seconds that the calls of one last about
@@ -36,44 +45,54 @@ def describe() -> dict[str, str]:
 
 
 def asked(fields: Sequence[str]) -> dict[str, str]:
-    """Fields of `nvidia-smi --help-query-gpu` with their values; empty where it cannot answer.
+    """Fields of `nvidia-smi --help-query-gpu` with their values; empty where it cannot answer."""
+    told = smi(f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
+    values = [value.strip() for value in told.strip().split(",")]
+    return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
+
+
+def smi(*arguments: str) -> str:
+    """What nvidia-smi prints; empty where it fails or there is none.
 
     The first of CUDA_VISIBLE_DEVICES is meant, by number or UUID: `rounds.PLAIN` has CUDA number devices as
     nvidia-smi does.
     """
     device = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip() or "0"
-    command = ["nvidia-smi", f"--id={device}", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+    command = ["nvidia-smi", f"--id={device}", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
     except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def counters() -> dict[str, str]:
+    """The driver's counters of slowdowns, "123 us", by reason; empty where it has none."""
+    if queried := asked(tuple(COUNTERS)):
+        return {COUNTERS[field]: value for field, value in queried.items()}
+    try:
+        page = ElementTree.fromstring(smi("-q", "-x"))
+    except ElementTree.ParseError:
         return {}
-    values = [value.strip() for value in done.stdout.strip().split(",")]
-    return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
+    found = {reason: page.find(f".//{name}") for name, reason in ELEMENTS.items()}
+    return {reason: element.text or "" for reason, element in found.items() if element is not None}
 
 
 @dataclass(frozen=True)
 class Slowdowns:
-    """For how long heat or power has slowed the device so far, by reason; none that the driver does not count."""
+    """Seconds that a device was slowed for so far, by reason; without those that its driver does not count."""
 
-    when: float  # seconds
-    lasted: Mapping[str, float]  # seconds
+    lasted: Mapping[str, float]
 
     @classmethod
     def now(cls) -> Slowdowns:
         """As of this moment."""
-        told = {name: value.split()[0] for name, value in asked(COUNTERS).items() if value}
-        lasted = {name: 1e-6 * int(value) for name, value in told.items() if value.isdecimal()}
-        return cls(time.perf_counter(), lasted)
+        told = {reason: value.split()[0] for reason, value in counters().items() if value.split()}
+        return cls({reason: 1e-6 * int(value) for reason, value in told.items() if value.isdecimal()})
 
-    def share_since(self, before: Slowdowns) -> float | None:
-        """The share of the time since then in which it was slowed; None if unknown."""
-        both = self.lasted.keys() & before.lasted.keys()
-        elapsed = self.when - before.when
-        return (
-            max((self.lasted[name] - before.lasted[name] for name in both), default=0.0) / elapsed
-            if both
-            else None
-        )
+    def since(self, before: Slowdowns, reasons: Sequence[str]) -> float | None:
+        """Seconds for the longest of some reasons since then; None where none of them is counted."""
+        known = self.lasted.keys() & before.lasted.keys() & set(reasons)
+        return max((self.lasted[reason] - before.lasted[reason] for reason in known), default=None)
 
 
 def holds(framework: str, array: Any) -> bool:

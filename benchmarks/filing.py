@@ -30,7 +30,7 @@ from asv.runner import BenchmarkResult
 from adapters.releases import BadReleases, Release, releases
 from benchmarks import devices, history, results, tracks, walk
 from benchmarks.cells import Cell
-from benchmarks.rounds import Measured
+from benchmarks.rounds import Measured, Row
 
 SUITE = "benchmarks.suite"
 VERSION = ".".join(platform.python_version_tuple()[:2])
@@ -188,16 +188,25 @@ def described(shelf: Shelf) -> dict[str, str]:
 
 
 def note(found: Found, release: Release, shelf: Shelf, asked: Asked) -> None:
-    """Keep a line of what was filed; of a device, the largest share of a cell's time in which it was slowed."""
+    """Keep a line of what was filed.
+
+    Of a device, the largest shares of a cell's time for which heat or a power brake slowed it (beyond a tenth
+    such a time is thrown away) and for which it was held at its power limit.
+    """
     facts: dict[str, Any] = {}
     if shelf.device == "cuda":
-        shares = [row.get("slowed") for entry in found.values() for row in entry.rows]
-        known = [share for share in shares if share is not None]
-        facts = {**devices.describe(), "slowed": max(known) if known and len(known) == len(shares) else "unknown"}
+        rows = [row for entry in found.values() for row in entry.rows]
+        facts = {**devices.describe(), **{key: largest(rows, key) for key in ("slowed", "capped")}}
     when = datetime.now(UTC).isoformat(timespec="seconds")
     row = {**_key(release, asked), "when": when, "device": shelf.device, **facts}
     kept = [one for one in _noted(shelf) if (one["tag"], one["tier"]) != (release.tag, asked.tier)]
     walk.rewrite(shelf.facts, (*kept, row))
+
+
+def largest(rows: Sequence[Row], key: str) -> float | str:
+    """The largest value in rows, "unknown" if that of one is."""
+    known = [float(row[key]) for row in rows if row.get(key) is not None]
+    return max(known) if known and len(known) == len(rows) else "unknown"
 
 
 def filed(release: Release, shelf: Shelf, asked: Asked) -> bool:

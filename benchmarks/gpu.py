@@ -79,7 +79,7 @@ def steps(options: argparse.Namespace) -> list[str]:
 def unseen(name: str, device: str) -> str:
     """Why a framework cannot be loaded on a device, tried in a process of its own; empty if it can."""
     probe = [sys.executable, "-c", PROBE, name, device, adapters.MODES[name][0]]
-    done = subprocess.run(probe, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(probe, cwd=ROOT, capture_output=True, text=True, env=os.environ | rounds.PLAIN)
     if done.returncode == 0:
         return ""
     said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]

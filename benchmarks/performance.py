@@ -30,7 +30,8 @@ exponentials / exponential rate). The bytes are those that the call must move at
 measured in the same process, on the same threads and device, beside the call. Forward and backward count as one
 kernel each: softmax and log_softmax move 2 + 3 times their logits, where one kernel for both would need 4. Below
 1, the call was faster in its place than the copy, as where a result stays in a cache, or took its exponentials
-faster than NumPy and the framework's own elementwise exponential do.
+faster than NumPy and the framework's own elementwise exponential do. On a GPU a copy of up to some 50 MB stays in
+its cache, where the rotating inputs of the call may not.
 
 *Copies* are the peak of the memory that a call takes beside its inputs, over the bytes of its logits: an output
 as large as they are is one. *Error over bound* is the worst error of the same call over the bound of grade D in

@@ -65,8 +65,8 @@ Tell = Callable[[str], None]
 class Run:
     """What to time, and how.
 
-    A brief one leaves out steady state, cold caches, compilation and memory. `stop` ends it before its next
-    process, and the one that runs.
+    A brief one leaves out steady state, cold caches, a device's own time, compilation and memory. `stop` ends it
+    before its next process, and the one that runs.
     """
 
     framework: str

@@ -58,10 +58,8 @@ def show(console: Console, found: Found, versions: Mapping[str, str], device: st
         console.print(f"Shapes: {shapes(asked, device)}.", highlight=False)
         console.print(where(device), highlight=False)
         console.print(disturbance(found), highlight=False)
-        if device != "cpu" and unwatched(found):
-            console.print(
-                "Whether heat or power slowed the device is unknown: nvidia-smi does not count it here."
-            )
+        if device != "cpu":
+            console.print(watched(found), highlight=False)
     for line in troubles(found):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -143,9 +141,16 @@ def disturbance(found: Found) -> str:
     )
 
 
-def unwatched(found: Found) -> bool:
-    """Whether something was timed of which nobody knows if the device was slowed."""
-    return any(row.get("slowed") is None for of in found.values() for entry in of.values() for row in entry.rows)
+def watched(found: Found) -> str:
+    """For how long the device was slowed, if anybody knows."""
+    rows = [row for of in found.values() for entry in of.values() for row in entry.rows]
+    if any(row.get("slowed") is None for row in rows):
+        return "Whether heat slowed the device is unknown: its driver does not count it for nvidia-smi."
+    told = (
+        f"Heat or a power brake slowed the device for at most {max(row['slowed'] for row in rows):.0%} of a time"
+    )
+    capped = [row["capped"] for row in rows if row.get("capped") is not None]
+    return told + (f", its power limit held it for up to {max(capped):.0%}." if capped else ".")
 
 
 def doubtful(entry: Measured) -> bool:

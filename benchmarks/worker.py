@@ -35,6 +35,7 @@ SWEEP = 64 << 20  # bytes, where the size of the last-level cache is not known
 SWEPT_AT_MOST = 256 << 20
 SWEPT_ON_DEVICE = 256 << 20  # bytes that are read, and as many that are written: H100 and H200 cache 50 MB
 KEPT = 0.9  # of a result's bytes: pages that were there already are few
+COOLING = 2.0  # seconds of rest for a device that was slowed
 TOLD = 4 << 20  # bytes of a result that shows in a resident set, which the kernel counts in batches of pages
 
 Row = dict[str, Any]
@@ -123,22 +124,32 @@ class Bench:
         return {**found, "spent": time.perf_counter() - began}
 
     def unthrottled(self, cell: Cell, adapter: Adapter) -> Row:
-        """The times, measured again where the device was slowed by heat or power; why not, if it stays so."""
-        if self.device == "cpu":
-            return self.times(cell, adapter)
-        for _ in range(1 + clock.AGAIN):
-            before = devices.Slowdowns.now()
-            found = self.times(cell, adapter)
-            share = devices.Slowdowns.now().share_since(before)
-            if share is None or share <= devices.SLOWED:
-                return {**found, "slowed": share}
-        return {"throttled": f"heat or power slowed the device {1 + clock.AGAIN} times"}
+        """The times, measured again where heat or a power brake slowed the device; why not, if it stays so.
 
-    def times(self, cell: Cell, adapter: Adapter) -> Row:
-        """Seconds of every kind, and the roofline."""
+        Compilation and ceilings go before and are not watched.
+        """
         start = self.rotating(cell, adapter)
+        if self.device == "cpu":
+            return self.times(cell, adapter, start)
+        for trial in range(1 + clock.AGAIN):
+            time.sleep(COOLING if trial else 0.0)
+            clock.warm(start, adapter.synchronize)
+            self.ceilings(cell.mode).roof(cell)
+            before = devices.Slowdowns.now()
+            found = self.times(cell, adapter, start)
+            after, sampled = devices.Slowdowns.now(), found.pop("sampled")
+            slowed, capped = (after.since(before, which) for which in (devices.SLOWED, devices.CAPPED))
+            if slowed is None or slowed <= devices.MOST * sampled:
+                shares = {"slowed": slowed, "capped": capped}
+                return {**found, **{key: part and min(1.0, part / sampled) for key, part in shares.items()}}
+            self._ceilings = None  # they were slowed too
+        return {"throttled": f"heat or a power brake slowed the device {1 + clock.AGAIN} times"}
+
+    def times(self, cell: Cell, adapter: Adapter, start: clock.Start) -> Row:
+        """Seconds of every kind, and the roofline; of a device, how long the samples took together."""
         wait = adapter.synchronize
         latency = clock.latency(start, wait)
+        sampled = latency.spent
         roof = self.ceilings(cell.mode).roof(cell)
         row: Row = {
             "latency": latency.median,
@@ -150,10 +161,13 @@ class Bench:
         }
         if not self.brief and (SHAPES[cell.shape].small or self.device != "cpu"):
             steady = clock.steady(start, wait, latency.median)
-            row["steady"] = steady.median if steady.samples else None
-            row["cold"] = clock.cold(start, wait, self.flush).median
-        if self.device == "cuda":
-            row["device"] = devices.kernel_seconds(self.framework, start, wait, latency.median)
+            cold = clock.cold(start, wait, self.flush)
+            row |= {"steady": steady.median if steady.samples else None, "cold": cold.median}
+            sampled += steady.spent + cold.spent
+        if self.device != "cpu":
+            row["sampled"] = sampled
+            if not self.brief:
+                row["device"] = devices.kernel_seconds(self.framework, start, wait, latency.median)
         return row
 
     def audit(self, cell: Cell, adapter: Adapter) -> Row:

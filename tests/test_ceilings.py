@@ -171,6 +171,41 @@ def test_the_trap_a_copy_that_is_waited_for_is_mostly_dispatch_where_it_is_small
     assert waited > 1000 * device.copy(1 << 14)
 
 
+def test_no_cache_of_a_device_holds_the_largest_copy() -> None:
+    assert 4 * ceilings.LADDER[-1] > 2 * (50 << 20)  # of an H100 and an H200
+
+
+def test_each_copy_on_a_device_is_measured_once(device: Ceilings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    plain = device.adapter.asarray
+
+    def asarray(x: Any) -> Any:
+        asked.append(x.nbytes)
+        return plain(x)
+
+    monkeypatch.setattr(device.adapter, "asarray", asarray)
+    for moved in (1 << 14, 1 << 20, 3 << 20, 1 << 14):
+        device.copy(moved)
+    assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize(("asked", "computed"), [("float64", "float64"), ("bfloat16", "float32")])
+def test_exponentials_of_a_device_are_computed_in_their_format(
+    asked: str, computed: str, device: Ceilings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formats: list[str] = []
+    fused = device.fused()
+    plain = fused.asarray
+
+    def asarray(x: Any) -> Any:
+        formats.append(x.dtype.name)
+        return plain(x)
+
+    monkeypatch.setattr(fused, "asarray", asarray)
+    Ceilings(device.adapter, 2, lambda: fused).exponentials(asked)
+    assert formats == [computed]
+
+
 def test_exponentials_of_a_device_are_those_of_one_kernel(device: Ceilings) -> None:
     assert device.exponentials("float32") == pytest.approx(Gpu.RATE, rel=1e-3)
 
@@ -187,6 +222,11 @@ def test_where_a_compiler_fails_the_roof_of_a_device_is_the_copy(device: Ceiling
     alone = Ceilings(device.adapter, 2, fails)
     cell = replace(CELL, threads="all")
     assert alone.roof(cell) == alone.copy(cell.traffic("cuda"))
+
+
+def test_a_slope_of_noise_is_no_rate(device: Ceilings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "steady", lambda *_: clock.Timing())
+    assert device.exponentials("float32") == np.inf
 
 
 def test_a_framework_without_elementwise_functions_is_set_beside_numpy(runs: list[float]) -> None:

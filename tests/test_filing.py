@@ -227,17 +227,18 @@ def test_a_gpu_is_a_machine_of_its_own_and_its_driver_is_noted(
     release = next(one for one in results.tracked().values() if one.framework == "torch")
     cell = Cell("softmax", "forward", "eager", "float32", "imagenet", "all")
     row: dict[str, Any] = {"latency": 2e-5, "roof": 1e-5, "number": 9, "device": 1e-5}
-    rows = [row | {"slowed": share} for share in shares]
+    rows = [row | {"slowed": share, "capped": 0.5} for share in shares]
     shelf = Shelf(tmp_path, "h200", "cuda")
     path = filing.file({cell: Measured({"error": 0.5}, rows)}, release, shelf, ASKED)
     assert path.parent.name == "h200-cuda"
     noted = json.loads(shelf.facts.read_text(encoding="utf-8"))
     assert noted["tag"] == release.tag
-    assert {key: noted[key] for key in ("device", "name", "driver_version", "slowed")} == {
+    assert {key: noted[key] for key in ("device", "name", "driver_version", "slowed", "capped")} == {
         "device": "cuda",
         "name": "A GPU",
         "driver_version": "1.2",
         "slowed": slowed,
+        "capped": 0.5,
     }
     found = results.read(tmp_path)
     assert found.machines["h200-cuda"].device == "cuda"

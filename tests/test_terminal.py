@@ -103,9 +103,12 @@ def test_that_nobody_knows_whether_a_device_was_slowed_is_told(
     monkeypatch.setattr(devices, "describe", dict)
     one, two = measured(5e-6), measured(7e-6)
     one.rows[0]["slowed"], two.rows[0]["slowed"] = shares
+    one.rows[0]["capped"] = 0.5
     file = StringIO()
     terminal.show(Console(file=file, width=WIDTH), {"jax": {CELL: one}, "torch": {CELL: two}}, VERSIONS, device)
-    assert ("Whether heat or power slowed the device is unknown" in file.getvalue()) is told
+    assert ("Whether heat slowed the device is unknown" in file.getvalue()) is told
+    known = "slowed the device for at most 10% of a time, its power limit held it for up to 50%."
+    assert (known in " ".join(file.getvalue().split())) is (device == "cuda" and not told)
 
 
 def test_a_cell_that_failed_is_told_and_absent_ones_are_not() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -245,51 +245,103 @@ class Device(fakes.Small):
         self.device = "cuda"
 
 
-def test_a_device_has_its_own_clock_and_no_page_faults(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    load(Device())
-    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 5e-6)
-    found = on_device(monkeypatch, slowed=[0.02])
-    assert (found["device"], found["slowed"]) == (5e-6, 0.02)
-    assert "faults" not in found
-    assert {"latency", "steady", "cold"} <= found.keys()
+class SlowDevice(fakes.Slow):
+    """A device that takes its time, and notes what is negated: to fill its caches."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock, first=10.0, later=1e-3)
+        self.device = "cuda"
+        self.negated: list[int] = []
+
+    def call(self, function: Callable[..., Any], *arrays: Any) -> Any:
+        self.negated.append(arrays[0].nbytes)
+        return super().call(function, *arrays)
 
 
-def test_what_was_timed_on_a_slowed_device_is_thrown_away(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    load(Device())
-    seconds = iter([9e-6, 5e-6])
-    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: next(seconds))
-    found = on_device(monkeypatch, slowed=[0.5, 0.0])
-    assert found["device"] == 5e-6
-    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 9e-6)
-    found = on_device(monkeypatch, slowed=[0.5, 0.11, 1.0])
-    assert found["throttled"] == "heat or power slowed the device 3 times"
-    assert "latency" not in found
-
-
-def test_where_nobody_counts_whether_a_device_was_slowed_is_unknown(
-    load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    load(Device())
-    monkeypatch.setattr(devices, "kernel_seconds", lambda *_: 5e-6)
-    found = on_device(monkeypatch, slowed=[None])
-    assert (found["device"], found["slowed"]) == (5e-6, None)
-
-
-def on_device(monkeypatch: pytest.MonkeyPatch, slowed: list[float | None]) -> Row:
-    """A row of a cell whose device was slowed for such shares of the time, each time that it was timed."""
-    shares = iter(slowed)
+@pytest.fixture
+def slowed(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """For how many seconds heat slowed the device, each time that it was timed; its power limit did for 1e-3."""
+    seconds: list[float | None] = []
 
     class Counted:
         @classmethod
         def now(cls) -> Counted:
             return cls()
 
-        def share_since(self, before: Counted) -> float | None:
-            return next(shares)
+        def since(self, before: Counted, reasons: Sequence[str]) -> float | None:
+            return seconds.pop(0) if reasons == devices.SLOWED else 1e-3
 
     monkeypatch.setattr(devices, "Slowdowns", Counted)
+    monkeypatch.setattr(devices, "kernel_seconds", lambda framework, start, wait, expected: expected / 4)
     monkeypatch.setattr(worker, "SWEPT_ON_DEVICE", 1 << 16)
-    return row(replace(CELL, threads="all"), device="cuda")
+    return seconds
+
+
+def on_device(audited: bool = False, brief: bool = False) -> Row:
+    return Bench("torch", "cuda", 2, "full", audited, brief).row(replace(CELL, threads="all"))
+
+
+def test_a_device_has_its_own_clock_and_no_page_faults(
+    time: Clock, load: Load, slowed: list[float | None]
+) -> None:
+    adapter = SlowDevice(time)
+    load(adapter)
+    slowed.append(0.0)
+    found = on_device()
+    assert [found[key] for key in ("latency", "steady", "cold")] == pytest.approx([1e-3] * 3)
+    assert found["device"] == pytest.approx(1e-3 / 4)
+    assert found["slowed"] == 0
+    assert "faults" not in found
+    assert adapter.negated == [1 << 16] * 5  # before each cold call
+    slowed.append(0.0)
+    assert not {"device", "steady", "cold"} & on_device(brief=True).keys()
+
+
+def test_slowdowns_are_set_beside_the_time_in_samples_and_nothing_else(
+    time: Clock, load: Load, slowed: list[float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def roof(cell: Cell) -> float:
+        time.work(5.0)
+        return 1.0
+
+    load(SlowDevice(time))
+    monkeypatch.setattr(worker, "Ceilings", lambda *_: SimpleNamespace(roof=roof))
+    slowed.append(1e-3)
+    found = on_device()
+    sampled = (7 * 2 + 7 * 5 * 2 + 5) * 1e-3  # latency, steady state, cold caches
+    assert found["slowed"] == found["capped"] == pytest.approx(1e-3 / sampled)
+    slowed += [100.0, 0.11 * sampled, 0.09 * sampled]
+    assert on_device()["slowed"] == pytest.approx(0.09)
+
+
+def test_what_was_timed_on_a_slowed_device_is_thrown_away_with_its_ceilings(
+    time: Clock, load: Load, slowed: list[float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(SlowDevice(time))
+    roofs: list[float] = []
+
+    def ceilings(*_: Any) -> Any:
+        roofs.append(time.now)
+        return SimpleNamespace(roof=lambda cell: float(len(roofs)))
+
+    monkeypatch.setattr(worker, "Ceilings", ceilings)
+    slowed += [100.0, 0.0]
+    assert on_device()["roof"] == 2.0
+    assert roofs[1] - roofs[0] > worker.COOLING
+    slowed += [100.0, 0.02, 100.0]
+    found = on_device()
+    assert found["throttled"] == "heat or a power brake slowed the device 3 times"
+    assert "latency" not in found
+
+
+def test_where_nobody_counts_whether_a_device_was_slowed_is_unknown(
+    time: Clock, load: Load, slowed: list[float | None]
+) -> None:
+    load(SlowDevice(time))
+    slowed.append(None)
+    found = on_device()
+    assert found["slowed"] is None
+    assert found["latency"] == pytest.approx(1e-3)
 
 
 def test_a_device_s_inputs_are_on_it(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks import audit, worker
+import adapters
+from benchmarks import audit, devices, worker
 from benchmarks.cells import Cell
 from benchmarks.worker import Bench
+from tests import fakes
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, peak: int | None) -> None:
@@ -41,6 +44,22 @@ def test_memory_that_a_framework_keeps_for_itself_is_not_told_as_none_taken(
     seen(monkeypatch, 3 * size)
     assert bench.memory(LARGE, nothing, [], size) is None
     assert bench.memory(LARGE, nothing, [], 0) is None
+
+
+def test_memory_on_a_device_is_what_the_device_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = fakes.Small()
+    monkeypatch.setattr(adapters, "load", lambda *_: adapter)
+    seen(monkeypatch, 0)  # of the host
+    asked: list[Any] = []
+
+    def peak(*given: Any) -> int:
+        asked.append(given)
+        return 2 * LARGE.bytes("cuda")
+
+    monkeypatch.setattr(devices, "peak", peak)
+    bench = Bench("torch", "cuda", 2, "full", True)
+    assert bench.memory(LARGE, nothing, [1, 2], LARGE.bytes("cuda")) == 2
+    assert asked == [(adapter, nothing, [1, 2])]
 
 
 def test_a_small_result_that_is_not_seen_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
