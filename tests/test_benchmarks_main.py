@@ -72,6 +72,7 @@ def test_a_job_that_is_ended_ends_like_one_that_is_interrupted() -> None:
     script = """
 import os, runpy, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it in the background
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # though nohup be around the tests
 from benchmarks import current
 def run(options):
     os.kill(os.getpid(), getattr(signal, options.frameworks[0]))

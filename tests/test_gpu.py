@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -204,7 +205,11 @@ def test_an_interrupt_reaches_the_command_and_says_how_it_goes_on(
             (here / "ended").write_text("")
     """
     does(stub, script)
-    assert run(stub, "torch") == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
+    try:
+        assert run(stub, "torch") == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (stub / "ended").exists()
     assert len(given(stub)) == 1
     said = "gpu: interrupted; what is finished is kept, and the same command goes on\n"
