@@ -86,8 +86,8 @@ def refuse_host(arrays: Iterable[Any], framework: str) -> None:
 
 def refuse_unsynchronised(
     start: Callable[[], Any], wait: Callable[[Any], None], look: Callable[[Any], None], trials: int = 5
-) -> None:
-    """Raise Refused if a result that was waited for is not there yet.
+) -> Any:
+    """A result; raises Refused if one that was waited for is not there yet.
 
     So many calls are queued that a device has work for a while, and the last of them is waited for. Then `look`
     takes a number of its result. It takes no longer at once than after ample time unless it had to wait. The
@@ -95,8 +95,10 @@ def refuse_unsynchronised(
     """
     called, spent = math.inf, 0.0
     while spent < BUSY:
-        spent += (once := _seconds(lambda: wait(start())))
-        called = min(called, once)
+        began = time.perf_counter()
+        wait(found := start())
+        once = time.perf_counter() - began
+        called, spent = min(called, once), spent + once
     count = math.ceil(BUSY / called)
     quick = max(called / 2, QUICK)
 
@@ -107,16 +109,15 @@ def refuse_unsynchronised(
         time.sleep(pause)
         return _seconds(lambda: look(result))
 
-    at_once: list[float] = []
+    at_once = [_seconds(lambda: look(found)) if count == 1 else looked(0.0)]
     later: list[float] = []
     for _ in range(trials):
-        at_once.append(looked(0.0))
-        if min(at_once) <= quick + min(later, default=0.0):
-            return
+        late = min(at_once) - min(later, default=0.0)
+        if late <= quick:
+            return found
         later.append(looked(ASLEEP * (count * called + at_once[-1])))
-    late = min(at_once) - min(later)
-    if late > quick:
-        raise Refused(f"a call returned after {called:.2g} s, and the result of several came {late:.2g} s later")
+        at_once.append(looked(0.0))
+    raise Refused(f"a call returned after {called:.2g} s, and the result of several came {late:.2g} s later")
 
 
 def glance(result: Any, adapter: Adapter) -> None:

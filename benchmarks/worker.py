@@ -184,8 +184,10 @@ class Bench:
         wait(result)
         first = time.perf_counter() - began
         found = audit.outputs(result, adapter)
-        audit.refuse_unsynchronised(lambda: call(*native[1]), wait, lambda result: audit.glance(result, adapter))
-        changed = audit.outputs(call(*native[1]), adapter)
+        second = audit.refuse_unsynchronised(
+            lambda: call(*native[1]), wait, lambda result: audit.glance(result, adapter)
+        )
+        changed = audit.outputs(second, adapter)
         audit.refuse_format(found, cell.format)
         audit.refuse_constant(found, changed)
         if cell.data == "normal":
@@ -196,7 +198,7 @@ class Bench:
             row["compile"] = max(0.0, first - min(clock.once(lambda: call(*native[0]), wait) for _ in range(2)))
         least = sum(array.nbytes for array in found)
         self._compiled.add(program)
-        del result, found, changed
+        del result, second, found, changed
         if not self.brief and not SHAPES[cell.shape].small:
             row["memory"] = self.memory(cell, call, native[0], least)
             if self.device == "cpu":
