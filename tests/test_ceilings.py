@@ -145,6 +145,19 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Ceilings:
     return Ceilings(Gpu(time), 2, lambda: Gpu(time, fused=True))
 
 
+def handed(adapter: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The arrays that an adapter is handed from now on."""
+    arrays: list[Any] = []
+    plain = adapter.asarray
+
+    def asarray(x: Any) -> Any:
+        arrays.append(x)
+        return plain(x)
+
+    monkeypatch.setattr(adapter, "asarray", asarray)
+    return arrays
+
+
 @pytest.mark.parametrize("moved", [1 << 14, 1 << 20, 1 << 26, 1 << 30])
 def test_a_copy_on_a_device_holds_neither_dispatch_nor_waiting(moved: int, device: Ceilings) -> None:
     assert moved / device.copy(moved) == pytest.approx(Gpu.BANDWIDTH, rel=1e-3)
@@ -153,16 +166,9 @@ def test_a_copy_on_a_device_holds_neither_dispatch_nor_waiting(moved: int, devic
 def test_a_copy_on_a_device_takes_no_more_memory_than_shows_its_bandwidth(
     device: Ceilings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken: list[int] = []
-    plain = device.adapter.asarray
-
-    def asarray(x: Any) -> Any:
-        taken.append(x.nbytes)
-        return plain(x)
-
-    monkeypatch.setattr(device.adapter, "asarray", asarray)
+    taken = handed(device.adapter, monkeypatch)
     device.copy(1 << 36)
-    assert taken == [4 * ceilings.LADDER[-1]]
+    assert [x.nbytes for x in taken] == [4 * ceilings.LADDER[-1]]
 
 
 def test_the_trap_a_copy_that_is_waited_for_is_mostly_dispatch_where_it_is_small(device: Ceilings) -> None:
@@ -176,34 +182,21 @@ def test_no_cache_of_a_device_holds_the_largest_copy() -> None:
 
 
 def test_each_copy_on_a_device_is_measured_once(device: Ceilings, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    plain = device.adapter.asarray
-
-    def asarray(x: Any) -> Any:
-        asked.append(x.nbytes)
-        return plain(x)
-
-    monkeypatch.setattr(device.adapter, "asarray", asarray)
+    asked = handed(device.adapter, monkeypatch)
     for moved in (1 << 14, 1 << 20, 3 << 20, 1 << 14):
         device.copy(moved)
-    assert len(asked) == len(set(asked))
+    sizes = [x.nbytes for x in asked]
+    assert len(sizes) == len(set(sizes))
 
 
 @pytest.mark.parametrize(("asked", "computed"), [("float64", "float64"), ("bfloat16", "float32")])
 def test_exponentials_of_a_device_are_computed_in_their_format(
     asked: str, computed: str, device: Ceilings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    formats: list[str] = []
     fused = device.fused()
-    plain = fused.asarray
-
-    def asarray(x: Any) -> Any:
-        formats.append(x.dtype.name)
-        return plain(x)
-
-    monkeypatch.setattr(fused, "asarray", asarray)
+    given = handed(fused, monkeypatch)
     Ceilings(device.adapter, 2, lambda: fused).exponentials(asked)
-    assert formats == [computed]
+    assert [x.dtype.name for x in given] == [computed]
 
 
 def test_exponentials_of_a_device_are_those_of_one_kernel(device: Ceilings) -> None:

@@ -339,9 +339,7 @@ def test_where_nobody_counts_whether_a_device_was_slowed_is_unknown(
 ) -> None:
     load(SlowDevice(time))
     slowed.append(None)
-    found = on_device()
-    assert found["slowed"] is None
-    assert found["latency"] == pytest.approx(1e-3)
+    assert on_device().items() >= {"slowed": None, "number": 2}.items()
 
 
 def test_a_device_s_inputs_are_on_it(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
