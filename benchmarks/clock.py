@@ -97,20 +97,24 @@ def steady(start: Start, wait: Wait, expected: float, samples: int = SAMPLES) ->
     """
     timing = Timing(number=max(1, round(BATCH / expected)))
 
-    def run(count: int) -> float:
-        began = time.perf_counter()
-        for _ in range(count):
-            last = start()
-        wait(last)
-        return time.perf_counter() - began
-
     def slope() -> float:
-        few = run(timing.number)
-        return (run(4 * timing.number) - few) / (3 * timing.number)
+        few, _ = queue(start, wait, timing.number)
+        many, _ = queue(start, wait, 4 * timing.number)
+        return (many - few) / (3 * timing.number)
 
     timing = undisturbed(slope, timing, samples)
     timing.samples = [sample for sample in timing.samples if sample > 0]  # a disturbed few: the slope of noise
     return timing
+
+
+def queue(start: Start, wait: Wait, count: int) -> tuple[float, float]:
+    """Seconds until the last of several calls is there, and until the host had handed all of them out."""
+    began = time.perf_counter()
+    for _ in range(count):
+        last = start()
+    handed = time.perf_counter()
+    wait(last)
+    return time.perf_counter() - began, handed - began
 
 
 def cold(start: Start, wait: Wait, flush: Callable[[], None], samples: int = 5) -> Timing:

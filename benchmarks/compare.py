@@ -297,8 +297,7 @@ def table(found: Sequence[Ratio], options: argparse.Namespace) -> Table:
 
 def exactness(known: tuple[Audited, Audited]) -> str:
     """The worst error of either side; speed never stands without it."""
-    told = ("unknown" if of.worst is None else number(of.worst) for of in known)
-    first, second = told
+    first, second = ("unknown" if of.worst is None else number(of.worst) for of in known)
     return f"Worst error over its bound: A {first}, B {second}."
 
 

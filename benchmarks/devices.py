@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.protocol import Adapter
+from benchmarks import clock
 
 FACTS = ("name", "driver_version", "clocks.max.sm", "clocks.max.mem", "power.limit", "memory.total")
 CAPPED = ("sw_power_cap",)  # held at its power limit, as some devices are under every load
@@ -181,18 +181,10 @@ def slope(start: Callable[[], Any], wait: Callable[[Any], None], expected: float
     """
     few = min(IN_FLIGHT // 4, max(1, round(SPAN / expected)))
 
-    def run(count: int) -> tuple[float, float]:
-        began = time.perf_counter()
-        for _ in range(count):
-            last = start()
-        handed = time.perf_counter()
-        wait(last)
-        return time.perf_counter() - began, handed - began
-
     slopes, handed = [], []
     for _ in range(TIMES):
-        less = run(few)
-        more = run(4 * few)
+        less = clock.queue(start, wait, few)
+        more = clock.queue(start, wait, 4 * few)
         slopes.append((more[0] - less[0]) / (3 * few))
         handed.append((more[1] - less[1]) / (3 * few))
     found = statistics.median(slopes)

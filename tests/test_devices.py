@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import adapters
-from benchmarks import ceilings, devices, worker
+from benchmarks import ceilings, clock, devices, worker
 from benchmarks.cells import Cell
 from benchmarks.inputs import function, inputs
 from benchmarks.worker import Bench
@@ -74,7 +74,7 @@ class Event:
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return still(monkeypatch, devices)
+    return still(monkeypatch, clock)
 
 
 @pytest.fixture
