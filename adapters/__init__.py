@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from adapters.protocol import Adapter
+
+ROOT = Path(__file__).resolve().parent.parent  # of the repository: nothing of it is installed
 
 # name → modes, the first being the one a plain run takes
 MODES = {

@@ -13,7 +13,6 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 FILE = Path(__file__).with_name("releases.toml")
 
 # framework → the packages of a release; the first two of jax share its version, others are the newest of the day

@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
-from conformance import baseline, deviations, junit, releases, runner, summary, workflow
-from conformance.cases import TIERS
-from conformance.records import Record
-from conformance.telling import counts
+from conformance import deviations
+from conformance.ci import baseline, github, junit, summary
+from conformance.ci.run_summary import counts
+from conformance.record.records import Record
+from conformance.requirements import TIERS
+from conformance.run.processes import releases, supervisor
 
 # the reference first, for the truths it leaves on disk; then those that compile longest
 DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
@@ -60,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _report(options: argparse.Namespace, records: list[Record], before: Mapping[str, Record]) -> int:
     """Write what continuous integration reads; exit code 2 where a file cannot be written."""
-    if workflow.wanted(options.annotations):
-        print("\n".join(workflow.lines(records, before)))
+    if github.wanted(options.annotations):
+        print("\n".join(github.lines(records, before)))
     try:
         if options.junit:
             options.junit.write_text(junit.render(records, before), encoding="utf-8")
@@ -121,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _orders(options: argparse.Namespace) -> list[runner.Order]:
+def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
     names = options.targets.split(",")
     if options.targets == "all":
         pairs = [f"{name}:{mode}" for name in DEFAULT for mode in MODES[name]]
@@ -132,8 +134,8 @@ def _orders(options: argparse.Namespace) -> list[runner.Order]:
     if options.jobs < 1:
         raise ValueError("--jobs is at least 1")
     return [
-        runner.Order(
-            *runner.parse(name.strip()),
+        supervisor.Order(
+            *supervisor.parse(name.strip()),
             tier=options.tier,
             output=options.output,
             check_timeout=options.check_timeout,
@@ -144,7 +146,7 @@ def _orders(options: argparse.Namespace) -> list[runner.Order]:
     ]
 
 
-def _with_progress(orders: list[runner.Order], jobs: int, console: Console) -> list[Record]:
+def _with_progress(orders: list[supervisor.Order], jobs: int, console: Console) -> list[Record]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -155,12 +157,12 @@ def _with_progress(orders: list[runner.Order], jobs: int, console: Console) -> l
     with Progress(*columns, console=console, transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def report(now: runner.Progress) -> None:
+        def report(now: supervisor.Progress) -> None:
             if now.target not in tasks:
                 tasks[now.target] = progress.add_task(now.target, total=now.total, check="")
             progress.update(tasks[now.target], completed=now.done, total=now.total, check=now.check)
 
-        return runner.run_all(orders, jobs, report)
+        return supervisor.run_all(orders, jobs, report)
 
 
 def _tell(records: list[Record], before: Mapping[str, Record], console: Console, seconds: float) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from conformance.cases import TIERS
+from conformance.requirements import TIERS
 
 
 @dataclass(frozen=True)

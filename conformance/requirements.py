@@ -18,6 +18,7 @@ FAMILIES = {
     "DET": "determinism",
     "CMP": "compiled and composed",
 }
+TIERS = ("quick", "full", "exhaustive")
 LEVELS = ("must", "should", "choice", "report")
 RETIRED = {"SPV-07": "part of SPV-06"}  # ids of requirements that are no more, and are never used again
 

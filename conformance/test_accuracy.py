@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from conformance.bounds import confident
-from conformance.cases import Case, accuracy, normal, regimes
-from conformance.elementary import LIMIT
-from conformance.target import Check, number
-from conformance.ulp import format_of
+from conformance.cases.rows import accuracy, normal, regimes
+from conformance.run.case import Case
+from conformance.run.elementary import LIMIT
+from conformance.run.target import Check, number
+from conformance.truth.bounds import confident
+from conformance.truth.formats import format_of
 
 COUNTS = (257, 2049, 65537, 70000)  # past what bfloat16, float16 and a 16-bit index can count to
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import Case, regimes, with_labels
-from conformance.gradient_cases import differentiated
-from conformance.measure import compare
-from conformance.target import Check
-from conformance.ulp import Floats, exact, format_of, round_to
+from conformance.cases.gradients import differentiated
+from conformance.cases.rows import regimes, with_labels
+from conformance.run.case import Case
+from conformance.run.measure import compare
+from conformance.run.target import Check
+from conformance.truth.formats import Floats, exact, format_of, round_to
 
 NORMAL = "np.random.default_rng(3).standard_normal((6, 33))"
 HIDDEN = "(np.arange(33) % 3 == [[0], [1], [2], [0], [1], [2]])"

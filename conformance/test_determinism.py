@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import Case, normal, with_labels
-from conformance.gradient_cases import differentiated
-from conformance.target import Check, Refused
+from conformance.cases.gradients import differentiated
+from conformance.cases.rows import normal, with_labels
+from conformance.run.case import Case
+from conformance.run.target import Check, Refused
 from conformance.test_interface import VIEWS
-from conformance.ulp import format_of
+from conformance.truth.formats import format_of
 
 
 def ordinary(operation: str, dtype: str, tier: str) -> Iterator[Case]:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance import gradient_cases
-from conformance.gradient_cases import derivative, in_labels, masked
-from conformance.target import Check, Refused
+from conformance.cases import gradients
+from conformance.cases.gradients import derivative, in_labels, masked
+from conformance.run.target import Check, Refused
 from conformance.test_labels import need
-from conformance.ulp import exact, round_to
+from conformance.truth.formats import exact, round_to
 
-HIDDEN = np.arange(33) % 3 == np.array([[0], [1], [2], [0], [1], [2]])  # gradient_cases.THIRD
+HIDDEN = np.arange(33) % 3 == np.array([[0], [1], [2], [0], [1], [2]])  # gradients.THIRD
 
 
 @pytest.mark.requirement("GRD-01", cases=derivative("vjp"))
@@ -52,7 +52,7 @@ def test_forward_mode_passes_masked_logits(check: Check) -> None:
     assert (judgement.ratios("D")[~hidden] <= 1).all()
 
 
-@pytest.mark.requirement("GRD-06", cases=gradient_cases.all_masked)
+@pytest.mark.requirement("GRD-06", cases=gradients.all_masked)
 def test_gradient_of_all_masked_row_has_one_answer(check: Check) -> None:
     check.need("vjp")
     row = check.result()[1]
@@ -70,7 +70,7 @@ def test_gradient_of_a_row_sums_to_zero(check: Check) -> None:
     assert (np.abs(totals - exact_totals) <= allowed).all()
 
 
-@pytest.mark.requirement("GRD-08", cases=gradient_cases.upstream_zero)
+@pytest.mark.requirement("GRD-08", cases=gradients.upstream_zero)
 def test_upstream_gradient_multiplies_each_row(check: Check) -> None:
     check.judge("D")
     assert (check.judgement().got[::2][[0, 1]] == 0).all()
@@ -87,7 +87,7 @@ def test_gradient_in_labels_is_within_the_bound_or_refused(check: Check) -> None
     right_or_refused(check, "vjp", "probability_labels")
 
 
-@pytest.mark.requirement("GRD-11", cases=gradient_cases.unnormalised)
+@pytest.mark.requirement("GRD-11", cases=gradients.unnormalised)
 def test_gradient_for_unnormalised_labels_has_one_formula(check: Check) -> None:
     check.need("vjp", "probability_labels")
     judgement = check.judgement()
@@ -110,7 +110,7 @@ def test_gradient_for_unnormalised_labels_has_one_formula(check: Check) -> None:
     )
 
 
-@pytest.mark.requirement("GRD-12", cases=gradient_cases.long_rows)
+@pytest.mark.requirement("GRD-12", cases=gradients.long_rows)
 def test_gradient_of_a_long_row_is_within_the_bound(check: Check) -> None:
     assert check.judge("D") <= 1
 
@@ -129,7 +129,7 @@ def test_forward_and_reverse_mode_agree(check: Check) -> None:
     assert abs(pairs[0] - pairs[1]) <= allowed
 
 
-@pytest.mark.requirement("GRD-14", cases=gradient_cases.strided)
+@pytest.mark.requirement("GRD-14", cases=gradients.strided)
 def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
     call = check.call
     stored = np.asfortranarray(round_to(exact(call.cotangent), check.dtype))
@@ -140,7 +140,7 @@ def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
     assert (off <= judgement.tolerance["D"] * (1 + 2**-20)).all()
 
 
-@pytest.mark.requirement("GRD-15", cases=gradient_cases.mapped)
+@pytest.mark.requirement("GRD-15", cases=gradients.mapped)
 def test_gradient_under_vmap_is_within_the_bound(check: Check) -> None:
     check.need("vjp", "vmap")
     call, adapter = check.call, check.adapter
@@ -148,26 +148,26 @@ def test_gradient_under_vmap_is_within_the_bound(check: Check) -> None:
     assert check.compare(adapter.to_numpy(got)) <= 1
 
 
-@pytest.mark.requirement("GRD-16", cases=gradient_cases.outside_where)
+@pytest.mark.requirement("GRD-16", cases=gradients.outside_where)
 def test_gradient_outside_where_is_zero(check: Check) -> None:
     check.need("vjp", "where")
     adapter, call = check.adapter, check.call
     shown = adapter.asarray(~HIDDEN)
     got = exact(adapter.to_numpy(adapter.vjp(check.operation, *call.arrays(adapter), axis=-1, where=shown)))
-    bare = gradient_cases.shown_alone(check.case)
+    bare = gradients.shown_alone(check.case)
     within = check.compare(got, case=bare)
     check.describe(check.case)
     assert (got[HIDDEN] == 0).all()
     assert within <= 1
 
 
-@pytest.mark.requirement("GRD-17", cases=gradient_cases.options)
+@pytest.mark.requirement("GRD-17", cases=gradients.options)
 def test_gradient_with_options_is_within_the_bound(check: Check) -> None:
     need(check, "vjp")
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("GRD-18", cases=gradient_cases.far_ahead)
+@pytest.mark.requirement("GRD-18", cases=gradients.far_ahead)
 def test_gradient_at_the_maximum_is_kept_or_zero(check: Check) -> None:
     check.need("vjp")
     judgement = check.judgement()
@@ -176,7 +176,7 @@ def test_gradient_at_the_maximum_is_kept_or_zero(check: Check) -> None:
     check.observed = "kept" if at_maximum else "zero at the maximum alone" if other else "zero"
 
 
-@pytest.mark.requirement("GRD-19", cases=gradient_cases.kept)
+@pytest.mark.requirement("GRD-19", cases=gradients.kept)
 def test_bytes_kept_for_the_backward_pass_are_measured(check: Check) -> None:
     check.need("residuals")
     adapter, call = check.adapter, check.call
@@ -186,7 +186,7 @@ def test_bytes_kept_for_the_backward_pass_are_measured(check: Check) -> None:
     check.describe(check.case)
 
 
-@pytest.mark.requirement("GRD-20", cases=gradient_cases.tied)
+@pytest.mark.requirement("GRD-20", cases=gradients.tied)
 def test_gradient_of_tied_maxima_is_within_the_bound(check: Check) -> None:
     check.need(check.case.derivative)
     assert check.judge("D") <= 1
@@ -197,22 +197,22 @@ def test_second_derivative_at_masked_logits_is_within_the_bound_or_refused(check
     right_or_refused(check, "hvp")
 
 
-@pytest.mark.requirement("GRD-22", cases=gradient_cases.poisoned_upstream)
+@pytest.mark.requirement("GRD-22", cases=gradients.poisoned_upstream)
 def test_poisoned_upstream_gradient_changes_no_other_row(check: Check) -> None:
     check.need("vjp")
     got = np.delete(check.result(), 2, axis=0)
-    within = check.compare(got, case=gradient_cases.without_row_2(check.case))
+    within = check.compare(got, case=gradients.without_row_2(check.case))
     check.describe(check.case)
     assert within <= 1
 
 
-@pytest.mark.requirement("GRD-23", cases=gradient_cases.far_off)
+@pytest.mark.requirement("GRD-23", cases=gradients.far_off)
 def test_gradient_at_a_large_common_offset_is_within_the_bound(check: Check) -> None:
     check.need("vjp")
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("GRD-24", cases=gradient_cases.many)
+@pytest.mark.requirement("GRD-24", cases=gradients.many)
 def test_rounding_of_gradients_is_unbiased(check: Check) -> None:
     check.need("vjp")
     judgement = check.judgement()

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from adapters.protocol import NotProvided
-from conformance.cases import Case, regimes, with_labels
-from conformance.machine import free_memory
-from conformance.measure import compare
-from conformance.target import Check, Refused
-from conformance.ulp import exact, format_of
+from conformance.cases.rows import regimes, with_labels
+from conformance.run.case import Case
+from conformance.run.measure import compare
+from conformance.run.processes.machine import free_memory
+from conformance.run.target import Check, Refused
+from conformance.truth.formats import exact, format_of
 
 BLOCK = "np.random.default_rng(6).standard_normal((5, 6, 7)) * 3"
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import Case, regimes, with_labels
-from conformance.measure import Judgement
-from conformance.target import Check
-from conformance.ulp import format_of, spacing
+from conformance.cases.rows import regimes, with_labels
+from conformance.run.case import Case
+from conformance.run.measure import Judgement
+from conformance.run.target import Check
+from conformance.truth.formats import format_of, spacing
 
 SHIFTS = {"float8_e4m3fn": 16, "float8_e5m2": 8, "bfloat16": 128, "float16": 1024}  # every sum below is exact
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import bounds, label_cases
-from conformance.cases import Case
-from conformance.label_cases import IGNORED, WEIGHT_SUM
-from conformance.measure import Call, Judgement, compare
-from conformance.target import Check, Refused
-from conformance.ulp import Floats, exact
+from conformance.cases import losses
+from conformance.cases.losses import IGNORED, WEIGHT_SUM
+from conformance.run.case import Case
+from conformance.run.measure import Call, Judgement, compare
+from conformance.run.target import Check, Refused
+from conformance.truth import bounds
+from conformance.truth.formats import Floats, exact
 
 FEATURES = {
     "weight": "class_weight",
@@ -99,19 +100,19 @@ def mean_of_copies(check: Check) -> Judgement:
     return replace(judgement, tolerance=tolerance)
 
 
-@pytest.mark.requirement("LBL-01", cases=label_cases.every_reduction)
+@pytest.mark.requirement("LBL-01", cases=losses.every_reduction)
 def test_label_beyond_the_classes_has_one_answer(check: Check) -> None:
     n = check.call.x.shape[check.case.axis]
     out_of_range(check, (n, n + 1, 1000, 2**31, 2**32 + 1))  # cut to 32 bits the last one is class 1
 
 
-@pytest.mark.requirement("LBL-02", cases=label_cases.every_reduction)
+@pytest.mark.requirement("LBL-02", cases=losses.every_reduction)
 def test_negative_label_has_one_answer(check: Check) -> None:
     n = check.call.x.shape[check.case.axis]
     out_of_range(check, (-1, -2, -n, -n - 1, -(2**31), 1 - 2**32))
 
 
-@pytest.mark.requirement("LBL-03", cases=label_cases.partly_ignored)
+@pytest.mark.requirement("LBL-03", cases=losses.partly_ignored)
 def test_ignored_row_counts_nothing(check: Check) -> None:
     check.need("ignore_index")
     ignored = check.call.labels == check.call.options["ignore_index"]
@@ -122,21 +123,21 @@ def test_ignored_row_counts_nothing(check: Check) -> None:
     assert check.judge("D", gradient) <= 1
 
 
-@pytest.mark.requirement("LBL-04", cases=label_cases.partly_ignored)
+@pytest.mark.requirement("LBL-04", cases=losses.partly_ignored)
 def test_mean_leaves_ignored_rows_out(check: Check) -> None:
     check.need("ignore_index", "reduction")
     options = check.case.options | {"reduction": "mean"}
     assert check.judge("D", replace(check.case, options=options)) <= 1
 
 
-@pytest.mark.requirement("LBL-05", cases=label_cases.every_rank)
+@pytest.mark.requirement("LBL-05", cases=losses.every_rank)
 def test_mean_of_ignored_rows_has_one_answer(check: Check) -> None:
     need(check, "ignore_index", "reduction")
     labels = np.full_like(check.call.labels, IGNORED)
     check.choose({"mean": mean_of_nothing(check, labels, reduction="mean", ignore_index=IGNORED)})
 
 
-@pytest.mark.requirement("LBL-06", cases=label_cases.one_hot)
+@pytest.mark.requirement("LBL-06", cases=losses.one_hot)
 def test_index_and_one_hot_agree(check: Check) -> None:
     check.need("index_labels", "probability_labels")
     dense = replace(check.case, labels=f"1.0 * (np.arange(33) == ({check.case.labels})[:, None])")
@@ -148,13 +149,13 @@ def test_index_and_one_hot_agree(check: Check) -> None:
     assert (off <= allowed).all()
 
 
-@pytest.mark.requirement("LBL-07", cases=label_cases.unnormalised)
+@pytest.mark.requirement("LBL-07", cases=losses.unnormalised)
 def test_loss_for_unnormalised_labels_is_the_weighted_sum(check: Check) -> None:
     check.need("probability_labels")
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-08", cases=label_cases.masked_zero_label(""))
+@pytest.mark.requirement("LBL-08", cases=losses.masked_zero_label(""))
 def test_zero_label_at_masked_logit_has_one_answer(check: Check) -> None:
     check.need("probability_labels")
     judgement = check.judgement()
@@ -171,18 +172,18 @@ def test_zero_label_at_masked_logit_has_one_answer(check: Check) -> None:
     )
 
 
-@pytest.mark.requirement("LBL-09", cases=label_cases.masked_zero_label("vjp"))
+@pytest.mark.requirement("LBL-09", cases=losses.masked_zero_label("vjp"))
 def test_gradient_of_zero_label_at_masked_logit_is_within_the_bound(check: Check) -> None:
     check.need("probability_labels", "vjp")
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-10", cases=label_cases.masked_other_class)
+@pytest.mark.requirement("LBL-10", cases=losses.masked_other_class)
 def test_masked_other_class_leaves_the_loss(check: Check) -> None:
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-11", cases=label_cases.masked_label)
+@pytest.mark.requirement("LBL-11", cases=losses.masked_label)
 def test_masked_label_has_infinite_loss(check: Check) -> None:
     got = check.result()
     check.show(got[0], np.inf)
@@ -190,19 +191,19 @@ def test_masked_label_has_infinite_loss(check: Check) -> None:
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-12", cases=label_cases.weighted)
+@pytest.mark.requirement("LBL-12", cases=losses.weighted)
 def test_class_weights_multiply_and_divide(check: Check) -> None:
     check.need("class_weight")
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-13", cases=label_cases.smoothed)
+@pytest.mark.requirement("LBL-13", cases=losses.smoothed)
 def test_smoothing_is_spread_over_all_classes(check: Check) -> None:
     check.need("label_smoothing")
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-14", cases=label_cases.integers)
+@pytest.mark.requirement("LBL-14", cases=losses.integers)
 def test_integer_format_of_labels_is_refused_or_read_rightly(check: Check) -> None:
     check.need("index_labels")
     n = check.call.x.shape[-1]
@@ -217,25 +218,25 @@ def test_integer_format_of_labels_is_refused_or_read_rightly(check: Check) -> No
     assert set(answers.values()) <= {"accepted", "error"}, check.observed
 
 
-@pytest.mark.requirement("LBL-15", cases=label_cases.reduced)
+@pytest.mark.requirement("LBL-15", cases=losses.reduced)
 def test_reduction_is_that_of_the_row_losses(check: Check) -> None:
     need(check)
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-16", cases=label_cases.many_rows)
+@pytest.mark.requirement("LBL-16", cases=losses.many_rows)
 def test_mean_of_many_losses_is_within_the_bound(check: Check) -> None:
     need(check)
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-17", cases=label_cases.channels)
+@pytest.mark.requirement("LBL-17", cases=losses.channels)
 def test_channel_axis_is_the_class_axis(check: Check) -> None:
     need(check)
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-18", cases=label_cases.bare)
+@pytest.mark.requirement("LBL-18", cases=losses.bare)
 def test_wrong_number_of_labels_is_refused(check: Check) -> None:
     check.need("index_labels")
     good = check.call.labels
@@ -247,7 +248,7 @@ def test_wrong_number_of_labels_is_refused(check: Check) -> None:
     check.observed = "refused"
 
 
-@pytest.mark.requirement("LBL-19", cases=label_cases.bare)
+@pytest.mark.requirement("LBL-19", cases=losses.bare)
 def test_gradient_of_ignored_rows_is_zero_under_an_empty_mean(check: Check) -> None:
     check.need("ignore_index", "reduction", "vjp")
     options = {"reduction": "mean", "ignore_index": IGNORED}
@@ -263,7 +264,7 @@ def test_gradient_of_ignored_rows_is_zero_under_an_empty_mean(check: Check) -> N
     assert (got == 0).all()
 
 
-@pytest.mark.requirement("LBL-20", cases=label_cases.no_classes)
+@pytest.mark.requirement("LBL-20", cases=losses.no_classes)
 def test_label_of_no_class_is_refused(check: Check) -> None:
     need(check, "index_labels")
     got = loss(check, check.call.labels)
@@ -272,25 +273,25 @@ def test_label_of_no_class_is_refused(check: Check) -> None:
     check.observed = "refused"
 
 
-@pytest.mark.requirement("LBL-21", cases=label_cases.no_rows)
+@pytest.mark.requirement("LBL-21", cases=losses.no_rows)
 def test_mean_of_no_rows_has_one_answer(check: Check) -> None:
     need(check)
     check.choose({"mean": mean_of_nothing(check, check.call.labels)})
 
 
-@pytest.mark.requirement("LBL-22", cases=label_cases.equal_rows)
+@pytest.mark.requirement("LBL-22", cases=losses.equal_rows)
 def test_mean_of_equal_losses_is_the_loss_of_one(check: Check) -> None:
     need(check)
     assert check.keep(mean_of_copies(check), "B") <= 1
 
 
-@pytest.mark.requirement("LBL-23", cases=label_cases.combined)
+@pytest.mark.requirement("LBL-23", cases=losses.combined)
 def test_weights_smoothing_ignored_rows_and_reductions_combine(check: Check) -> None:
     need(check)
     assert check.judge("D") <= 1
 
 
-@pytest.mark.requirement("LBL-24", cases=label_cases.weighted_probabilities)
+@pytest.mark.requirement("LBL-24", cases=losses.weighted_probabilities)
 def test_weighted_mean_of_probability_labels_has_one_divisor(check: Check) -> None:
     need(check, "probability_labels")
     mean = check.judgement(replace(check.case, options=check.case.options | {"reduction": "mean"}))
@@ -302,26 +303,26 @@ def test_weighted_mean_of_probability_labels_has_one_divisor(check: Check) -> No
     )
 
 
-@pytest.mark.requirement("LBL-25", cases=label_cases.beyond_probability)
+@pytest.mark.requirement("LBL-25", cases=losses.beyond_probability)
 def test_label_that_is_no_probability_has_one_answer(check: Check) -> None:
     check.need("probability_labels")
     check.choose({"losses": answer(check, loss(check, check.call.labels), "accepted")})
 
 
-@pytest.mark.requirement("LBL-26", cases=label_cases.integers_like_logits)
+@pytest.mark.requirement("LBL-26", cases=losses.integers_like_logits)
 def test_integers_shaped_like_the_logits_have_one_answer(check: Check) -> None:
     check.need("index_labels")
     check.choose({"losses": answer(check, loss(check, check.call.labels), "probabilities")})
 
 
-@pytest.mark.requirement("LBL-27", cases=label_cases.one_label_row)
+@pytest.mark.requirement("LBL-27", cases=losses.one_label_row)
 def test_one_row_of_probability_labels_has_one_answer(check: Check) -> None:
     check.need("probability_labels")
     assert check.call.labels is not None
     check.choose({"losses": answer(check, loss(check, check.call.labels[:1]), "broadcast")})
 
 
-@pytest.mark.requirement("LBL-28", cases=label_cases.views)
+@pytest.mark.requirement("LBL-28", cases=losses.views)
 def test_label_views_are_read_in_their_own_order(check: Check) -> None:
     need(check, "index_labels")
     cases = [check.case]
@@ -335,7 +336,7 @@ def test_label_views_are_read_in_their_own_order(check: Check) -> None:
         assert check.compare(call.run(check.adapter), "D", case) <= 1
 
 
-@pytest.mark.requirement("LBL-29", cases=label_cases.bare)
+@pytest.mark.requirement("LBL-29", cases=losses.bare)
 def test_call_after_a_refused_one_is_right(check: Check) -> None:
     check.need("index_labels")
     good = check.call.labels
@@ -347,7 +348,7 @@ def test_call_after_a_refused_one_is_right(check: Check) -> None:
     check.observed = f"{refused} of 3 refused"
 
 
-@pytest.mark.requirement("LBL-30", cases=label_cases.ignored_without_truth)
+@pytest.mark.requirement("LBL-30", cases=losses.ignored_without_truth)
 def test_ignored_row_counts_nothing_whatever_its_logits(check: Check) -> None:
     check.need("ignore_index", "vjp")
     ignored = check.call.labels == IGNORED
@@ -359,7 +360,7 @@ def test_ignored_row_counts_nothing_whatever_its_logits(check: Check) -> None:
         assert check.judge("D", case) <= 1
 
 
-@pytest.mark.requirement("LBL-31", cases=label_cases.no_weight)
+@pytest.mark.requirement("LBL-31", cases=losses.no_weight)
 def test_mean_without_weight_has_one_answer(check: Check) -> None:
     need(check)
     check.choose({"mean": mean_of_nothing(check, check.call.labels)})

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from conformance.cases import Case, with_labels
-from conformance.target import Check
-from conformance.ulp import format_of
+from conformance.cases.rows import with_labels
+from conformance.run.case import Case
+from conformance.run.target import Check
+from conformance.truth.formats import format_of
 
 OFFSETS = {"1e4": 1e4, "1e8": 1e8, "1e20": 1e20}
 

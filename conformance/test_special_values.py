@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conformance.cases import Case, index_labels, soft_labels, with_labels
-from conformance.target import Check
-from conformance.ulp import Floats, exact, format_of
+from conformance.cases.rows import index_labels, soft_labels, with_labels
+from conformance.run.case import Case
+from conformance.run.target import Check
+from conformance.truth.formats import Floats, exact, format_of
 
 Provider = Callable[[str, str, str], Iterator[Case]]
 

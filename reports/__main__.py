@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from conformance import records
+from conformance.record import records
 from reports import choose, compare, markdown, model, page, terminal
 from reports.site import build
 

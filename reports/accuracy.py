@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from conformance.places import FORWARD, number, place, ratio
-from conformance.records import Check
+from conformance.record.accuracy_keys import FORWARD, number, place, ratio
+from conformance.record.records import Check
 from reports.checks import Judged
 from reports.spread import Spread, spread
 from reports.witness import rows
 
-GRADES = ("A", "B", "C", "D", "E")  # of conformance.bounds, which brings the oracle along
+GRADES = ("A", "B", "C", "D", "E")  # of conformance.truth.bounds, which brings the oracle along
 REQUIRED = "D"  # the grade whose bound is "must"
 OPERATIONS = ("softmax", "log_softmax", "softmax_cross_entropy")
 FORMATS = ("float64", "float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cells import Cell
+from benchmarks.timing.cells import Cell
 from conformance.deviations import Deviation
-from conformance.places import label_form
-from conformance.records import Check, Record
+from conformance.record.accuracy_keys import label_form
+from conformance.record.records import Check, Record
 from conformance.requirements import Requirement
 from reports.checks import plural, split_target
 from reports.differences import cost, grades

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conformance import records
-from conformance.archive import pack
-from conformance.records import BrokenRecord, Record
+from conformance.record import records
+from conformance.record.archive import pack
+from conformance.record.records import BrokenRecord, Record
 from reports.model import latest
 
 

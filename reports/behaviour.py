@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from conformance.consistency import CASE
 from conformance.requirements import Requirement
+from conformance.run.consistency import CASE
 from reports.checks import Judged
 from reports.witness import numbers
 

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from conformance.records import Check, Record
+from conformance.record.records import Check, Record
+from conformance.record.verdict import kind
 from conformance.requirements import Requirement
-from conformance.verdict import kind
 
 # The names under which outcomes are counted, worst first: a cell takes its mark and colour from the worst.
 KINDS = (

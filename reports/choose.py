@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks.cells import FORMATS
-from conformance.markup import escape
+from benchmarks.timing.cells import FORMATS
+from conformance.ci.markup import escape
 from reports import tasks
 from reports.accuracy import FORMATS as GRADED
 from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise

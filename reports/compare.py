@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from conformance.records import BrokenRecord
+from conformance.record.records import BrokenRecord
 from reports.differences import markdown, terminal
 from reports.differences.compared import compare
 from reports.differences.sides import UnknownSide, find, sides

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance.deviations import Deviation
-from conformance.records import Check, Record
+from conformance.record.records import Check, Record
 from conformance.requirements import Requirement
 from reports.behaviour import where
 from reports.checks import Judged, Part, parts, plural, split_target

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conformance.markup import escape, list_of, table_of
-from conformance.places import number
-from conformance.records import Check, Record
+from conformance.ci.markup import escape, list_of, table_of
+from conformance.record.accuracy_keys import number
+from conformance.record.records import Check, Record
 from reports.accuracy import Grade, Row, by_format
 from reports.markdown import grades
 from reports.model import GRADES, Report

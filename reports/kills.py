@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from adapters.faulty import Faulty
-from conformance import records, requirements, runner
-from conformance.markup import escape, table_of
+from conformance import requirements
+from conformance.ci.markup import escape, table_of
+from conformance.record import records
 from conformance.requirements import FAMILIES, Requirement
+from conformance.run.processes import supervisor
 from reports.checks import parts, plural
 from reports.markdown import linked
 from reports.pages import head
@@ -41,9 +43,9 @@ def judge(output: Path, jobs: int = 2) -> dict[str, set[str]]:
     """Judge every class on the quick tier, with its records in the folder `output`; what each of them failed."""
     output.mkdir(parents=True, exist_ok=True)
     orders = [
-        runner.Order(f"{PREFIX}{name}", "cpu", "eager", "quick", output, check_timeout=60) for name in GALLERY
+        supervisor.Order(f"{PREFIX}{name}", "cpu", "eager", "quick", output, check_timeout=60) for name in GALLERY
     ]
-    return kills(runner.run_all(orders, jobs, report=lambda progress: None))
+    return kills(supervisor.run_all(orders, jobs, report=lambda progress: None))
 
 
 def survivors(found: Kills) -> list[str]:

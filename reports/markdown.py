@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from conformance.markup import escape, fence, inert, list_of, table_of
+from conformance.ci.markup import escape, fence, inert, list_of, table_of
 from conformance.requirements import Requirement
 from reports.accuracy import Grade, Table
 from reports.behaviour import Answer, Behaviour, told

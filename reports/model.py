@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from conformance import deviations as known
 from conformance import requirements as specification
 from conformance.deviations import Deviation
-from conformance.records import Record
+from conformance.record.records import Record
 from conformance.requirements import Requirement
 from reports import accuracy, behaviour, findings
 from reports.checks import Judged, all_checks, plural, split_target

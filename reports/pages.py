@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance import records, requirements
-from conformance.records import BrokenRecord, Record
+from conformance import requirements
+from conformance.record import records
+from conformance.record.records import BrokenRecord, Record
 from reports import grades, model, scope, unreported
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from conformance.places import label_form, number
-from conformance.records import Check
+from conformance.record.accuracy_keys import label_form, number
+from conformance.record.records import Check
 from reports.checks import split_target
 
 DERIVATIVES = {"": (), "vjp": ("cotangent",), "jvp": ("tangent",), "hvp": ("cotangent", "tangent")}

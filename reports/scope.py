@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.markup import escape, table_of
-from conformance.records import Record
+from conformance.ci.markup import escape, table_of
+from conformance.record.records import Record
 from conformance.requirements import Requirement
 from reports.accuracy import by_format
 from reports.behaviour import REST, Behaviour, told

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conformance.places import number
-from conformance.records import Check
+from conformance.record.accuracy_keys import number
+from conformance.record.records import Check
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conformance.records import Record
+from conformance.record.records import Record
 from conformance.requirements import FAMILIES
 from reports.checks import Counts, Judged, count, plural, split_target
 

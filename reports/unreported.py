@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from conformance import deviations
+from conformance.ci.markup import escape, fence
 from conformance.deviations import Deviation
-from conformance.markup import escape, fence
-from conformance.records import Header, Record
+from conformance.record.records import Header, Record
 from conformance.requirements import Requirement
 from reports.checks import Judged, all_checks, parts, plural
 from reports.findings import UNREPORTED, evidence, severity

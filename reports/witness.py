@@ -7,8 +7,8 @@ import math
 import re
 from typing import Any
 
-from conformance.places import HEX, number, ratio
-from conformance.records import Check
+from conformance.record.accuracy_keys import HEX, number, ratio
+from conformance.record.records import Check
 
 LONGEST_LINE = 90
 LONGEST = 12  # values of one list that are shown

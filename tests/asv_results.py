@@ -16,7 +16,7 @@ from asv.benchmarks import Benchmarks
 from asv.results import Results
 
 from adapters.releases import PACKAGES, Release
-from benchmarks.cells import PARAMS, Block, Cell
+from benchmarks.timing.cells import PARAMS, Block, Cell
 
 # metric → (unit, type), and whether it is returned as samples
 METRICS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from conformance.records import Check, Footer, Header, Writer
+from conformance.record.records import Check, Footer, Header, Writer
 from tests import browser
 from tests.samples import header
 

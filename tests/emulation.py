@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from conformance import oracle
-from conformance.bounds import EXPONENTIAL, LOGARITHM, Arithmetic, Rows
-from conformance.oracle import Query, Truth
-from conformance.ulp import Floats, Format, exact, round_to, spacing
+from conformance.truth import oracle
+from conformance.truth.bounds import EXPONENTIAL, LOGARITHM, Arithmetic, Rows
+from conformance.truth.formats import Floats, Format, exact, round_to, spacing
+from conformance.truth.oracle import Query, Truth
 
 SCALES = (0.01, 0.1, 1, 4, 10, 40)
 Signs = Callable[[Floats], Floats]

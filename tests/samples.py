@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.deviations import Deviation, Scope
-from conformance.records import Check, Footer, Header, Record
+from conformance.record.records import Check, Footer, Header, Record
 from conformance.requirements import Requirement
 from reports import model
 from reports.checks import split_target

@@ -12,9 +12,9 @@ import pytest
 
 import adapters
 from adapters.protocol import FEATURES, Adapter, NotProvided
-from conformance.elementary import LIMIT, worst
-from conformance.measure import Call, compare
-from conformance.ulp import exact, format_of
+from conformance.run.elementary import LIMIT, worst
+from conformance.run.measure import Call, compare
+from conformance.truth.formats import exact, format_of
 
 # a compiler of PyTorch's calls what PyTorch deprecates
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script.* is deprecated:DeprecationWarning")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import agreement, results
-from benchmarks.results import Row
+from benchmarks.asv import results
+from benchmarks.asv.results import Row
+from reports.timing import agreement
 from tests.asv_results import SMALL, Folder, commits, release
 
 JAX, TORCH = release("jax", "0.8.0"), release("torch", "2.13.0")

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.numpy import Adapter
 from adapters.protocol import NotProvided
-from conformance import alone
-from conformance.measure import Call
+from conformance.run import single_thread
+from conformance.run.measure import Call
 
 CALL = Call("softmax", np.zeros((1, 2), np.float32))
 
@@ -22,7 +22,7 @@ def cores() -> int:
 @pytest.mark.skipif(cores() < 2, reason="one core: nothing to compare")
 def test_call_has_one_core_and_is_told_of_one_thread() -> None:
     before = os.environ.get("OMP_NUM_THREADS")
-    assert alone.run("tests.fakes:Cores:cpu:eager", CALL).tolist() == [1, 1]
+    assert single_thread.run("tests.fakes:Cores:cpu:eager", CALL).tolist() == [1, 1]
     assert cores() > 1
     assert os.environ.get("OMP_NUM_THREADS") == before
 
@@ -30,15 +30,15 @@ def test_call_has_one_core_and_is_told_of_one_thread() -> None:
 @pytest.mark.skipif(cores() < 2, reason="one core: nothing to compare")
 def test_call_of_the_reference_has_its_bits() -> None:
     x = np.random.default_rng(0).standard_normal((64, 1000)).astype(np.float32)
-    assert alone.run("numpy:cpu:eager", Call("softmax", x)).tobytes() == Adapter().softmax(x).tobytes()
+    assert single_thread.run("numpy:cpu:eager", Call("softmax", x)).tobytes() == Adapter().softmax(x).tobytes()
 
 
 def test_another_device_is_absent() -> None:
     with pytest.raises(NotProvided, match="the device is cuda"):
-        alone.run("torch:cuda:eager", CALL)
+        single_thread.run("torch:cuda:eager", CALL)
 
 
 def test_one_core_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
     with pytest.raises(NotProvided, match="one core"):
-        alone.run("numpy:cpu:eager", CALL)
+        single_thread.run("numpy:cpu:eager", CALL)

@@ -11,9 +11,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from conformance import archive as packing
-from conformance import records
-from conformance.records import Check, Footer, Header, Record, Writer
+from conformance.record import archive as packing
+from conformance.record import records
+from conformance.record.records import Check, Footer, Header, Record, Writer
 from reports import archive, grades, model, scope
 from tests.samples import REQUIREMENTS, assembled, check, graded, header, record
 from tests.test_records import SCHEMA

@@ -16,12 +16,12 @@ import pytest
 
 import adapters
 from adapters.protocol import Adapter
-from benchmarks import audit, devices
-from benchmarks.audit import Refused
-from benchmarks.cells import DIRECTIONS, FULL, OPERATIONS, SHAPES, Cell, Shape
-from benchmarks.inputs import IGNORED, Inputs, function, inputs
-from benchmarks.rounds import AT_HAND, RETURNED
-from conformance import store
+from benchmarks.timing import audit, devices
+from benchmarks.timing.audit import Refused
+from benchmarks.timing.cells import DIRECTIONS, FULL, OPERATIONS, SHAPES, Cell, Shape
+from benchmarks.timing.inputs import IGNORED, Inputs, function, inputs
+from benchmarks.timing.rounds import AT_HAND, RETURNED
+from conformance.truth import cache
 from tests.fakes import Clock, Queue, still
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +32,7 @@ ONE = np.ones((2, 3), np.float32)
 @pytest.fixture(autouse=True)
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shapes that the oracle is quick with, and no truths kept."""
-    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
     monkeypatch.setitem(SHAPES, "rows", Shape((3, 11), ""))
     monkeypatch.setitem(SHAPES, "planes", Shape((2, 11, 3), "", axis=1))
     monkeypatch.setitem(SHAPES, "one", Shape((1, 11), ""))
@@ -219,7 +219,9 @@ def test_an_ignored_row_has_no_loss() -> None:
 def test_of_the_rows_that_are_judged_one_at_least_is_not_ignored(
     cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.inputs.logits", lambda *_: ONE)  # a second's work that is not looked at
+    monkeypatch.setattr(
+        "benchmarks.timing.inputs.logits", lambda *_: ONE
+    )  # a second's work that is not looked at
     labels = inputs(cell, "cpu", "numpy").labels
     assert labels is not None
     assert labels[[0, -1]].max() != IGNORED
@@ -238,7 +240,7 @@ def test_what_json_has_no_word_for_is_none() -> None:
 # In a process of its own: what it allocated before decides where malloc takes the next block from.
 PEAK = """
 import numpy as np
-from benchmarks.audit import resident_peak
+from benchmarks.timing.audit import resident_peak
 
 def kept():
     return np.ones(MEBI * 64, np.uint8)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from conformance import __main__ as command
-from conformance import baseline
-from conformance.baseline import BadBaseline
-from conformance.records import Check, Footer, Record
+from conformance.ci import baseline
+from conformance.ci.baseline import BadBaseline
+from conformance.record.records import Check, Footer, Record
 from tests.samples import check, header, record
 
 BEFORE = record(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import current
+from reports.timing import current
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,7 +73,7 @@ def test_a_job_that_is_ended_ends_like_one_that_is_interrupted() -> None:
 import os, runpy, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it in the background
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # though nohup be around the tests
-from benchmarks import current
+from reports.timing import current
 def run(options):
     os.kill(os.getpid(), getattr(signal, options.frameworks[0]))
     time.sleep(30)

@@ -11,9 +11,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from conformance import bounds
-from conformance.bounds import EXPONENTIAL, LOGARITHM, Arithmetic, arithmetic
-from conformance.ulp import Floats, exact, format_of, round_to
+from conformance.truth import bounds
+from conformance.truth.bounds import EXPONENTIAL, LOGARITHM, Arithmetic, arithmetic
+from conformance.truth.formats import Floats, exact, format_of, round_to
 from tests import decimals
 from tests.emulation import (
     Known,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import bounds, oracle
-from conformance.bounds import Weights, arithmetic
-from conformance.labels import Loss
-from conformance.oracle import Query, Truth
-from conformance.ulp import Floats, exact, round_to
+from conformance.truth import bounds, oracle
+from conformance.truth.bounds import Weights, arithmetic
+from conformance.truth.formats import Floats, exact, round_to
+from conformance.truth.labels import Loss
+from conformance.truth.oracle import Query, Truth
 from tests.emulation import Machine, known_logits, none, random_signs, up, worst
 
 FORMATS = ("float16", "bfloat16", "float32")

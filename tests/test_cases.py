@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import TIERS, Case, accuracy, lengths
-from conformance.measure import Call
-from conformance.requirements import load
-from conformance.ulp import exact, format_of
+from conformance.cases.rows import accuracy, lengths
+from conformance.requirements import TIERS, load
+from conformance.run.case import Case
+from conformance.run.measure import Call
+from conformance.truth.formats import exact, format_of
 from tests.test_requirements import MODULES, functions, markers
 
 FORMATS = ("float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64")

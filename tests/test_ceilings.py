@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from adapters.protocol import NotProvided
-from benchmarks import ceilings, clock
-from benchmarks.ceilings import BLOCK, CHAIN, SPLIT, Ceilings
-from benchmarks.cells import Cell
+from benchmarks.timing import ceilings, clock
+from benchmarks.timing.ceilings import BLOCK, CHAIN, SPLIT, Ceilings
+from benchmarks.timing.cells import Cell
 from tests.fakes import Clock, Gpu, Small, still
 
 

@@ -7,8 +7,19 @@ from itertools import groupby
 
 import pytest
 
-from benchmarks import cells
-from benchmarks.cells import DATA, DIRECTIONS, FORMATS, OPERATIONS, PARAMS, SHAPES, TIERS, TRAFFIC, Cell, Shape
+from benchmarks.timing import cells
+from benchmarks.timing.cells import (
+    DATA,
+    DIRECTIONS,
+    FORMATS,
+    OPERATIONS,
+    PARAMS,
+    SHAPES,
+    TIERS,
+    TRAFFIC,
+    Cell,
+    Shape,
+)
 
 # What has to be read and written, by hand: x logits, y result, c cotangent, q probabilities, g gradient.
 # Labels that are indices, losses and their cotangents are one a row, and do not count.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cells import DIRECTIONS, OPERATIONS, SHAPES, Cell
+from benchmarks.timing.cells import DIRECTIONS, OPERATIONS, SHAPES, Cell
 from conformance import requirements
-from conformance.records import Check, Record
+from conformance.record.records import Check, Record
 from reports import tasks
 from reports.__main__ import main
 from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise

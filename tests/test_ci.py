@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conformance import junit, summary, workflow
-from conformance.records import Footer, Record
+from conformance.ci import github, junit, summary
+from conformance.record.records import Footer, Record
 from tests.samples import HOSTILE, check, hostile_record, markup, record
 
 FAILING = record(
@@ -104,29 +104,29 @@ def test_text_of_a_record_is_never_markup_in_a_summary() -> None:
 
 
 def test_failures_are_workflow_commands() -> None:
-    found = workflow.lines([FAILING], {})
+    found = github.lines([FAILING], {})
     assert len(found) == 2
     assert found[0].startswith("::error title=ACC-01 softmax%2C torch%3Acpu%3Aeager::Every element")
     assert found[0].endswith("%0Atorch: ACC-01, wrong%0A  got 1")
-    assert [line.partition(" softmax")[0] for line in workflow.lines([FAILING], BASELINE)] == [
+    assert [line.partition(" softmax")[0] for line in github.lines([FAILING], BASELINE)] == [
         "::error title=GRD-01"
     ]
-    assert workflow.lines([replace(FAILING, footer=None)], BASELINE)[0].endswith("::the run was cut off")
+    assert github.lines([replace(FAILING, footer=None)], BASELINE)[0].endswith("::the run was cut off")
 
 
 def test_ten_workflow_commands_are_shown_and_the_rest_is_counted() -> None:
     many = record(*(check(f"XYZ-{number:02}", "fail") for number in range(30)))
-    found = workflow.lines([many], {})
+    found = github.lines([many], {})
     assert len(found) == 10
     assert found[-1] == "::error title=Softmark::and 21 more failing requirements; see the record"
-    assert len(workflow.lines([record(*many.checks[:10])], {})) == 10
+    assert len(github.lines([record(*many.checks[:10])], {})) == 10
 
 
 def test_a_message_cannot_end_its_command() -> None:
     sly = record(
         replace(check("ACC-01", "fail"), message="50%\r\n::set-env name=PATH::x"), target="a,b:cpu:eager"
     )
-    (line,) = workflow.lines([sly], {})
+    (line,) = github.lines([sly], {})
     assert "\n" not in line
     assert "\r" not in line
     assert "50%25%0D%0A::set-env" in line
@@ -141,4 +141,4 @@ def test_workflow_commands_are_printed_in_a_job_or_as_asked(
     asked: bool | None, variable: str, wanted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", variable)
-    assert workflow.wanted(asked) is wanted
+    assert github.wanted(asked) is wanted

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import clock
-from benchmarks.clock import BATCH, LONG, SAMPLES, Timing, Usage
+from benchmarks.timing import clock
+from benchmarks.timing.clock import BATCH, LONG, SAMPLES, Timing, Usage
 from tests.fakes import Clock, Queue, still
 
 PAGE = mmap.PAGESIZE

@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-import benchmarks.rounds
+import benchmarks.timing.rounds
 from adapters.releases import Release
-from benchmarks import compare
-from benchmarks.cells import Cell
-from benchmarks.compare import ERROR, MARGIN, ROUNDS, Ratio, Side, outside, ratio
-from benchmarks.rounds import Row, Run
+from benchmarks.timing.cells import Cell
+from benchmarks.timing.rounds import Row, Run
+from reports.timing import compare
+from reports.timing.compare import ERROR, MARGIN, ROUNDS, Ratio, Side, outside, ratio
 from tests.asv_results import release
 
 CELL = Cell("softmax", "forward", "", "float32", "cifar", "1")
@@ -150,7 +150,7 @@ class Rounds:
 def rounds(monkeypatch: pytest.MonkeyPatch) -> Rounds:
     found = Rounds()
     monkeypatch.setattr(compare, "each", found)
-    monkeypatch.setattr(benchmarks.rounds, "each", found)
+    monkeypatch.setattr(benchmarks.timing.rounds, "each", found)
     return found
 
 

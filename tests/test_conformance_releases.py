@@ -14,13 +14,15 @@ from threading import Event
 import pytest
 from rich.console import Console
 
+from adapters import ROOT
 from adapters.releases import Release
 from conformance import __main__ as command
-from conformance import environments, machine, records, runner
-from conformance import releases as judging
-from conformance.environments import NotInstalled
-from conformance.records import Record
-from conformance.releases import Plan
+from conformance.record import records
+from conformance.record.records import Record
+from conformance.run.processes import environments, machine, supervisor
+from conformance.run.processes import releases as judging
+from conformance.run.processes.environments import NotInstalled
+from conformance.run.processes.releases import Plan
 from tests.samples import check, record
 
 HERE = ".".join(map(str, sys.version_info[:2]))
@@ -56,8 +58,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return folders
 
 
-def judges(monkeypatch: pytest.MonkeyPatch, run: Callable[[runner.Order], Record]) -> None:
-    monkeypatch.setattr(runner, "run", lambda order, report, stop: run(order))
+def judges(monkeypatch: pytest.MonkeyPatch, run: Callable[[supervisor.Order], Record]) -> None:
+    monkeypatch.setattr(supervisor, "run", lambda order, report, stop: run(order))
 
 
 # One release
@@ -66,9 +68,9 @@ def judges(monkeypatch: pytest.MonkeyPatch, run: Callable[[runner.Order], Record
 def test_a_release_is_judged_by_its_own_python_in_its_usual_mode(
     plan: Plan, made: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[runner.Order] = []
+    seen: list[supervisor.Order] = []
 
-    def run(order: runner.Order) -> Record:
+    def run(order: supervisor.Order) -> Record:
         assert made[0].is_dir()
         seen.append(order)
         return of("1.17.0")
@@ -79,7 +81,7 @@ def test_a_release_is_judged_by_its_own_python_in_its_usual_mode(
     assert found.footer.error is None
     assert seen[0].target == "scipy:cpu:eager"
     assert seen[0].python == str(made[0] / "bin" / "python")
-    assert runner.command(seen[0])[0] == seen[0].python
+    assert supervisor.command(seen[0])[0] == seen[0].python
     assert not made[0].parent.exists()
 
 
@@ -103,7 +105,7 @@ def test_a_release_that_does_not_install_has_a_record_that_says_why(
 def test_a_framework_that_ends_its_process_is_told_by_its_last_words(
     plan: Plan, made: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(order: runner.Order) -> Record:
+    def run(order: supervisor.Order) -> Record:
         order.log.write_text("Traceback\nImportError: no GLIBC_2.99\n\n")
         found = of("1.17.0")
         assert found.footer is not None
@@ -118,7 +120,7 @@ def test_a_framework_that_ends_its_process_is_told_by_its_last_words(
 def test_an_error_that_leads_to_no_log_is_told_as_it_is(
     plan: Plan, made: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = judging.refused(SCIPY, runner.Order("scipy", "cpu", "eager", "quick", Path(), 1.0), "no device")
+    failed = judging.refused(SCIPY, supervisor.Order("scipy", "cpu", "eager", "quick", Path(), 1.0), "no device")
     judges(monkeypatch, lambda order: failed)
     assert problem(judging.judge(SCIPY, plan, lambda now: None)) == "no device"
 
@@ -154,7 +156,7 @@ def test_what_fails_is_one_line_and_the_rest_is_judged(
 
 def test_a_failure_takes_the_place_of_no_finished_record(plan: Plan) -> None:
     path = plan.record(SCIPY)
-    refused = judging.refused(SCIPY, runner.Order("scipy", "cpu", "eager", "quick", Path(), 1.0), "offline")
+    refused = judging.refused(SCIPY, supervisor.Order("scipy", "cpu", "eager", "quick", Path(), 1.0), "offline")
     assert judging.keep(refused, path) == "offline"
     assert problem(records.read(path)) == "offline"
     assert judging.keep(of("1.17.0"), path) is None
@@ -166,7 +168,7 @@ def test_a_failure_takes_the_place_of_no_finished_record(plan: Plan) -> None:
 def test_an_interrupt_keeps_what_is_finished_and_stops_what_runs(
     plan: Plan, made: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(order: runner.Order) -> Record:
+    def run(order: supervisor.Order) -> Record:
         if len(made) == 1:
             return of("1.17.0")
         raise KeyboardInterrupt
@@ -211,24 +213,24 @@ def test_a_suite_is_the_same_while_nothing_that_judges_has_changed(
     for name in (
         "adapters/scipy.py",
         "adapters/jax.py",
-        "conformance/bounds.py",
-        "conformance/timeline.py",
+        "conformance/truth/bounds.py",
+        "conformance/record/timeline.py",
         "README.md",
     ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "-m", "one")
     commit = machine.commit()
-    for harmless in ("adapters/jax.py", "conformance/timeline.py", "README.md"):
+    for harmless in ("adapters/jax.py", "conformance/record/timeline.py", "README.md"):
         (tmp_path / harmless).write_text("2")
         assert machine.same_suite(commit, "scipy")
     assert not machine.same_suite(commit, "jax")
     git(tmp_path, "checkout", "--quiet", ".")
     (tmp_path / "README.md").write_text("2")
     assert machine.commit() == commit
-    (tmp_path / "conformance/bounds.py").write_text("2")
+    (tmp_path / "conformance/truth/bounds.py").write_text("2")
     assert machine.commit() == f"{commit}-dirty"
     assert not machine.same_suite(commit, "scipy")
 
@@ -239,16 +241,23 @@ def test_a_suite_of_an_unknown_or_changed_commit_is_another(commit: str) -> None
 
 
 def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
-    judges = [path.stem for path in (machine.ROOT / "conformance").glob("*.py") if path.stem != "__init__"]
-    left_out = {*machine.RUNNING, *machine.TELLING}
-    assert left_out <= set(judges)
-    judging_modules = [name for name in judges if name.startswith("test_") or name == "plugin"]
-    script = f"import sys, {', '.join(f'conformance.{name}' for name in judging_modules)}\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=machine.ROOT, capture_output=True, text=True)
-    imported = {name.partition(".")[2] for name in done.stdout.split() if name.startswith("conformance.")}
+    modules = {path.relative_to(ROOT).with_suffix("") for path in (ROOT / "conformance").rglob("*.py")}
+    judges = {".".join(path.parts) for path in modules if path.name != "__init__"}
+    left_out = {name for name in judges if any(_stands_in(name, place) for place in machine.NO_JUDGES)}
+    tests = [name for name in judges if name.startswith("conformance.test_")]
+    script = f"import sys, conformance.run.plugin, {', '.join(tests)}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    imported = set(done.stdout.split())
     # what a run imports to write its record and to name an outcome decides none
-    assert left_out & imported == {"machine", "records", "runner", "verdict"}
-    assert set(judges) - imported <= left_out
+    told = {"processes.machine", "processes.supervisor", "records", "verdict"}
+    assert {name.partition("run.")[2] or name.rpartition(".")[2] for name in left_out & imported} == told
+    assert judges - imported <= left_out
+
+
+def _stands_in(module: str, place: str) -> bool:
+    """Whether a module is that file, or in that folder."""
+    dotted = place.removesuffix(".py").replace("/", ".")
+    return module == dotted or module.startswith(f"{dotted}.")
 
 
 # The command
@@ -286,7 +295,7 @@ def test_the_command_ends_with_when_each_deviation_came_and_went(
     monkeypatch.setattr(machine, "same_suite", lambda commit, framework: True)
     wraps = check("IFC-11", "fail", case="whole")
 
-    def run(order: runner.Order) -> Record:
+    def run(order: supervisor.Order) -> Record:
         found = record(wraps if len(made) == 1 else replace(wraps, outcome="pass"), target="scipy:cpu:eager")
         version = {1: "1.17.1", 2: "1.11.4"}[len(made)]
         told = {"name": "scipy", "version": version, "build": ""}

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance import records, requirements, runner
-from conformance.consistency import CASE, judge, prevailing
-from conformance.records import Check
+from conformance import requirements
+from conformance.record import records
+from conformance.record.records import Check
+from conformance.run.consistency import CASE, judge, prevailing
+from conformance.run.processes import supervisor
 
 TARGET = "torch:cpu:eager"
 
@@ -86,8 +88,8 @@ def test_the_usual_answer_is_the_most_frequent() -> None:
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the record of an adapter whose two functions answer +inf differently."""
     output = tmp_path_factory.mktemp("mixed")
-    order = runner.Order("adapters.faulty:LogSoftmaxOwnInfinity", "cpu", "eager", "quick", output, 60.0)
-    runner.run(order, lambda progress: None)
+    order = supervisor.Order("adapters.faulty:LogSoftmaxOwnInfinity", "cpu", "eager", "quick", output, 60.0)
+    supervisor.run(order, lambda progress: None)
     return output
 
 

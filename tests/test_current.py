@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import current, filing, results, walk
-from benchmarks.rounds import Measured, Run
+from benchmarks.asv import filing, measure_releases, results
+from benchmarks.timing.rounds import Measured, Run
+from reports.timing import current
 from tests.asv_results import release
 
 CIFAR = "^softmax forward eager float32 cifar 1$"
@@ -180,7 +181,9 @@ def test_an_interrupt_keeps_and_shows_what_is_measured(
     assert "20.0  2.00×" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), walk.NoSuite("no suite"), KeyError("of any kind")])
+@pytest.mark.parametrize(
+    "error", [OSError("disk full"), measure_releases.NoSuite("no suite"), KeyError("of any kind")]
+)
 def test_what_cannot_be_filed_is_shown_all_the_same(
     error: Exception,
     answers: dict[str, Any],
@@ -227,9 +230,9 @@ def test_a_folder_that_cannot_be_filed_into_is_told_before_anything_is_measured(
 
 def test_a_line_of_notes_that_was_cut_off_costs_that_line_alone(tmp_path: Path) -> None:
     file = tmp_path / "notes.jsonl"
-    walk.rewrite(file, [{"tag": "numpy-1.0"}, {"tag": "numpy-2.0"}])
+    measure_releases.rewrite(file, [{"tag": "numpy-1.0"}, {"tag": "numpy-2.0"}])
     file.write_text(file.read_text(encoding="utf-8") + '[]\n{}\n{"tag": "jax-', encoding="utf-8")
-    assert walk.noted(file) == [{"tag": "numpy-1.0"}, {"tag": "numpy-2.0"}]
+    assert measure_releases.noted(file) == [{"tag": "numpy-1.0"}, {"tag": "numpy-2.0"}]
     assert [path.name for path in tmp_path.iterdir()] == ["notes.jsonl"]
 
 
@@ -241,8 +244,10 @@ def test_an_interrupt_within_a_framework_loses_no_round_that_is_finished(
             entry.rows += measured().rows
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.rounds.audited", lambda run, *rest: {cell: Measured() for cell in run.cells})
-    monkeypatch.setattr("benchmarks.rounds.add_rounds", add_rounds)
+    monkeypatch.setattr(
+        "benchmarks.timing.rounds.audited", lambda run, *rest: {cell: Measured() for cell in run.cells}
+    )
+    monkeypatch.setattr("benchmarks.timing.rounds.add_rounds", add_rounds)
     with pytest.raises(KeyboardInterrupt):
         run("numpy", "--cells", CIFAR)
     assert "20.0  2.00×" in capsys.readouterr().out

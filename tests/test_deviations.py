@@ -17,7 +17,7 @@ import pytest
 import adapters
 from conformance import deviations, requirements
 from conformance.deviations import Deviation, Scope
-from conformance.ulp import format_of
+from conformance.truth.formats import format_of
 
 ENTRIES = deviations.load()
 SCOPES = [pytest.param(scope, id=f"{e.id}-{i}") for e in ENTRIES for i, scope in enumerate(e.scopes)]

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import adapters
-from benchmarks import ceilings, clock, devices, worker
-from benchmarks.cells import Cell
-from benchmarks.inputs import function, inputs
-from benchmarks.worker import Bench
-from conformance import store
+from benchmarks.timing import ceilings, clock, devices, worker
+from benchmarks.timing.cells import Cell
+from benchmarks.timing.inputs import function, inputs
+from benchmarks.timing.worker import Bench
+from conformance.truth import cache
 from tests.fakes import Clock, Queue, still
 
 
@@ -282,7 +282,7 @@ def test_a_cell_is_measured_from_end_to_end_where_jax_s_cpu_stands_for_a_device(
         return adapter
 
     monkeypatch.setattr(adapters, "load", on_device)
-    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
     monkeypatch.setattr(devices, "holds", lambda framework, array: True)
     monkeypatch.setenv("PATH", str(tmp_path))  # where there is no nvidia-smi
     monkeypatch.setattr(ceilings, "LADDER", [1 << 12])

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cells import Cell
-from conformance import records as reader
-from conformance.records import Record
+from benchmarks.timing.cells import Cell
+from conformance.record import records as reader
+from conformance.record.records import Record
 from reports.differences import cost, grades
 from reports.differences.compared import Comparison, compare
 from reports.differences.cost import Column, Cost

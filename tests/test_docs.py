@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from conformance import __main__ as command
-from conformance import baseline, records
+from conformance.ci import baseline
+from conformance.record import records
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "docs" / "example"

@@ -18,11 +18,14 @@ import pytest
 from asv.machine import Machine, MachineCollection
 from asv.results import iter_results
 
-from adapters.releases import ROOT, BadReleases
-from benchmarks import cells, devices, filing, history, publish, results
-from benchmarks.cells import Cell
-from benchmarks.filing import Asked, Found, Shelf
-from benchmarks.rounds import Measured
+from adapters import ROOT
+from adapters.releases import BadReleases
+from benchmarks.asv import filing, release_repository, results
+from benchmarks.asv.filing import Asked, Found, Shelf
+from benchmarks.timing import cells, devices
+from benchmarks.timing.cells import Cell
+from benchmarks.timing.rounds import Measured
+from reports.timing import publish
 from tests.asv_results import line
 
 RELEASES = (*line("numpy", "2.1.0", "2.2.0"), *line("jax", "0.7.0"))
@@ -33,11 +36,11 @@ SUITE = f"""
     import sys
     sys.path.insert(0, {str(ROOT)!r})
 
-    from benchmarks import tracks
-    from benchmarks.cells import Block
-    from benchmarks.rounds import Measured
+    from benchmarks.asv import metrics
+    from benchmarks.timing.cells import Block
+    from benchmarks.timing.rounds import Measured
 
-    class Eager(tracks.Times, tracks.Checks):
+    class Eager(metrics.Times, metrics.Checks):
         operations = ("softmax", "log_softmax")
         block = Block(("eager",), ("float32",), ("cifar", "bert"), ("1",), operations, ("forward",))
         params = block.params
@@ -82,8 +85,8 @@ def commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
     folder.mkdir()
     for name, text in {"__init__": "", "core": SUITE, "full": FULL}.items():
         (folder / f"{name}.py").write_text(textwrap.dedent(text), encoding="utf-8")
-    history.build(RELEASES, tmp_path / "releases")
-    found = history.hashes(tmp_path / "releases")
+    release_repository.build(RELEASES, tmp_path / "releases")
+    found = release_repository.hashes(tmp_path / "releases")
     monkeypatch.setattr(results, "tracked", lambda: {found[one.tag]: one for one in RELEASES})
     monkeypatch.setattr(filing, "SUITE", "scratch")
     monkeypatch.syspath_prepend(tmp_path)
@@ -278,7 +281,7 @@ def test_just_what_was_asked_counts_as_filed(shelf: Shelf, monkeypatch: pytest.M
     filing.note({}, NUMPY, shelf, Asked("full", "", 3))
     filing.note({}, NUMPY, shelf, ASKED)
     assert len(shelf.facts.read_text(encoding="utf-8").splitlines()) == 2
-    monkeypatch.setattr("benchmarks.tracks.VERSION", "of another suite")
+    monkeypatch.setattr("benchmarks.asv.metrics.VERSION", "of another suite")
     assert not filing.filed(NUMPY, shelf, ASKED)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance import requirements, runner
+from conformance import requirements
+from conformance.run.processes import supervisor
 from reports import kills
 
 
@@ -36,8 +37,8 @@ def test_every_requirement_with_a_verdict_catches_a_class(found: dict[str, set[s
 
 
 def test_reference_survives_as_the_only_one(found: dict[str, set[str]], tmp_path: Path) -> None:
-    order = runner.Order("numpy", "cpu", "eager", "quick", tmp_path, check_timeout=60)
-    reference = runner.run(order, lambda progress: None)
+    order = supervisor.Order("numpy", "cpu", "eager", "quick", tmp_path, check_timeout=60)
+    reference = supervisor.run(order, lambda progress: None)
     assert {check.outcome for check in reference.checks} == {"pass", "choice", "measured", "absent"}
     assert {check.requirement for check in reference.checks if check.outcome == "absent"} == {"DET-06"}  # threads
     assert all(found.values())

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from adapters import MODES
-from conformance import archive, deviations, records, requirements
-from conformance.markup import escape
-from conformance.records import Record
-from conformance.verdict import problems
+from conformance import deviations, requirements
+from conformance.ci.markup import escape
+from conformance.record import archive, records
+from conformance.record.records import Record
+from conformance.record.verdict import problems
 from reports import grades, pages, scope, unreported
 from reports.findings import UNREPORTED
 from tests.samples import (

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from adapters.releases import PACKAGES, BadReleases, Release
-from benchmarks import current, filing, gpu, results, rounds
+from benchmarks.asv import filing, results
+from benchmarks.timing import rounds
+from reports.timing import current, gpu
 from tests.asv_results import release
 
 CIFAR = "^softmax forward eager float32 cifar 1$"

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from adapters.releases import Release
-from benchmarks import __main__, history, publish, results, walk
+from benchmarks import __main__
+from benchmarks.asv import measure_releases, release_repository, results
+from reports.timing import publish
 
 
 def made(framework: str, version: str, day: int) -> Release:
@@ -39,40 +41,40 @@ def folder(tmp_path: Path) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return history.git("--git-dir", str(folder), *arguments).strip()
+    return release_repository.git("--git-dir", str(folder), *arguments).strip()
 
 
 def test_the_same_releases_give_the_same_commits_wherever_they_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history.build(FOUND, tmp_path / "one")
+    release_repository.build(FOUND, tmp_path / "one")
     monkeypatch.setenv("GIT_AUTHOR_DATE", "2001-01-01T00:00:00")
     monkeypatch.setenv("GIT_COMMITTER_NAME", "Somebody")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.setenv("LC_ALL", "C")
-    history.build(FOUND, tmp_path / "other")
-    assert history.hashes(tmp_path / "one") == history.hashes(tmp_path / "other")
-    assert set(history.hashes(tmp_path / "one")) == {release.tag for release in FOUND}
+    release_repository.build(FOUND, tmp_path / "other")
+    assert release_repository.hashes(tmp_path / "one") == release_repository.hashes(tmp_path / "other")
+    assert set(release_repository.hashes(tmp_path / "one")) == {release.tag for release in FOUND}
 
 
 def test_a_branch_without_common_root_is_a_framework(folder: Path) -> None:
-    history.write(FOUND, folder)
+    release_repository.write(FOUND, folder)
     for framework in ("numpy", "torch"):
         tags = [release.tag for release in FOUND if release.framework == framework]
         assert git(folder, "log", "--reverse", "--format=%s", framework).split() == tags
-        assert git(folder, "rev-parse", framework) == history.hashes(folder)[tags[-1]]
+        assert git(folder, "rev-parse", framework) == release_repository.hashes(folder)[tags[-1]]
     assert git(folder, "rev-parse", "--is-bare-repository") == "true"
 
 
 def test_a_commit_is_dated_noon_of_the_day_of_its_release(folder: Path) -> None:
-    history.write(FOUND, folder)
+    release_repository.write(FOUND, folder)
     noon = "2026-01-03T12:00:00+00:00"
     assert git(folder, "log", "-1", "--format=%aI %cI", "numpy-2.4.0").split() == [noon, noon]
 
 
 def test_a_commit_holds_what_is_to_be_installed_and_nothing_of_the_one_before(folder: Path) -> None:
-    history.write(FOUND, folder)
+    release_repository.write(FOUND, folder)
     assert set(git(folder, "ls-tree", "--name-only", "torch").split()) == {
         "constraints.txt",
         "release.json",
@@ -93,45 +95,45 @@ def test_a_commit_holds_what_is_to_be_installed_and_nothing_of_the_one_before(fo
 
 
 def test_a_release_added_at_the_end_keeps_the_earlier_commits(folder: Path) -> None:
-    history.write(FOUND, folder)
-    before = history.hashes(folder)
-    gone, new = history.write([*FOUND, made("torch", "2.10.0", 9)], folder)
-    after = history.hashes(folder)
+    release_repository.write(FOUND, folder)
+    before = release_repository.hashes(folder)
+    gone, new = release_repository.write([*FOUND, made("torch", "2.10.0", 9)], folder)
+    after = release_repository.hashes(folder)
     assert gone == set()
     assert {tag: commit for tag, commit in after.items() if tag in before} == before
     assert new == {after["torch-2.10.0"]}
 
 
 def test_a_release_that_is_edited_changes_itself_and_those_behind_it_on_its_branch(folder: Path) -> None:
-    history.write(FOUND, folder)
-    before = history.hashes(folder)
+    release_repository.write(FOUND, folder)
+    before = release_repository.hashes(folder)
     edited = replace(FOUND[1], day=date(2025, 12, 31))
-    gone, new = history.write([FOUND[0], edited, *FOUND[2:]], folder)
-    after = history.hashes(folder)
+    gone, new = release_repository.write([FOUND[0], edited, *FOUND[2:]], folder)
+    after = release_repository.hashes(folder)
     assert {tag for tag in before if before[tag] != after[tag]} == {"torch-2.9.0", "torch-2.9.1"}
     assert gone == {before["torch-2.9.0"], before["torch-2.9.1"]}
     assert new == {after["torch-2.9.0"], after["torch-2.9.1"]}
 
 
 def test_a_repository_that_holds_the_releases_is_left_as_it_is(folder: Path) -> None:
-    history.write(FOUND, folder)
+    release_repository.write(FOUND, folder)
     before = folder.stat().st_ino
-    assert history.write(FOUND, folder) == (set(), set())
+    assert release_repository.write(FOUND, folder) == (set(), set())
     assert folder.stat().st_ino == before
     assert [path.name for path in folder.parent.iterdir()] == ["releases"]
 
 
 def test_a_broken_repository_is_made_anew(folder: Path) -> None:
-    history.write(FOUND, folder)
-    whole = history.hashes(folder)
+    release_repository.write(FOUND, folder)
+    whole = release_repository.hashes(folder)
     (folder / "HEAD").unlink()
-    history.write(FOUND, folder)
-    assert history.hashes(folder) == whole
+    release_repository.write(FOUND, folder)
+    assert release_repository.hashes(folder) == whole
 
 
 def test_a_failing_git_is_told_with_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"git --git-dir .*not a git repository"):
-        history.git("--git-dir", str(tmp_path / "nothing"), "log")
+        release_repository.git("--git-dir", str(tmp_path / "nothing"), "log")
 
 
 @pytest.mark.parametrize("text", [None, "{ broken", "[]", '{"version": 1}', '{"version": 9, "repo": "x"}'])
@@ -140,7 +142,7 @@ def test_a_configuration_that_cannot_be_read_is_told_in_a_line(text: str | None,
     if text:
         config.write_text(text)
     with pytest.raises(OSError, match=r"asv\.conf\.json cannot be read: .") as caught:
-        history.settings(config)
+        release_repository.settings(config)
     assert "\n" not in str(caught.value)
 
 
@@ -150,10 +152,10 @@ def test_a_broken_configuration_is_wrong_usage(
 ) -> None:
     broken = tmp_path / "asv.conf.json"
     broken.write_text("{ broken")
-    for module in (walk, results):
+    for module in (measure_releases, results):
         monkeypatch.setattr(module, "CONFIG", broken)
     monkeypatch.setattr(results.folder, "__defaults__", (broken,))
     monkeypatch.setattr(publish, "ROOT", tmp_path)
-    monkeypatch.setattr(history, "write", lambda *_: None)
+    monkeypatch.setattr(release_repository, "write", lambda *_: None)
     assert __main__.main([command]) == 2
     assert capsys.readouterr().err.startswith(f"{command}: asv.conf.json cannot be read: ")

@@ -14,8 +14,10 @@ import pytest
 import adapters
 from adapters.honest import Honest
 from adapters.numpy import Adapter
-from conformance import requirements, runner, verdict
-from conformance.records import Record
+from conformance import requirements
+from conformance.record import verdict
+from conformance.record.records import Record
+from conformance.run.processes import supervisor
 from tests.test_faulty import answer, frameworks_after
 
 HONEST = {kind.__name__: kind for kind in Honest.__subclasses__()}
@@ -108,10 +110,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
     """Every class judged on the quick tier."""
     output: Path = tmp_path_factory.mktemp("honest")
     orders = [
-        runner.Order(f"adapters.honest:{name}", "cpu", "eager", "quick", output, check_timeout=60)
+        supervisor.Order(f"adapters.honest:{name}", "cpu", "eager", "quick", output, check_timeout=60)
         for name in HONEST
     ]
-    return dict(zip(HONEST, runner.run_all(orders, jobs=2, report=lambda progress: None), strict=True))
+    return dict(zip(HONEST, supervisor.run_all(orders, jobs=2, report=lambda progress: None), strict=True))
 
 
 def observed(record: Record) -> set[tuple[str, str]]:

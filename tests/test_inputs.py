@@ -11,8 +11,8 @@ import pytest
 
 import adapters
 from adapters.protocol import NotProvided
-from benchmarks.cells import DIRECTIONS, FORMATS, FULL, OPERATIONS, SHAPES, Cell, Shape
-from benchmarks.inputs import IGNORED, PEAK, function, inputs, logits, normal, variants
+from benchmarks.timing.cells import DIRECTIONS, FORMATS, FULL, OPERATIONS, SHAPES, Cell, Shape
+from benchmarks.timing.inputs import IGNORED, PEAK, function, inputs, logits, normal, variants
 from tests.fakes import Small
 
 

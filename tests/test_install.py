@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import install
+from benchmarks.asv import install
 
 HARNESS = dict(pin.split("==") for pin in install.harness_pins(install.PYPROJECT))
 

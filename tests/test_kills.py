@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.markup import escape
+from conformance.ci.markup import escape
 from reports import kills
 from tests.samples import HOSTILE, check, markup
 

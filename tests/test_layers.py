@@ -98,7 +98,7 @@ def test_no_module_is_longer_than_400_lines(path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "folder", "found"),
     [
-        ("import conformance.bounds", "adapters", ["conformance.bounds"]),
+        ("import conformance.truth.bounds", "adapters", ["conformance.truth.bounds"]),
         ("def f():\n    from reports import model", "conformance", ["reports"]),
         ("from benchmarks import cells", "conformance", ["benchmarks"]),
         ("from tests import emulation", "reports", ["tests"]),
@@ -120,13 +120,13 @@ def test_an_import_the_wrong_way_is_found(source: str, folder: str, found: list[
         ("import keras", "adapters.keras", ["keras"]),
         (
             "try:\n    import scipy.special\nexcept ImportError:\n    pass",
-            "conformance.oracle",
+            "conformance.truth.oracle",
             ["scipy.special"],
         ),
         ("class A:\n    import torch", "conformance.torch", ["torch"]),
-        ("def f():\n    import torch", "benchmarks.overhead", []),
-        ("if TYPE_CHECKING:\n    import torch", "benchmarks.overhead", []),
-        ("import numpy, ml_dtypes", "conformance.ulp", []),
+        ("def f():\n    import torch", "benchmarks.timing.overhead", []),
+        ("if TYPE_CHECKING:\n    import torch", "benchmarks.timing.overhead", []),
+        ("import numpy, ml_dtypes", "conformance.truth.formats", []),
     ],
 )
 def test_a_framework_imported_elsewhere_is_found(source: str, module: str, found: list[str]) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from adapters.numpy import Adapter as Reference
 from adapters.protocol import Adapter, NotProvided
-from conformance import store
-from conformance.measure import Call, Judgement, compare, judge
-from conformance.ulp import format_of, round_to
+from conformance.run.measure import Call, Judgement, compare, judge
+from conformance.truth import cache
+from conformance.truth.formats import format_of, round_to
 
 INF, NAN = np.inf, np.nan
 UNIFORM = np.zeros((1, 100001))
@@ -43,7 +43,7 @@ class Given:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
 
 
 def judged(operation: str, dtype: str, x: Any, got: Any, **kwargs: Any) -> Judgement:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.records import Record, read
+from conformance.record.records import Record, read
 from reports import model
 from reports.__main__ import main
 from tests.samples import assembled, check, header, record

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from flint import ctx
 
-from conformance import oracle
-from conformance.labels import Loss
-from conformance.oracle import Query, Truth
-from conformance.ulp import Floats
+from conformance.truth import oracle
+from conformance.truth.formats import Floats
+from conformance.truth.labels import Loss
+from conformance.truth.oracle import Query, Truth
 from tests import decimals
 
 INF, NAN, LARGEST = np.inf, np.nan, np.finfo(np.float64).max

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from conformance.markup import escape, fence
+from conformance.ci.markup import escape, fence
 from reports import markdown, model, page, terminal
 from reports.__main__ import main
 from reports.checks import parts

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters import releases
+from adapters import ROOT
 from adapters.releases import Release
-from benchmarks import performance, results, steps
-from benchmarks.cells import Block
-from benchmarks.results import Results, Row
+from benchmarks.asv import changes, results
+from benchmarks.asv.results import Results, Row
+from benchmarks.timing.cells import Block
+from reports.timing import performance
 from tests.asv_results import SMALL, Folder, commits, line, samples
 from tests.samples import markup
 
@@ -138,7 +139,7 @@ def test_other_cells_of_a_step_are_counted_with_their_sizes() -> None:
         for of in found
         for place, cell in enumerate(cells)
     ]
-    (group,) = steps.grouped(steps.find(rows, "latency"), rows)
+    (group,) = changes.grouped(changes.find(rows, "latency"), rows)
     assert "(3.0 to 4.0 in 2 other cells)" in performance.sentence(group, "cpu")
     assert performance.sentence(group, "cpu").endswith("; the newest release measured.")
 
@@ -150,7 +151,7 @@ def test_steps_of_low_confidence_stay_off_the_page() -> None:
         Row("box", of, "latency", CELL, level, (level / 2, level * 2))
         for of, level in zip(found, levels, strict=True)
     )
-    assert [step.confidence for step in steps.find(rows, "latency")] == ["low"]
+    assert [step.confidence for step in changes.find(rows, "latency")] == ["low"]
     machine = results.Machine("box", "", "", "", "")
     assert "None." in performance.page(Results({"box": machine}, rows, ()))
 
@@ -222,7 +223,7 @@ def test_without_results_it_says_what_to_run(
 
 
 def test_the_committed_page_is_that_of_the_committed_results() -> None:
-    if not (releases.ROOT / "reports" / "asv" / "benchmarks.json").exists():
+    if not (ROOT / "reports" / "asv" / "benchmarks.json").exists():
         assert not performance.PAGE.exists()
         return
     found = results.read()

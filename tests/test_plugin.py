@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import records
+from conformance.record import records
 from conformance.test_interface import device_of
 
 ROOT = Path(__file__).parent.parent

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conformance import deviations, requirements
-from conformance import records as reader
-from conformance.records import Record
+from conformance.record import records as reader
+from conformance.record.records import Record
 from reports.differences.compared import Told, compare
 from reports.differences.sides import Side
 from reports.site.evidence import RECORDS, assemble

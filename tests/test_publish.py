@@ -25,7 +25,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from adapters.releases import Release
-from benchmarks import history, publish
+from benchmarks.asv import release_repository
+from reports.timing import publish
 from tests import browser
 from tests.asv_results import line
 
@@ -84,8 +85,8 @@ def project(folder: Path) -> Path:
     config = folder / "asv.conf.json"
     config.write_text(json.dumps(CONFIG), encoding="utf-8")
 
-    history.build(RELEASES, folder / "releases")
-    commits = history.hashes(folder / "releases")
+    release_repository.build(RELEASES, folder / "releases")
+    commits = release_repository.hashes(folder / "releases")
     environment = os.environ | {"HOME": str(folder)}  # where asv keeps the names of machines
     for command in (["machine", "--yes"], ["run", "--bench", "just-discover"]):
         asv = [sys.executable, "-m", "asv", *command]
@@ -99,7 +100,7 @@ def project(folder: Path) -> Path:
 
 def when(release: Release) -> int:
     """The milliseconds by which asv dates a release."""
-    return 1000 * int(datetime.combine(release.day, history.NOON).timestamp())
+    return 1000 * int(datetime.combine(release.day, release_repository.NOON).timestamp())
 
 
 def save(results: Path, machine: str, commit: str, date: int, factor: int) -> None:
@@ -262,6 +263,6 @@ def test_the_other_pages_of_asv_are_shown_and_lead_to_ours(
 
 def test_a_commit_named_by_a_plot_is_found_in_the_index(html: Path) -> None:
     text = (html / "frameworks.html").read_text(encoding="utf-8")
-    for tag, commit in history.hashes(html.parent / "releases").items():
+    for tag, commit in release_repository.hashes(html.parent / "releases").items():
         assert all(f'id="{anchor}"' in text for anchor in (commit, commit[: CONFIG["hash_length"]]))
         assert tag.partition("-")[2] in text

@@ -13,10 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from conformance import records
-from conformance.cases import TIERS
-from conformance.records import FORMAT, OUTCOMES, BrokenRecord, Check, Footer, Header, Writer
-from conformance.requirements import load
+from conformance.record import records
+from conformance.record.records import FORMAT, OUTCOMES, BrokenRecord, Check, Footer, Header, Writer
+from conformance.requirements import TIERS, load
 
 HEADER = Header(
     target="torch:cpu:eager",

@@ -18,8 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from conformance import archive, records
-from conformance.records import OUTCOMES, BrokenRecord, Check, Footer, Header, Record
+from conformance.record import archive, records
+from conformance.record.records import OUTCOMES, BrokenRecord, Check, Footer, Header, Record
 from reports import markdown, model, page, terminal
 from tests import samples
 from tests.test_records import SCHEMA

@@ -16,8 +16,10 @@ import pytest
 import adapters
 from adapters.protocol import NotProvided
 from adapters.releases import Release
-from benchmarks import inputs, issues, regressions, reproductions, results, steps, wording
-from benchmarks.cells import DIRECTIONS, OPERATIONS, Block, Cell
+from benchmarks.asv import changes, results
+from benchmarks.timing import inputs
+from benchmarks.timing.cells import DIRECTIONS, OPERATIONS, Block, Cell
+from reports.timing import issues, regressions, reproductions, wording
 from tests.asv_results import SMALL, Folder, commits, line, release, samples
 from tests.samples import markup
 
@@ -139,7 +141,7 @@ def test_each_regression_becomes_an_issue(
 def test_an_issue_shows_each_cell_before_and_after_with_intervals(place: Path) -> None:
     found = results.read(place)
     rows = results.of(found)
-    group = steps.grouped([step for step in steps.find(rows, "latency") if step.worse], rows)[0]
+    group = changes.grouped([step for step in changes.find(rows, "latency") if step.worse], rows)[0]
     text = issues.text(group, found.machines["box"])
     for step in group.steps:
         assert f"| {wording.measured(step.before)} | {wording.measured(step.after)} |" in text
@@ -149,15 +151,15 @@ def test_an_issue_shows_each_cell_before_and_after_with_intervals(place: Path) -
 
 def test_a_step_that_lasts_is_said_to_be_still_so(place: Path) -> None:
     found = results.read(place)
-    lasting = [step for step in steps.find(found.rows, "latency") if step.worse and step.lasts]
+    lasting = [step for step in changes.find(found.rows, "latency") if step.worse and step.lasts]
     assert [issues.lasting(step, "cpu").startswith("Still so in 0.10.0") for step in lasting] == [True]
 
 
 def test_two_metrics_of_one_pair_go_into_two_files() -> None:
     row = results.Row("box", JAX[0], "latency", CELL, 1.0)
-    step = steps.Step(row, replace(row, release=JAX[1]), row, None, True, True, None, None)
+    step = changes.Step(row, replace(row, release=JAX[1]), row, None, True, True, None, None)
     other = replace(step, after=replace(step.after, metric="steady"))
-    assert issues.file_name(steps.Group((step,), 1)) != issues.file_name(steps.Group((other,), 1))
+    assert issues.file_name(changes.Group((step,), 1)) != issues.file_name(changes.Group((other,), 1))
 
 
 # What a reproduction calls

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.releases import FILE, PACKAGES, BadReleases, Release, named, order, releases
 from benchmarks import lock
-from benchmarks.install import fits
+from benchmarks.asv.install import fits
 
 JAX = Release(
     "jax",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from conformance import places
-from conformance.consistency import CASE
-from conformance.records import Check, Footer, read
+from conformance.record import accuracy_keys
+from conformance.record.records import Check, Footer, read
+from conformance.run.consistency import CASE
 from reports import accuracy, model, witness
 from reports.checks import parts
 from tests.samples import (
@@ -146,7 +146,7 @@ def test_failure_brings_its_witness_in_hex_and_decimal() -> None:
 
 @pytest.mark.parametrize("text", ["10", "0x", "nonsense", "0x1p99999", True, None, [1]])
 def test_text_that_is_no_hex_float_has_no_value(text: Any) -> None:
-    assert places.number(text) is None
+    assert accuracy_keys.number(text) is None
 
 
 def test_sources_and_addresses_become_links_and_nothing_else_does() -> None:
@@ -194,7 +194,7 @@ def test_grade_is_the_worst_over_all_rows(rows: list[Check], letter: str) -> Non
     cell = table.rows[0].cells[0]
     assert cell is not None
     assert cell.letter == letter
-    assert cell.worst == max(places.ratio(row, "D") or 0 for row in rows)
+    assert cell.worst == max(accuracy_keys.ratio(row, "D") or 0 for row in rows)
 
 
 def derived(derivative: str, wrt: str = "x", B: float = 0.5, C: float = 0.5, D: float = 0.4) -> Check:  # noqa: N803
@@ -230,7 +230,7 @@ def test_answers_of_the_comparison_of_answers_are_not_counted_twice() -> None:
 
 
 def test_grades_are_those_of_the_bounds() -> None:
-    from conformance.bounds import GRADES
+    from conformance.truth.bounds import GRADES
 
     assert accuracy.GRADES == GRADES
     assert set(model.GRADES) == {*GRADES, "F", "R"}

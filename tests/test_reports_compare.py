@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from conformance.records import Check, Record
+from conformance.record.records import Check, Record
 from reports.__main__ import main
 from reports.differences import markdown, terminal
 from reports.differences.compared import Comparison, compare

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conformance.records import Check
+from conformance.record.records import Check
 from reports.checks import split_target
 from reports.reproduce import FRAMEWORKS, reproduction
 

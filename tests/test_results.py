@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from adapters import releases
-from benchmarks import history, results
-from benchmarks.cells import CORE, Block, Cell
-from benchmarks.results import Machine, NoResults, Results
+from adapters import ROOT, releases
+from benchmarks.asv import release_repository, results
+from benchmarks.asv.results import Machine, NoResults, Results
+from benchmarks.timing.cells import CORE, Block, Cell
 from tests.asv_results import SMALL, STARTED, Folder, commits, line, release
 
 CELL, OTHER = list(SMALL)[:2]
@@ -191,12 +191,12 @@ def test_what_was_left_out_is_told_where_nothing_remains(tmp_path: Path) -> None
 
 def test_the_commits_are_those_that_asv_walks(tmp_path: Path) -> None:
     every = releases.releases()
-    history.build(every, tmp_path / "releases")
-    assert {release.tag: commit for commit, release in results.tracked().items()} == history.hashes(
+    release_repository.build(every, tmp_path / "releases")
+    assert {release.tag: commit for commit, release in results.tracked().items()} == release_repository.hashes(
         tmp_path / "releases"
     )
     assert set(results.tracked().values()) == set(every) != set()
 
 
 def test_results_are_looked_for_where_asv_files_them() -> None:
-    assert results.folder() == releases.ROOT / "reports" / "asv"
+    assert results.folder() == ROOT / "reports" / "asv"

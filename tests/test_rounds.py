@@ -18,9 +18,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import clock, current, rounds
-from benchmarks.cells import Cell
-from benchmarks.rounds import Measured, Run, measure
+from adapters import ROOT
+from benchmarks.timing import clock, rounds
+from benchmarks.timing.cells import Cell
+from benchmarks.timing.rounds import Measured, Run, measure
+from reports.timing import current
 
 CIFAR = Cell("softmax", "forward", "eager", "float32", "cifar", "1")
 BERT, DECODE = replace(CIFAR, shape="bert"), replace(CIFAR, shape="decode")
@@ -88,7 +90,7 @@ def test_each_round_runs_every_cell_once_in_each_thread_setting(python: Path) ->
     told = [(job["audit"], [Cell(**cell) for cell in job["cells"]]) for job in jobs(python)]
     assert told == [(True, [CIFAR, BERT]), *[(False, [CIFAR, BERT]), (False, [ALL])] * 2]
     assert {(job["framework"], job["device"], job["tier"]) for job in jobs(python)} == {("torch", "cpu", "core")}
-    assert jobs(python)[0]["arguments"] == ["-m", "benchmarks.worker"]
+    assert jobs(python)[0]["arguments"] == ["-m", "benchmarks.timing.worker"]
 
 
 def test_what_an_audit_refuses_in_one_thread_is_refused_in_all_and_its_numbers_are_of_one(python: Path) -> None:
@@ -216,7 +218,7 @@ def test_memory_goes_back_to_the_system_in_the_audit_and_is_at_hand_where_calls_
 
 # Blocks that are larger than glibc keeps by itself, which is up to 32 MiB.
 FAULTS = """
-from benchmarks.clock import page_faults
+from benchmarks.timing.clock import page_faults
 b"x" * (48 << 20)  # the first gives the heap its size
 before = page_faults()
 for _ in range(4):
@@ -230,7 +232,7 @@ print(page_faults() - before)
 def test_memory_at_hand_costs_no_page_faults(variables: dict[str, str], paid: bool) -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     done = subprocess.run(
-        (sys.executable, "-c", FAULTS), capture_output=True, text=True, check=True, cwd=rounds.ROOT,
+        (sys.executable, "-c", FAULTS), capture_output=True, text=True, check=True, cwd=ROOT,
         env=plain | variables,
     )  # fmt: skip
     assert (int(done.stdout) > 1000) is paid
@@ -270,7 +272,7 @@ def children(process: int) -> list[int]:
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="this system does not show its processes")
 def test_a_process_ends_with_the_one_that_asked_even_where_that_is_killed() -> None:
-    with subprocess.Popen((sys.executable, "-c", LONG), cwd=rounds.ROOT) as parent:
+    with subprocess.Popen((sys.executable, "-c", LONG), cwd=ROOT) as parent:
         until(lambda: bool(children(parent.pid)))
         (worker,) = children(parent.pid)
         parent.kill()
@@ -348,7 +350,7 @@ REAL = """
     sys.path.insert(0, os.getcwd())
     sys.argv = sys.argv[2:]
     import adapters
-    from benchmarks import worker
+    from benchmarks.timing import worker
     load = adapters.load
 
     def noted(*arguments):

@@ -12,8 +12,10 @@ import pytest
 
 from adapters import MODES, OTHERS
 from conformance import __main__ as command
-from conformance import consistency, records, runner
-from conformance.verdict import problems
+from conformance.record import records
+from conformance.record.verdict import problems
+from conformance.run import consistency
+from conformance.run.processes import supervisor
 
 ROOT = Path(__file__).parent.parent
 UNIFORM = """
@@ -32,15 +34,15 @@ checks = [{ requirement = "SPV-03", operations = ["softmax"], cases = ["CASES"] 
 """
 
 
-def order(name: str, output: Path, **options: object) -> runner.Order:
+def order(name: str, output: Path, **options: object) -> supervisor.Order:
     """An order for a fake adapter."""
     defaults: dict[str, object] = {"tier": "quick", "check_timeout": 60.0}
-    return runner.Order(f"tests.fakes:{name}", "cpu", "eager", output=output, **(defaults | options))  # type: ignore[arg-type]  # as given
+    return supervisor.Order(f"tests.fakes:{name}", "cpu", "eager", output=output, **(defaults | options))  # type: ignore[arg-type]  # as given
 
 
 def judge(name: str, output: Path, **options: object) -> records.Record:
     """The record of a fake adapter."""
-    return runner.run(order(name, output, **options), lambda progress: None)
+    return supervisor.run(order(name, output, **options), lambda progress: None)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -75,7 +77,7 @@ def test_crash_after_the_judgement_of_a_check_replaces_it(whole: records.Record,
     lines = whole.path.read_text().splitlines(keepends=True)
     judged.record.write_text("".join(lines[:3]))
     judged.running.write_text(f"{whole.checks[1].id}\n1\n9")
-    runner._append(judged, runner._row(judged, "crash", "signal SIGSEGV"))
+    supervisor._append(judged, supervisor._row(judged, "crash", "signal SIGSEGV"))
     first, second = records.read(judged.record).checks
     assert first == whole.checks[0]
     assert (second.id, second.outcome) == (whole.checks[1].id, "crash")
@@ -120,7 +122,7 @@ sys.exit(main(sys.argv[1:]))
 def test_interrupt_is_one_line_and_keeps_what_is_recorded(tmp_path: Path, number: signal.Signals) -> None:
     line = [sys.executable, "-c", INTERRUPTIBLE, "--targets", "tests.fakes:Hanging", "--output", str(tmp_path)]
     started = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    running = runner.running_file(tmp_path / records.file_name("tests.fakes:Hanging:cpu:eager"))
+    running = supervisor.running_file(tmp_path / records.file_name("tests.fakes:Hanging:cpu:eager"))
     for _ in range(600):
         if running.exists() and running.read_text().startswith("IFC-10/log_softmax"):
             break
@@ -190,20 +192,20 @@ def test_deviation_that_passes_is_fixed_and_fails_the_run(tmp_path: Path) -> Non
     ],
 )
 def test_target_is_parsed(text: str, expected: tuple[str, str, str]) -> None:
-    assert runner.parse(text) == expected
+    assert supervisor.parse(text) == expected
 
 
 @pytest.mark.parametrize("arguments", [[], ["--targets", "all"]])
 def test_a_run_judges_the_others_only_where_they_are_named(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked: list[runner.Order] = []
+    asked: list[supervisor.Order] = []
 
-    def taken(orders: list[runner.Order], jobs: int, report: object) -> list[records.Record]:
+    def taken(orders: list[supervisor.Order], jobs: int, report: object) -> list[records.Record]:
         asked.extend(orders)
         return []
 
-    monkeypatch.setattr(runner, "run_all", taken)
+    monkeypatch.setattr(supervisor, "run_all", taken)
     assert command.main([*arguments, "--output", str(tmp_path)]) == 0
     assert {order.adapter for order in asked} == set(MODES)
     assert not set(MODES) & set(OTHERS)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
-from conformance.records import Check, Record
+from conformance.record.records import Check, Record
 from reports.site import accuracy, page
 from reports.site.accuracy import Cell
 from reports.site.build import texts, write

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import records
+from conformance.record import records
 from reports import __main__ as command
 from reports.site import build, evidence
 from reports.site.evidence import Evidence, NoEvidence

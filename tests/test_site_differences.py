@@ -15,8 +15,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
-from benchmarks.cells import Cell
-from conformance.records import Record
+from benchmarks.timing.cells import Cell
+from conformance.record.records import Record
 from reports.differences import cost, phrases
 from reports.differences.compared import compare
 from reports.differences.cost import Column, Cost

@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 
 from conformance.deviations import Deviation
-from conformance.records import Check, Footer, Record
-from conformance.timeline import Cell, Change, timelines
+from conformance.record.records import Check, Footer, Record
+from conformance.record.timeline import Cell, Change, timelines
 from reports.site import evidence, history
 from reports.site import page as rendering
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, check, hostile_record, record

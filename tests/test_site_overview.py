@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.deviations import Deviation, Scope
-from conformance.records import Check, Record
+from conformance.record.records import Check, Record
 from reports.site import evidence, overview, page, ranking
 from reports.site.evidence import Evidence
 from tests.samples import ENTRY, HOSTILE, LEVELS, REQUIREMENTS, check, hostile_record, record

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.releases import ROOT
-from benchmarks import results
-from benchmarks.cells import SHAPES
-from benchmarks.results import Machine, Results, Row
+from adapters import ROOT
+from benchmarks.asv import results
+from benchmarks.asv.results import Machine, Results, Row
+from benchmarks.timing.cells import SHAPES
 from reports.site import charts, latency, page, performance
 from reports.site.build import NotBuilt, address
 from reports.site.evidence import assemble

@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from conformance import requirements as specification
-from conformance.records import Record
+from conformance.record.records import Record
 from reports.checks import all_checks
 from reports.kills import fault
 from reports.site import build, evidence, judging, page, requirements

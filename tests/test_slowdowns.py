@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import devices, rounds
-from benchmarks.devices import Slowdowns
+from benchmarks.timing import devices, rounds
+from benchmarks.timing.devices import Slowdowns
 
 # answers as one of NVIDIA's does, and fails on a field that is none
 SMI = """#!/bin/sh

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.records import Check
+from conformance.record.records import Check
 from reports.spread import spread
 from tests.samples import check, graded
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from asv_runner.statistics import compute_stats
 
-from benchmarks import steps
-from benchmarks.results import Row
-from benchmarks.steps import Step
+from benchmarks.asv import changes
+from benchmarks.asv.changes import Step
+from benchmarks.asv.results import Row
 from tests.asv_results import SMALL, line, samples
 
 CELL, OTHER = list(SMALL)[:2]
@@ -48,7 +48,7 @@ def exact(*values: float, metric: str = "memory") -> list[Row]:
 
 def true(levels: Sequence[float]) -> set[int]:
     return {
-        i for i in range(1, len(levels)) if abs(math.log(levels[i] / levels[i - 1])) > math.log(steps.THRESHOLD)
+        i for i in range(1, len(levels)) if abs(math.log(levels[i] / levels[i - 1])) > math.log(changes.THRESHOLD)
     }
 
 
@@ -59,8 +59,8 @@ def places(found: Sequence[Step]) -> set[int]:
 def share(levels: Sequence[float], noise: float) -> tuple[float, float]:
     """How often all steps are found, by asv's step detection alone and by ours."""
     drawn = [series(levels, noise, seed) for seed in SEEDS]
-    alone = sum(steps.detected(rows) >= true(levels) for rows in drawn)
-    ours = sum(places(steps.find(rows, "latency")) == true(levels) for rows in drawn)
+    alone = sum(changes.detected(rows) >= true(levels) for rows in drawn)
+    ours = sum(places(changes.find(rows, "latency")) == true(levels) for rows in drawn)
     return alone / len(drawn), ours / len(drawn)
 
 
@@ -78,20 +78,20 @@ def test_step_detection_alone_finds_a_step_in_the_middle_and_loses_an_excursion(
 
 @pytest.mark.parametrize(("length", "noise"), [(8, 0.01), (13, 0.01), (8, 0.03), (13, 0.03)])
 def test_nothing_is_found_in_noise(length: int, noise: float) -> None:
-    assert [step for seed in SEEDS for step in steps.find(series([1.0] * length, noise, seed), "latency")] == []
+    assert [step for seed in SEEDS for step in changes.find(series([1.0] * length, noise, seed), "latency")] == []
 
 
 def test_in_ten_per_cent_of_noise_few_pairs_of_releases_are_taken_for_a_step() -> None:
-    found = [step for seed in SEEDS for step in steps.find(series([1.0] * 8, 0.1, seed), "latency")]
+    found = [step for seed in SEEDS for step in changes.find(series([1.0] * 8, 0.1, seed), "latency")]
     assert 0 < len(found) < 0.05 * 7 * len(SEEDS)  # some are, so this is a measurement
 
 
 def test_what_changes_with_every_release_is_no_step() -> None:
-    assert steps.find(series([1.0, 1.5] * 4, 0.01, 0), "latency") == []
+    assert changes.find(series([1.0, 1.5] * 4, 0.01, 0), "latency") == []
 
 
 def test_a_step_says_how_much_how_sure_and_that_it_lasts() -> None:
-    (step,) = steps.find(series(SERIES["a step in the middle"], 0.01, 0), "latency")
+    (step,) = changes.find(series(SERIES["a step in the middle"], 0.01, 0), "latency")
     assert step.factor == pytest.approx(1.5, rel=0.05)
     assert (step.worse, step.lasts, step.confidence) == (True, True, "high")
     assert step.detected
@@ -101,7 +101,7 @@ def test_a_step_says_how_much_how_sure_and_that_it_lasts() -> None:
 
 
 def test_an_excursion_is_two_steps_of_which_the_first_has_ended() -> None:
-    found = steps.find(series(SERIES["a large one"], 0.01, 0), "latency")
+    found = changes.find(series(SERIES["a large one"], 0.01, 0), "latency")
     up, down = sorted(found, key=lambda step: not step.worse)
     assert up.ended is not None
     assert (up.ended.release.version, up.worse) == ("0.4.0", True)
@@ -112,12 +112,12 @@ def test_an_excursion_is_two_steps_of_which_the_first_has_ended() -> None:
 def test_what_only_step_detection_finds_is_of_low_confidence() -> None:
     levels = exact(*SERIES["a step in the middle"], metric="latency")
     wide = [Row(r.machine, r.release, r.metric, CELL, r.value, (r.value / 2, r.value * 2)) for r in levels]
-    (step,) = steps.find(wide, "latency")
+    (step,) = changes.find(wide, "latency")
     assert (step.detected, step.different, step.confidence) == (True, False, "low")
 
 
 def test_two_releases_are_compared_though_nothing_is_usual_yet() -> None:
-    (step,) = steps.find(series([1.0, 1.5], 0.01, 0), "latency")
+    (step,) = changes.find(series([1.0, 1.5], 0.01, 0), "latency")
     assert (step.clearness, step.different) == (None, True)
 
 
@@ -129,21 +129,21 @@ def test_what_the_machines_limit_shares_is_of_low_confidence(roof: float, confid
         Row("box", row.release, "roofline", CELL, row.value / limit)
         for row, limit in zip(latency, roofs, strict=True)
     ]
-    (step,) = steps.find([*latency, *ratios], "latency")
+    (step,) = changes.find([*latency, *ratios], "latency")
     assert step.confidence == confidence
     assert step.roofs == (ratios[3], ratios[4])
 
 
 def test_a_change_of_what_is_counted_is_a_step_and_one_below_its_floor_is_none() -> None:
-    (step,) = steps.find(exact(1.0, 1.0, 1.0, 1.0, 2.0), "memory")
+    (step,) = changes.find(exact(1.0, 1.0, 1.0, 1.0, 2.0), "memory")
     assert (step.factor, step.confidence) == (2.0, "high")
-    assert steps.find(exact(0.0, 0.0, 0.01, 0.0, 0.02), "memory") == []
-    (freed,) = steps.find(exact(1.0, 1.0, 1.0, 1.0, 0.0), "memory")
-    assert (freed.worse, freed.size) == (False, 1.0 / steps.FLOORS["memory"])
+    assert changes.find(exact(0.0, 0.0, 0.01, 0.0, 0.02), "memory") == []
+    (freed,) = changes.find(exact(1.0, 1.0, 1.0, 1.0, 0.0), "memory")
+    assert (freed.worse, freed.size) == (False, 1.0 / changes.FLOORS["memory"])
 
 
 def test_a_time_of_zero_is_no_measurement() -> None:
-    assert steps.find(exact(0.0, 1.0, 1.0, metric="latency"), "latency") == []
+    assert changes.find(exact(0.0, 1.0, 1.0, metric="latency"), "latency") == []
 
 
 def test_series_of_other_cells_machines_and_frameworks_are_apart() -> None:
@@ -151,24 +151,24 @@ def test_series_of_other_cells_machines_and_frameworks_are_apart() -> None:
     elsewhere = [Row("other", row.release, row.metric, row.cell, 9.0) for row in jax]
     torch = [Row("box", release, "memory", CELL, 5.0) for release in line("torch", "2.0.0", "2.1.0")]
     cells = [Row("box", row.release, row.metric, OTHER, 3.0) for row in jax]
-    assert steps.find([*jax, *elsewhere, *torch, *cells], "memory") == []
+    assert changes.find([*jax, *elsewhere, *torch, *cells], "memory") == []
 
 
 def test_a_release_in_which_a_cell_is_absent_is_passed_over() -> None:
     rows = exact(1.0, 1.0, 2.0, 2.0)
-    (step,) = steps.find([rows[0], rows[2], rows[3]], "memory")
+    (step,) = changes.find([rows[0], rows[2], rows[3]], "memory")
     assert (step.before, step.after) == (rows[0], rows[2])
 
 
 def test_one_sample_tells_nothing_apart() -> None:
     before, after = (replace(row, interval=None) for row in series([1.0, 1.5], 0.01, 0, count=1))
-    assert not steps.different(before, after)
-    assert steps.different(replace(before, samples=None), replace(after, samples=None))
+    assert not changes.different(before, after)
+    assert changes.different(replace(before, samples=None), replace(after, samples=None))
 
 
 def test_six_samples_that_lie_apart_are_different() -> None:
     before, after = series([1.0, 5.0], 0.01, 0, count=6)
-    assert steps.different(before, after)
+    assert changes.different(before, after)
 
 
 def test_many_samples_are_compared_by_their_ranks() -> None:
@@ -176,7 +176,7 @@ def test_many_samples_are_compared_by_their_ranks() -> None:
     assert before.interval is not None
     assert after.interval is not None
     wide = [Row(r.machine, r.release, r.metric, r.cell, r.value, (0.5, 2.0), r.samples) for r in (before, after)]
-    assert steps.different(*wide)
+    assert changes.different(*wide)
 
 
 def test_steps_are_grouped_by_pair_of_releases_and_direction() -> None:
@@ -184,7 +184,7 @@ def test_steps_are_grouped_by_pair_of_releases_and_direction() -> None:
     others = [Row(r.machine, r.release, r.metric, OTHER, 3.0 / r.value) for r in rows]
     third = [Row(r.machine, r.release, r.metric, list(SMALL)[2], r.value**2) for r in rows]  # grows by four
     every = [*rows, *others, *third]
-    worse, better = steps.grouped(steps.find(every, "memory"), every)
+    worse, better = changes.grouped(changes.find(every, "memory"), every)
     assert [step.factor for step in worse.steps] == [4.0, 2.0]
     assert (worse.cells, worse.worst.worse, better.worst.worse) == (3, True, False)
     assert (worse.before.version, worse.after.version, worse.machine) == ("0.3.0", "0.4.0", "box")

@@ -8,10 +8,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from benchmarks import devices, terminal
-from benchmarks.cells import Cell, cells, kept
-from benchmarks.rounds import Measured
-from benchmarks.terminal import Found
+from benchmarks.timing import devices
+from benchmarks.timing.cells import Cell, cells, kept
+from benchmarks.timing.rounds import Measured
+from reports.timing import terminal
+from reports.timing.terminal import Found
 
 WIDTH = 110
 CELL = Cell("softmax", "forward", "eager", "float32", "imagenet", "1")

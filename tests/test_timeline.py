@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from conformance.deviations import Deviation, Scope
-from conformance.records import Check, Footer, Record
-from conformance.timeline import OTHER, Cell, Timeline, cell, sentence, shows, timelines
+from conformance.record.records import Check, Footer, Record
+from conformance.record.timeline import OTHER, Cell, Timeline, cell, sentence, shows, timelines
 from tests.samples import ENTRY, REQUIREMENTS, check, record
 
 MUST, SHOULD = REQUIREMENTS["ACC-01"], REQUIREMENTS["ACC-02"]

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from benchmarks import tracks, walk
-from benchmarks.cells import PARAMS, TIERS, Block, Cell, cells
-from benchmarks.rounds import ROUNDS, Measured, Run
+from benchmarks.asv import measure_releases, metrics
 from benchmarks.suite import core, full, gpu
+from benchmarks.timing.cells import PARAMS, TIERS, Block, Cell, cells
+from benchmarks.timing.rounds import ROUNDS, Measured, Run
 
 ROOT = Path(__file__).parent.parent
 SUITE = ROOT / "benchmarks" / "suite"
@@ -85,7 +85,7 @@ def classes(module: Any) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def discovered() -> dict[str, dict[str, Any]]:
-    return {one["name"]: one for one in walk.discovered(SUITE, "")}
+    return {one["name"]: one for one in measure_releases.discovered(SUITE, "")}
 
 
 def test_asv_finds_each_metric_of_each_block_and_nothing_else(discovered: dict[str, dict[str, Any]]) -> None:
@@ -99,14 +99,14 @@ def test_asv_is_told_parameters_unit_kind_and_version(discovered: dict[str, dict
         assert tuple(one["param_names"]) == PARAMS
         assert one["params"] == [[repr(value) for value in values] for values in known.params]
         assert (one["unit"], one["type"]) == UNITS[method.removeprefix("track_")]
-        assert one["version"] == tracks.VERSION
+        assert one["version"] == metrics.VERSION
 
 
 def test_asv_measures_each_tier_once_and_is_given_the_time(discovered: dict[str, dict[str, Any]]) -> None:
     told = {(name[:4], one["setup_cache_key"], one["setup_cache_timeout"]) for name, one in discovered.items()}
     hours = {module: seconds for module, _, seconds in told}
     assert len(told) == len(hours)
-    assert hours == {"core": tracks.LONGEST, "full": 5 * tracks.LONGEST, "gpu.": tracks.LONGEST}
+    assert hours == {"core": metrics.LONGEST, "full": 5 * metrics.LONGEST, "gpu.": metrics.LONGEST}
 
 
 def test_the_suite_and_its_parameters_need_no_framework_and_no_tool() -> None:
@@ -131,7 +131,7 @@ def test_what_a_device_tells_of_a_cell_is_measured() -> None:
     assert {*gpu.Device.block, *gpu.HalfDevice.block} <= set(cells("core"))
 
 
-class Everything(tracks.Times, tracks.Dispatch, tracks.Device, tracks.Memory, tracks.Fresh, tracks.Checks):
+class Everything(metrics.Times, metrics.Dispatch, metrics.Device, metrics.Memory, metrics.Fresh, metrics.Checks):
     """Every metric of one block."""
 
     block = Block(("eager",), ("float32",), ("bert",))
@@ -213,7 +213,7 @@ def test_what_is_measured_reaches_asv_s_other_processes() -> None:
 
 def test_the_full_tier_is_measured_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(tracks, "measured", asked.append)
+    monkeypatch.setattr(metrics, "measured", asked.append)
     monkeypatch.delenv("SOFTMARK_TIER", raising=False)
     assert full.Shapes().setup_cache() == {}
     monkeypatch.setenv("SOFTMARK_TIER", "core")
@@ -227,7 +227,7 @@ def test_the_full_tier_is_measured_where_it_is_asked_for(monkeypatch: pytest.Mon
 
 def test_what_a_device_tells_is_measured_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(tracks, "measured", asked.append)
+    monkeypatch.setattr(metrics, "measured", asked.append)
     monkeypatch.delenv("SOFTMARK_DEVICE", raising=False)
     assert gpu.Device().setup_cache() == {}
     monkeypatch.setenv("SOFTMARK_DEVICE", "cuda")
@@ -248,13 +248,13 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
         tell("half of it")
         return {}
 
-    monkeypatch.setattr(tracks, "measure", measure)
+    monkeypatch.setattr(metrics, "measure", measure)
     return orders
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_tier_is_measured_whole_on_the_cpu(tier: str, ordered: list[Run]) -> None:
-    tracks.measured(tier)
+    metrics.measured(tier)
     assert ordered == [Run("jax", tuple(cells(tier)), tier, "cpu", ROUNDS)]
 
 
@@ -265,7 +265,7 @@ def test_variables_choose_device_rounds_and_cells(
     for name, value in chosen.items():
         monkeypatch.setenv(f"SOFTMARK_{name}", value)
     monkeypatch.chdir(tmp_path)
-    tracks.measured("core")
+    metrics.measured("core")
     (order,) = ordered
     assert (order.device, order.rounds) == ("cuda", 7)
     assert order.cells == (ONE, CELL)
@@ -278,8 +278,8 @@ def test_the_framework_is_that_of_the_environment_unless_it_is_named(
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.delenv("SOFTMARK_FRAMEWORK", raising=False)
     with pytest.raises(SystemExit, match="no framework: set SOFTMARK_FRAMEWORK"):
-        tracks.framework()
+        metrics.framework()
     (tmp_path / "release.json").write_text('{"framework": "scipy"}')
-    assert tracks.framework() == "scipy"
+    assert metrics.framework() == "scipy"
     monkeypatch.setenv("SOFTMARK_FRAMEWORK", "torch")
-    assert tracks.framework() == "torch"
+    assert metrics.framework() == "torch"

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from conformance.ulp import exact, format_of, round_to, spacing
+from conformance.truth.formats import exact, format_of, round_to, spacing
 
 FORMATS = ("float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64")
 PRECISION = {

@@ -20,8 +20,8 @@ from asv.util import UserError, write_json
 from rich.console import Console
 
 from adapters.releases import Release
-from benchmarks import walk
-from benchmarks.walk import Failure, Order, Place
+from benchmarks.asv import measure_releases
+from benchmarks.asv.measure_releases import Failure, Order, Place
 
 COMMIT = "12345678" + "0" * 32
 VERSIONS = {"core.Eager.track_latency": "1", "core.Eager.track_error": "2"}
@@ -75,17 +75,17 @@ def filed(place: Place, **values: float | None) -> None:
 
 
 def measure(place: Place, order: Order = Order()) -> Failure | None:  # noqa: B008  it is frozen
-    return walk.measure(place, release("0.9.0"), COMMIT, order, VERSIONS, lambda line: None)
+    return measure_releases.measure(place, release("0.9.0"), COMMIT, order, VERSIONS, lambda line: None)
 
 
 def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(place: Place) -> None:
-    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
     filed(place, latency=1.0)
-    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
     filed(place, latency=1.0, error=None)
-    assert walk.lacking(place, COMMIT, VERSIONS) == []
-    assert walk.lacking(place, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"}) == ["core"]
-    assert walk.lacking(place, "f" * 40, VERSIONS) == ["core"]
+    assert measure_releases.lacking(place, COMMIT, VERSIONS) == []
+    assert measure_releases.lacking(place, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"}) == ["core"]
+    assert measure_releases.lacking(place, "f" * 40, VERSIONS) == ["core"]
 
 
 @pytest.mark.parametrize(("value", "lacking"), [(1.0, []), (nan, ["full"]), (None, ["full"])])
@@ -94,21 +94,21 @@ def test_a_tier_of_which_nothing_was_measured_is_lacking_and_alone_is_run(
 ) -> None:
     versions = {**VERSIONS, "full.Shapes.track_latency": "1"}
     filed(place, latency=1.0, error=None, full=value)
-    assert walk.lacking(place, COMMIT, versions) == lacking
+    assert measure_releases.lacking(place, COMMIT, versions) == lacking
     if lacking:
         does(place, "")
-        walk.measure(place, release("0.9.0"), COMMIT, Order("full"), versions, lambda line: None)
+        measure_releases.measure(place, release("0.9.0"), COMMIT, Order("full"), versions, lambda line: None)
         assert bench(place) == r"^(full)\."
 
 
 def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(place: Place) -> None:
     filed(place, latency=nan, error=None)
-    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
 
 
 def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(place: Place) -> None:
     filed(place, latency=None, error=None)
-    assert walk.lacking(place, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
 
 
 def test_asv_is_given_the_commit_and_what_was_ordered(place: Place) -> None:
@@ -135,7 +135,7 @@ def test_nothing_of_the_shell_s_narrows_what_is_measured(place: Place, monkeypat
 def test_the_suite_s_last_line_of_progress_is_told(place: Place) -> None:
     does(place, "time.sleep(1)")
     told: list[str] = []
-    walk.measure(place, release("0.9.0"), COMMIT, Order(), VERSIONS, told.append)
+    measure_releases.measure(place, release("0.9.0"), COMMIT, Order(), VERSIONS, told.append)
     assert "3 of 9 cells" in told
 
 
@@ -166,20 +166,20 @@ def test_a_suite_that_does_not_run_is_noted_with_asv_s_last_line(place: Place) -
 def test_a_failure_of_another_release_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "failed.jsonl"
     one, other = (Failure(tag, COMMIT, "2026-01-01", "") for tag in ("jax-1", "jax-2"))
-    walk.note(file, one.tag, one)
-    walk.note(file, other.tag, other)
-    walk.note(file, one.tag, None)
+    measure_releases.note(file, one.tag, one)
+    measure_releases.note(file, other.tag, other)
+    measure_releases.note(file, one.tag, None)
     assert [json.loads(line)["tag"] for line in file.read_text().splitlines()] == ["jax-2"]
 
 
 def test_a_walk_goes_on_behind_a_release_that_fails() -> None:
     seen: list[str] = []
 
-    def one(release: Release, tell: walk.Tell) -> Failure | None:
+    def one(release: Release, tell: measure_releases.Tell) -> Failure | None:
         seen.append(release.tag)
         return Failure(release.tag, COMMIT, "", "no wheels") if release.version == "1" else None
 
-    failures = walk.walk([release("1"), release("2")], one, QUIET)
+    failures = measure_releases.walk([release("1"), release("2")], one, QUIET)
     assert seen == ["jax-1", "jax-2"]
     assert [failure.tag for failure in failures] == ["jax-1"]
 
@@ -194,7 +194,7 @@ def test_an_interrupt_ends_asv_and_the_walk(place: Place, number: signal.Signals
             (here / "ended").write_text("")
     """
     does(place, script.replace("NUMBER", str(int(number))))
-    with pytest.raises(KeyboardInterrupt), walk._interruptible():
+    with pytest.raises(KeyboardInterrupt), measure_releases._interruptible():
         measure(place)
     assert (place.config.parent / "ended").exists()
 
@@ -214,10 +214,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     options: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parser = argparse.ArgumentParser()
-    walk.add_arguments(parser)
+    measure_releases.add_arguments(parser)
     given = parser.parse_args([])
     vars(given).update(options)
-    assert walk.run(given) == 2
+    assert measure_releases.run(given) == 2
     written = capsys.readouterr().err
     assert written.startswith(said)
     assert written.count("\n") == 1
@@ -228,20 +228,23 @@ def test_a_machine_is_known_by_the_name_that_it_was_given_or_by_its_own_and_told
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     file = tmp_path / ".asv-machine.json"
-    name = walk.machine()
+    name = measure_releases.machine()
     assert json.loads(file.read_text())[name]["os"] == platform.system()
     assert capsys.readouterr().out == f"This machine is called {name} in results; {file} names it otherwise.\n"
     write_json(str(file), {"box": {"machine": "box"}}, 1)
-    assert walk.machine() == "box"
+    assert measure_releases.machine() == "box"
     assert capsys.readouterr().out == ""
     file.write_text("{")
     with pytest.raises(UserError, match=r"asv-machine\.json"):
-        walk.machine()
+        measure_releases.machine()
 
 
 def test_the_suite_is_read_with_its_versions_by_tier() -> None:
-    place = Place(walk.CONFIG, "box")
-    core, full = (walk.suite(place.folder("benchmark_dir"), walk.TIERS[tier]) for tier in ("core", "full"))
+    place = Place(measure_releases.CONFIG, "box")
+    core, full = (
+        measure_releases.suite(place.folder("benchmark_dir"), measure_releases.TIERS[tier])
+        for tier in ("core", "full")
+    )
     assert core
     assert core.items() < full.items()
     assert {name.partition(".")[0] for name in full} == {"core", "full"}
@@ -250,12 +253,15 @@ def test_the_suite_is_read_with_its_versions_by_tier() -> None:
 def test_a_suite_that_cannot_be_imported_is_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "__init__.py").write_text("")
     (tmp_path / "core.py").write_text("import nothing_of_that_name")
-    with pytest.raises(walk.NoSuite, match="nothing_of_that_name"):
-        walk.suite(tmp_path, "")
+    with pytest.raises(measure_releases.NoSuite, match="nothing_of_that_name"):
+        measure_releases.suite(tmp_path, "")
 
 
 def test_a_walk_in_a_process_of_its_own_says_what_it_takes() -> None:
-    script = "import argparse; from benchmarks import walk; p = argparse.ArgumentParser(); walk.add_arguments(p)"
+    script = (
+        "import argparse; from benchmarks.asv import measure_releases; p = argparse.ArgumentParser(); "
+        "measure_releases.add_arguments(p)"
+    )
     done = subprocess.run(
         (sys.executable, "-c", f"{script}; p.parse_args(['--help'])"),
         capture_output=True,

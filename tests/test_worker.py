@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 import adapters
-from benchmarks import audit, clock, devices, worker
-from benchmarks.cells import Cell
-from benchmarks.inputs import Inputs, inputs
-from benchmarks.worker import Bench, Row
-from conformance import store
+from benchmarks.timing import audit, clock, devices, worker
+from benchmarks.timing.cells import Cell
+from benchmarks.timing.inputs import Inputs, inputs
+from benchmarks.timing.worker import Bench, Row
+from conformance.truth import cache
 from tests import fakes
 from tests.fakes import Clock, still
 
@@ -32,7 +32,7 @@ PEAKED = replace(COMPILED, data="peaked")
 @pytest.fixture(autouse=True)
 def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody disturbs, ceilings are not measured, and no truths are kept."""
-    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
     monkeypatch.setattr(clock, "stolen", lambda: 0)
     monkeypatch.setattr(clock, "cores", lambda: [0, 1])
     monkeypatch.setattr(worker, "Ceilings", lambda *_: SimpleNamespace(roof=lambda cell: 1e-3))

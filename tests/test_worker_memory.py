@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import adapters
-from benchmarks import audit, devices, worker
-from benchmarks.cells import Cell
-from benchmarks.worker import Bench
+from benchmarks.timing import audit, devices, worker
+from benchmarks.timing.cells import Cell
+from benchmarks.timing.worker import Bench
 from tests import fakes
 
 

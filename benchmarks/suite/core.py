@@ -5,70 +5,70 @@ What an audit tells (error, memory, compilation) is of one thread on a CPU, and 
 
 from __future__ import annotations
 
-from benchmarks import tracks
-from benchmarks.cells import CORE, CORE_LARGE, CORE_SHAPES, CORE_SMALL, MODES, Block
+from benchmarks.asv import metrics
+from benchmarks.timing.cells import CORE, CORE_LARGE, CORE_SHAPES, CORE_SMALL, MODES, Block
 
 
 class _Core:
     """Measured once for all classes below; asv leaves out a name that begins with an underscore."""
 
-    def setup_cache(self) -> tracks.Cache:
+    def setup_cache(self) -> metrics.Cache:
         """Every cell of the tier."""
-        return tracks.measured("core")
+        return metrics.measured("core")
 
-    setup_cache.timeout = tracks.LONGEST  # type: ignore[attr-defined]  # how asv is told
+    setup_cache.timeout = metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
 
 
-class Eager(_Core, tracks.Times):
+class Eager(_Core, metrics.Times):
     """Each operation as it is called."""
 
     block = CORE["Eager"]
     params = block.params
 
 
-class Compiled(_Core, tracks.Times):
+class Compiled(_Core, metrics.Times):
     """By jax.jit, torch.compile, or XLA in TensorFlow."""
 
     block = CORE["Compiled"]
     params = block.params
 
 
-class Half(_Core, tracks.Times):
+class Half(_Core, metrics.Times):
     """In bfloat16."""
 
     block = CORE["Half"]
     params = block.params
 
 
-class Dispatch(_Core, tracks.Dispatch):
+class Dispatch(_Core, metrics.Dispatch):
     """What a call costs beside its work."""
 
     block = Block(MODES, ("float32",), CORE_SMALL)
     params = block.params
 
 
-class Memory(_Core, tracks.Memory):
+class Memory(_Core, metrics.Memory):
     """What a call takes of memory."""
 
     block = Block(MODES, ("float32",), CORE_LARGE)
     params = block.params
 
 
-class Fresh(_Core, tracks.Fresh):
+class Fresh(_Core, metrics.Fresh):
     """What a call takes longer for where its memory comes from the system."""
 
     block = Block(MODES, ("float32",), CORE_LARGE, ("1",))
     params = block.params
 
 
-class Checks(_Core, tracks.Checks):
+class Checks(_Core, metrics.Checks):
     """Error and compilation."""
 
     block = Block(MODES, ("float32",), CORE_SHAPES)
     params = block.params
 
 
-class HalfChecks(_Core, tracks.Checks):
+class HalfChecks(_Core, metrics.Checks):
     """Error and compilation in bfloat16."""
 
     block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 
-from benchmarks import tracks
-from benchmarks.cells import CORE_SHAPES, MODES, Block
+from benchmarks.asv import metrics
+from benchmarks.timing.cells import CORE_SHAPES, MODES, Block
 
 
-class _Device(tracks.Device):
+class _Device(metrics.Device):
     """Measured once for both classes below."""
 
-    def setup_cache(self) -> tracks.Cache:
+    def setup_cache(self) -> metrics.Cache:
         """Every cell of the core tier, or none on a CPU: each is absent then."""
-        return tracks.measured("core") if os.environ.get("SOFTMARK_DEVICE", "cpu") != "cpu" else {}
+        return metrics.measured("core") if os.environ.get("SOFTMARK_DEVICE", "cpu") != "cpu" else {}
 
-    setup_cache.timeout = tracks.LONGEST  # type: ignore[attr-defined]  # how asv is told
+    setup_cache.timeout = metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
 
 
 class Device(_Device):

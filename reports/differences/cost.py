@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapters.releases import order
-from benchmarks.cells import SHAPES, Cell
+from benchmarks.timing.cells import SHAPES, Cell
 from reports.checks import split_target
 from reports.differences.values import four
 
 if TYPE_CHECKING:
-    from benchmarks.results import Results, Row
+    from benchmarks.asv.results import Results, Row
 
 LEAST = 1.1  # times: below it a difference is not told
 COPIES = 0.1  # of the logits: the same for memory

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from conformance.records import Record
+from conformance.record.records import Record
 from conformance.requirements import Requirement
 from reports import accuracy
 from reports.accuracy import Grade

@@ -10,8 +10,8 @@ from itertools import combinations
 from typing import Any
 
 from conformance.deviations import Deviation
-from conformance.places import form
-from conformance.records import Check, Record
+from conformance.record.accuracy_keys import form
+from conformance.record.records import Check, Record
 from conformance.requirements import LEVELS, Requirement
 from reports.accuracy import OPERATIONS
 from reports.differences.values import Value, concerned, derived, differ, value

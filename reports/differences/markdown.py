@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from conformance.markup import escape, fence, table_of
+from conformance.ci.markup import escape, fence, table_of
 from reports.checks import parts
 from reports.differences import phrases
 from reports.differences.compared import Comparison, Told

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.places import number
-from conformance.records import Check
+from conformance.record.accuracy_keys import number
+from conformance.record.records import Check
 from reports.differences.items import Item, asked
 from reports.differences.values import FAULTS, answer
 from reports.reproduce import element, reproduction

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import adapters
-from conformance import records as reader
-from conformance.records import BrokenRecord, Record
+from conformance.record import records as reader
+from conformance.record.records import BrokenRecord, Record
 from reports.checks import split_target
 
 

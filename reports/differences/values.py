@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from adapters.protocol import FEATURES
-from conformance.consistency import CASE
 from conformance.deviations import Deviation
-from conformance.places import HEX, number
-from conformance.records import Check
+from conformance.record.accuracy_keys import HEX, number
+from conformance.record.records import Check
 from conformance.requirements import Requirement
+from conformance.run.consistency import CASE
 from reports.checks import split_target
 from reports.witness import difference, numbers, short
 

@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from conformance.places import FORWARD, place, ratio
-from conformance.records import Check, Record
+from conformance.record.accuracy_keys import FORWARD, place, ratio
+from conformance.record.records import Check, Record
 from reports.accuracy import GRADES, REQUIRED, Grade, Row, Table, by_format
 from reports.checks import split_target
 from reports.model import GRADES as MEANINGS

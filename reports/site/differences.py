@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any
 
-from benchmarks.cells import Cell
-from conformance.records import Record
+from benchmarks.timing.cells import Cell
+from conformance.record.records import Record
 from reports.accuracy import Grade
 from reports.differences import cost, grades
 from reports.differences.compared import compare

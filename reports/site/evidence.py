@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import deviations as known
-from conformance import records as reader
 from conformance import requirements as specification
 from conformance.deviations import Deviation
-from conformance.records import BrokenRecord, Record
+from conformance.record import records as reader
+from conformance.record.records import BrokenRecord, Record
 from conformance.requirements import Requirement
 from reports import model
 
 if TYPE_CHECKING:
-    from benchmarks.results import Results
+    from benchmarks.asv.results import Results
 
 RECORDS = Path(__file__).resolve().parent.parent / "records"
 RELEASES = RECORDS / "releases"
@@ -92,7 +92,7 @@ def assemble(
 
 def _results(timings: Path | None, problems: list[str]) -> Results | None:
     try:
-        from benchmarks import results
+        from benchmarks.asv import results
     except ImportError as error:
         problems.append(f"the benchmarks' results: {error}; the group `bench` of pyproject.toml has it")
         return None

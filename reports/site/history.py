@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from adapters.releases import releases
+from conformance.record.timeline import STATES, Cell, Change, Row, Span, Timeline, timelines
 from conformance.requirements import FAMILIES
-from conformance.timeline import STATES, Cell, Change, Row, Span, Timeline, timelines
 from reports.checks import plural, split_target
 from reports.site.evidence import Evidence
 from reports.site.page import Page

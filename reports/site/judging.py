@@ -35,7 +35,7 @@ class Judge:
 @cache
 def judges(folder: Path = FOLDER) -> dict[str, Judge]:
     """Requirement → the test that carries its marker."""
-    modules = {path.stem: path for path in sorted(folder.glob("*.py"))}
+    modules = {path.stem: path for path in (*sorted(folder.glob("*.py")), *sorted(folder.glob("cases/*.py")))}
     tests = (name for name in modules if name.startswith("test_"))
     return dict(found for name in tests for found in _tests(modules[name], modules))
 
@@ -75,8 +75,15 @@ def _functions(path: Path) -> dict[str, tuple[Code, ast.FunctionDef]]:
             first = min([node.lineno, *(marker.lineno for marker in node.decorator_list)])
             source = "\n".join(lines[first - 1 : node.end_lineno])
             says = " ".join((ast.get_docstring(node) or "").split())
-            found[node.name] = Code(f"{path.parent.name}/{path.name}", first, source, says), node
+            found[node.name] = Code(_address(path), first, source, says), node
     return found
+
+
+def _address(path: Path) -> str:
+    """The file as the repository names it: "conformance/cases/losses.py"."""
+    return str(
+        path.relative_to(FOLDER.parent) if path.is_relative_to(FOLDER) else Path(path.parent.name, path.name)
+    )
 
 
 @cache

@@ -11,11 +11,11 @@ from reports.site.charts import Panel, Point, Series
 
 if TYPE_CHECKING:
     from adapters.releases import Release
-    from benchmarks.cells import Cell
-    from benchmarks.performance import Column
-    from benchmarks.results import Machine, Row
-    from benchmarks.steps import Group
+    from benchmarks.asv.changes import Group
+    from benchmarks.asv.results import Machine, Row
+    from benchmarks.timing.cells import Cell
     from reports.site.performance import Over
+    from reports.timing.performance import Column
 
 SHAPES = ("imagenet", "llama2")
 FORMAT = "float32"
@@ -26,7 +26,7 @@ Where = tuple[str, str]  # operation, shape
 
 def over(rows: Iterable[Row], groups: Iterable[Group], machine: Machine, suffix: str) -> tuple[Over, ...]:
     """The latency at `SHAPES` for each direction that was measured there, on as few threads as there are."""
-    from benchmarks.cells import DIRECTIONS, THREADS
+    from benchmarks.timing.cells import DIRECTIONS, THREADS
 
     here = [row for row in rows if row.metric == "latency" and row.value > 0 and _shown(row.cell)]
     threads = next((one for one in THREADS if any(row.cell.threads == one for row in here)), None)
@@ -45,9 +45,9 @@ def _shown(cell: Cell) -> bool:
 def _over(
     direction: str, rows: Sequence[Row], steps: set[tuple[Release, Cell]], machine: Machine, name: str
 ) -> Over:
-    from benchmarks import wording
-    from benchmarks.cells import OPERATIONS
+    from benchmarks.timing.cells import OPERATIONS
     from reports.site.performance import Over
+    from reports.timing import wording
 
     found: dict[Where, list[Row]] = defaultdict(list)
     for row in rows:
@@ -79,7 +79,7 @@ def _seconds(value: float) -> str:
 def _lines(rows: Iterable[Row], steps: set[tuple[Release, Cell]]) -> tuple[tuple[Series, tuple[Point, ...]], ...]:
     from adapters import releases
     from adapters.releases import PACKAGES
-    from benchmarks.cells import MODES
+    from benchmarks.timing.cells import MODES
     from reports.site.performance import series
 
     found: dict[Column, list[Row]] = defaultdict(list)
@@ -90,7 +90,7 @@ def _lines(rows: Iterable[Row], steps: set[tuple[Release, Cell]]) -> tuple[tuple
 
 
 def _point(row: Row, steps: set[tuple[Release, Cell]]) -> Point:
-    from benchmarks import wording
+    from reports.timing import wording
 
     told = f"{wording.version(row)}, {row.cell.mode}: {wording.quantity(row.value, row.metric)}"
     return Point(row.release.day, row.value, told, (row.release, row.cell) in steps)
@@ -99,8 +99,8 @@ def _point(row: Row, steps: set[tuple[Release, Cell]]) -> Point:
 def _table(rows: Iterable[Row], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
     """A line a release: eager and compiled latency at each place."""
     from adapters import releases
-    from benchmarks import wording
-    from benchmarks.cells import MODES
+    from benchmarks.timing.cells import MODES
+    from reports.timing import wording
 
     values: dict[Release, dict[tuple[Where, str], str]] = defaultdict(dict)
     for row in rows:

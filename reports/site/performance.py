@@ -1,6 +1,6 @@
 """The page of performance: times the roofline and memory today, latency over releases, and the steps in it.
 
-All of it is read and told by `benchmarks.performance`, which needs asv: it is imported where there are results.
+All of it is read and told by `reports.timing.performance`, which needs asv: imported where there are results.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from reports.site.evidence import Evidence
 from reports.site.page import Page
 
 if TYPE_CHECKING:
-    from benchmarks.cells import Cell
-    from benchmarks.performance import Column, Fresh, Table
-    from benchmarks.results import Machine, Results, Row
+    from benchmarks.asv.results import Machine, Results, Row
+    from benchmarks.timing.cells import Cell
+    from reports.timing.performance import Column, Fresh, Table
 
 # framework → its colour and the shape of its marks
 LOOKS = {"numpy": (1, "v"), "scipy": (2, "D"), "torch": (3, "o"), "tensorflow": (4, "s"), "jax": (5, "^")}
@@ -117,7 +117,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
 
 
 def _texts() -> dict[str, str]:
-    from benchmarks.performance import CHANGES, FRESH
+    from reports.timing.performance import CHANGES, FRESH
 
     return {"rule": CHANGES, "fresh": FRESH}
 
@@ -129,13 +129,13 @@ def _places(found: Results, asv: str) -> tuple[Place, ...]:
 
 
 def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Place:
-    from benchmarks import performance, wording
     from reports.site import latency
+    from reports.timing import performance, wording
 
     suffix = "" if first else "-" + re.sub(r"[^\w-]+", "-", machine.name)
     newest = performance.newest_releases(rows)
     today = [row for row in rows if newest[row.release.framework] == row.release]
-    groups = performance.changes(rows)
+    groups = performance.latency_changes(rows)
     return Place(
         anchor=f"machine{suffix}",
         name=machine.name,
@@ -157,7 +157,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
 
 def _measured(rows: Sequence[Row]) -> Iterator[Measured]:
     from adapters import releases
-    from benchmarks import performance, wording
+    from reports.timing import performance, wording
 
     newest = performance.newest_releases(rows)
     for framework, name in wording.NAMES.items():
@@ -174,7 +174,7 @@ def _measured(rows: Sequence[Row]) -> Iterator[Measured]:
 
 
 def _grid(table: Table, machine: Machine, suffix: str, asv: str) -> Grid:
-    from benchmarks import performance, wording
+    from reports.timing import performance, wording
 
     columns, lines = table.columns, table.lines
     labels = [wording.where(line, machine.device) for line in lines]
@@ -194,7 +194,7 @@ def _grid(table: Table, machine: Machine, suffix: str, asv: str) -> Grid:
 
 
 def _values(table: Table, line: Cell) -> Iterator[Value | None]:
-    from benchmarks import wording
+    from reports.timing import wording
 
     entries = [table.entry(line, column) for column in table.columns]
     least = min(entry.roofline.value for entry in entries if entry)
@@ -219,7 +219,7 @@ def _plots(table: Table, line: Cell, machine: Machine, asv: str) -> Iterator[tup
 
 def _told(table: Table, labels: Sequence[str]) -> str:
     """The order at one shape, and the ends of the whole table."""
-    from benchmarks import performance, wording
+    from reports.timing import performance, wording
 
     found: list[tuple[float, Column, Cell, str]] = [
         (entry.roofline.value, column, line, label)
@@ -240,14 +240,14 @@ def _told(table: Table, labels: Sequence[str]) -> str:
 
 def series(column: Column) -> Series:
     """How a framework and mode is drawn everywhere: a mode that is compiled is hollow."""
-    from benchmarks import performance
+    from reports.timing import performance
 
     framework, mode = column
     return Series(performance.head(column), *LOOKS[framework], hollow=mode == "compiled")
 
 
 def _chart(name: str, table: Table, labels: Sequence[str]) -> Markup:
-    from benchmarks import performance, wording
+    from reports.timing import performance, wording
 
     found = []
     for column in table.columns:
@@ -263,8 +263,8 @@ def _chart(name: str, table: Table, labels: Sequence[str]) -> Markup:
 def plot(asv: str, machine: Machine, cell: Cell, metric: str, *frameworks: str) -> str:
     """The address of a plot in asv's site, of the frameworks or all; "" where there is no such site."""
     from adapters.releases import PACKAGES
-    from benchmarks.cells import PARAMS, TIERS
-    from benchmarks.site import Plot
+    from benchmarks.timing.cells import PARAMS, TIERS
+    from reports.timing.asv_site import Plot
 
     if not asv:
         return ""

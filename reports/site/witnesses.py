@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from conformance.records import Check
+from conformance.record.records import Check
 from reports.reproduce import reproduction
 from reports.witness import rows
 

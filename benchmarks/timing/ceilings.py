@@ -1,0 +1,189 @@
+"""The machine's limit for a cell, measured beside it: a copy of the same bytes, and the exponential.
+
+    t_roof = max(bytes / bandwidth of a copy that moves as many bytes, exponentials / rate of the exponential)
+
+On a CPU both are the best of what NumPy does in as many threads as the cell may use and of what the framework
+itself does. On a device they are the framework's own in a queue, so that neither dispatch nor waiting is part of
+them: a copy takes no longer than its share of a larger one, behind which the dispatch is hidden, and exponentials
+are those of a kernel that a compiler has fused. See Williams, Waterman and Patterson, *Roofline* (CACM 52, 2009).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.protocol import Adapter, NotProvided
+from benchmarks.timing import clock
+from benchmarks.timing.cells import Cell
+
+BLOCK = 1 << 16  # elements of an exponential's array: within a core's own cache
+FUSED = 1 << 24  # of that on a device: work for all of it, and long beside a launch
+SPLIT = 1 << 18  # bytes below which handing a part to another thread costs more than it saves
+SPAN = 5e-3  # seconds over which a ceiling is measured
+REPEATS = 3
+CHAIN = 64  # exponentials of one another in a fused kernel: so many that its memory traffic vanishes
+LADDER = [4**step for step in range(4, 14)]  # float32 elements of copies on a device: up to 256 MiB
+
+
+class Ceilings:
+    """Of one process: `threads` cores, or a device through `adapter`. What was measured is kept.
+
+    `fused` gives the adapter of a compiled mode, which is asked for on a device alone.
+    """
+
+    def __init__(self, adapter: Adapter, threads: int, fused: Callable[[], Adapter]) -> None:
+        self.adapter = adapter
+        self.fused = fused
+        self.threads = threads
+        self.pool = ThreadPoolExecutor(threads)
+        self._copies: dict[int, float] = {}
+        self._rates: dict[str, float] = {}
+        self._queued: dict[int, float] = {}
+
+    def roof(self, cell: Cell) -> float:
+        """Seconds that `cell` takes at least."""
+        device = self.adapter.device
+        return max(self.copy(cell.traffic(device)), cell.elements(device) / self.exponentials(cell.format))
+
+    def copy(self, moved: int) -> float:
+        """Seconds of a copy that moves `moved` bytes, half of them read and half written."""
+        if moved not in self._copies:
+            size = max(1, moved // 8)  # float32 elements
+            if self.adapter.device == "cpu":
+                self._copies[moved] = min(self._copy_by_framework(size), self._copy_on_cores(size))
+            else:
+                self._copies[moved] = self._copy_on_device(size)
+        return self._copies[moved]
+
+    def exponentials(self, dtype: str) -> float:
+        """Exponentials a second, in float64 for float64 and in float32 for every other format."""
+        kind = "float64" if dtype == "float64" else "float32"
+        if kind not in self._rates:
+            if self.adapter.device == "cpu":
+                self._rates[kind] = max(self._rate_by_framework(kind), self._rate_on_cores(kind))
+            else:
+                self._rates[kind] = self._rate_on_device(kind)
+        return self._rates[kind]
+
+    def _copy_on_cores(self, size: int) -> float:
+        source, target = np.ones(size, np.float32), np.empty(size, np.float32)
+        parts = [(slice(i * size // self.threads, (i + 1) * size // self.threads)) for i in range(self.threads)]
+
+        def whole() -> None:
+            np.copyto(target, source)
+
+        def split() -> None:
+            list(self.pool.map(lambda part: np.copyto(target[part], source[part]), parts))
+
+        alone = best(whole)
+        return min(alone, best(split)) if self.threads > 1 and source.nbytes >= SPLIT else alone
+
+    def _copy_by_framework(self, size: int) -> float:
+        """The framework's own negation: it reads once and writes once."""
+        adapter = self.adapter
+        if size * 4 < SPLIT:
+            return np.inf  # the framework's dispatch would be most of it, and NumPy's is less
+        array = adapter.asarray(np.ones(size, np.float32))
+        try:
+            return best(lambda: adapter.synchronize(adapter.call(negated, array)))
+        except NotProvided:
+            return np.inf
+
+    def _copy_on_device(self, size: int) -> float:
+        """The least of its own, which may be all dispatch, and of its share of larger ones.
+
+        No cache holds the largest, so what is larger still takes as many times as long.
+        """
+        sizes = [min(size, LADDER[-1]), *(step for step in LADDER if step > size)]
+        return float(min(self._queue(step) * size / step for step in sizes))
+
+    def _queue(self, size: int) -> float:
+        """Seconds of a negation in a queue of them."""
+        if size not in self._queued:
+            adapter = self.adapter
+            array = adapter.asarray(np.ones(size, np.float32))
+            self._queued[size] = queued(lambda: adapter.call(negated, array), adapter.synchronize)
+        return self._queued[size]
+
+    def _rate_on_cores(self, kind: str) -> float:
+        """np.exp on every core at once."""
+        blocks = [(ramp(BLOCK, kind), np.empty(BLOCK, kind)) for _ in range(self.threads)]
+        repeats = 50
+
+        def several(block: tuple[NDArray[Any], NDArray[Any]]) -> None:
+            for _ in range(repeats):
+                np.exp(block[0], out=block[1])
+
+        return self.threads * repeats * BLOCK / best(lambda: list(self.pool.map(several, blocks)))
+
+    def _rate_by_framework(self, kind: str) -> float:
+        """A chain of the framework's own exponentials."""
+        adapter = self.adapter
+        if "elementary" not in adapter.features:
+            return 0.0
+        array, exponentials = adapter.asarray(ramp(BLOCK, kind)), chain(adapter)
+        return CHAIN * BLOCK / best(lambda: adapter.synchronize(adapter.call(exponentials, array)))
+
+    def _rate_on_device(self, kind: str) -> float:
+        """Such a chain fused to one kernel; infinite where that fails, and the roof is that of the copy alone.
+
+        One kernel for each would be bounded by memory, the rate 10 to 20 times too low and the roof too high.
+        """
+        try:
+            adapter = self.fused()
+            array, exponentials = adapter.asarray(ramp(FUSED, kind)), chain(adapter)
+            return (
+                CHAIN * FUSED / queued(lambda: adapter.call(exponentials, array), adapter.synchronize) or np.inf
+            )
+        except Exception:  # of any kind: what a compiler cannot do is told by its own cells
+            return np.inf
+
+
+def chain(adapter: Adapter) -> Callable[[Any], Any]:
+    """x ↦ exp(−exp(−… x)): it stays within (0, 1], and neither overflows nor becomes subnormal."""
+
+    def exponentials(x: Any) -> Any:
+        for _ in range(CHAIN):
+            x = adapter.exp(-x)
+        return x
+
+    return exponentials
+
+
+def queued(start: clock.Start, wait: clock.Wait) -> float:
+    """Seconds of a call in a queue: the slope between few and many."""
+    timing = clock.steady(start, wait, clock.warm(start, wait), REPEATS)
+    return timing.median if timing.samples else np.inf
+
+
+def negated(x: Any) -> Any:
+    """−x."""
+    return -x
+
+
+def ramp(size: int, kind: str) -> NDArray[Any]:
+    """Numbers in (0, 1]."""
+    return (np.arange(1, size + 1) / size).astype(kind)
+
+
+def best(run: Callable[[], Any]) -> float:
+    """The fewest seconds that `run` takes: a ceiling is what the machine can do."""
+    run()
+    return min(repeats(run))
+
+
+def repeats(run: Callable[[], Any]) -> Iterator[float]:
+    """Seconds a call: at least `REPEATS` samples, and `SPAN` seconds of them."""
+    began = time.perf_counter()
+    count = 0
+    while count < REPEATS or time.perf_counter() - began < SPAN:
+        before = time.perf_counter()
+        run()
+        yield time.perf_counter() - before
+        count += 1

@@ -1,0 +1,191 @@
+"""What only a CUDA device has: its name and driver, what slows it, its own clock, its memory.
+
+The frameworks are imported inside the functions: whoever is measured is loaded already.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.protocol import Adapter
+from benchmarks.timing import clock
+
+FACTS = ("name", "driver_version", "clocks.max.sm", "clocks.max.mem", "power.limit", "memory.total")
+CAPPED = ("sw_power_cap",)  # held at its power limit, as some devices are under every load
+SLOWED = ("sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
+COUNTERS = {f"clocks_event_reasons_counters.{reason}": reason for reason in CAPPED + SLOWED}
+# `nvidia-smi -q -x` has them for drivers that cannot be queried for them
+ELEMENTS = {
+    "clocks_event_reasons_counters_sw_power_cap": "sw_power_cap",
+    "clocks_event_reasons_counters_sw_therm_slowdown": "sw_thermal_slowdown",
+    "clocks_event_reasons_counters_hw_therm_slowdown": "hw_thermal_slowdown",
+    "clocks_event_reasons_counters_hw_power_brake": "hw_power_brake_slowdown",
+}
+MOST = 0.1  # share of the time in samples for which a device may be slowed
+
+TIMES = 7  # that a device's own time is taken
+SPAN = 5e-3  # seconds that the calls of one last about
+QUEUED = 20  # calls between two events at most, and 2 at least
+CLOCK = 2e9  # cycles a second: what torch.cuda._sleep is told in
+ASLEEP = 2e-2  # seconds that the device sleeps while calls are queued, at first
+LONGEST = 1.0  # of such a sleep
+IN_FLIGHT = 32  # calls that JAX hands out before it waits for the first
+BUSY = 0.8  # share of a call's time that the host may take for it where the device is what is waited for
+
+
+def describe() -> dict[str, str]:
+    """What nvidia-smi says of the device that frameworks use; empty without one."""
+    return asked(FACTS)
+
+
+def asked(fields: Sequence[str]) -> dict[str, str]:
+    """Fields of `nvidia-smi --help-query-gpu` with their values; empty where it cannot answer."""
+    told = smi(f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
+    values = [value.strip() for value in told.strip().split(",")]
+    return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
+
+
+def smi(*arguments: str) -> str:
+    """What nvidia-smi prints; empty where it fails or there is none.
+
+    The first of CUDA_VISIBLE_DEVICES is meant, by number or UUID: `rounds.PLAIN` has CUDA number devices as
+    nvidia-smi does.
+    """
+    device = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip() or "0"
+    command = ["nvidia-smi", f"--id={device}", *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def counters() -> dict[str, str]:
+    """The driver's counters of slowdowns, "123 us", by reason; empty where it has none."""
+    if queried := asked(tuple(COUNTERS)):
+        return {COUNTERS[field]: value for field, value in queried.items()}
+    try:
+        page = ElementTree.fromstring(smi("-q", "-x"))
+    except ElementTree.ParseError:
+        return {}
+    found = {reason: page.find(f".//{name}") for name, reason in ELEMENTS.items()}
+    return {reason: element.text or "" for reason, element in found.items() if element is not None}
+
+
+@dataclass(frozen=True)
+class Slowdowns:
+    """Seconds that a device was slowed for so far, by reason; without those that its driver does not count."""
+
+    lasted: Mapping[str, float]
+
+    @classmethod
+    def now(cls) -> Slowdowns:
+        """As of this moment."""
+        told = {reason: value.split()[0] for reason, value in counters().items() if value.split()}
+        return cls({reason: 1e-6 * int(value) for reason, value in told.items() if value.isdecimal()})
+
+    def since(self, before: Slowdowns, reasons: Sequence[str]) -> float | None:
+        """Seconds for the longest of some reasons since then; None where none of them is counted."""
+        known = self.lasted.keys() & before.lasted.keys() & set(reasons)
+        return max((self.lasted[reason] - before.lasted[reason] for reason in known), default=None)
+
+
+def holds(framework: str, array: Any) -> bool:
+    """Whether a native array is in the device's own memory, and not in the host's."""
+    if framework == "torch":
+        return bool(array.device.type == "cuda")
+    if framework == "jax":
+        return all(device.platform != "cpu" for device in array.devices())
+    if framework == "tensorflow":
+        return "GPU" in array.backing_device
+    return False
+
+
+def peak(adapter: Adapter, call: Callable[..., Any], arrays: Sequence[Any]) -> int | None:
+    """Bytes that `call(*arrays)` takes at most on the device, its result included; None where that is hidden.
+
+    By the allocator's peak, which PyTorch and TensorFlow can forget. JAX's cannot be forgotten, so its compiler
+    is asked what the program allocates; of calls that are not compiled nothing is known.
+    """
+    if adapter.name == "torch":
+        import torch
+
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        adapter.synchronize(call(*arrays))
+        return int(max(0, torch.cuda.max_memory_allocated() - before))
+    if adapter.name == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.reset_memory_stats("GPU:0")
+        before = tf.config.experimental.get_memory_info("GPU:0")["current"]
+        adapter.synchronize(call(*arrays))
+        return int(max(0, tf.config.experimental.get_memory_info("GPU:0")["peak"] - before))
+    if adapter.name == "jax" and adapter.mode == "jit":
+        import jax
+
+        known = jax.jit(call).lower(*arrays).compile().memory_analysis()
+        return None if known is None else int(known.temp_size_in_bytes + known.output_size_in_bytes)
+    return None
+
+
+def kernel_seconds(
+    framework: str, start: Callable[[], Any], wait: Callable[[Any], None], expected: float
+) -> float | None:
+    """Seconds that the device itself takes for a call; None without a way to know.
+
+    `expected` is about the seconds of a call that is waited for. PyTorch hands out events on its own stream; of
+    the others there is a slope.
+    """
+    return between_events(start, expected) if framework == "torch" else slope(start, wait, expected)
+
+
+def between_events(start: Callable[[], Any], expected: float) -> float | None:
+    """Seconds of a call between two CUDA events of PyTorch's stream, which never waits for the host between them.
+
+    The device is put to sleep while calls are queued. Where the first event was passed before the last call was
+    queued, the sleep was too short and the time is thrown away; where none is long enough, as for a call that
+    waits for the device itself, nothing is known.
+    """
+    import torch
+
+    count = min(QUEUED, max(2, round(SPAN / expected)))
+    times: list[float] = []
+    asleep = ASLEEP
+    while len(times) < TIMES and asleep <= LONGEST:
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        torch.cuda._sleep(int(CLOCK * asleep))
+        begin.record()
+        for _ in range(count):
+            start()
+        end.record()
+        in_time = not begin.query()
+        torch.cuda.synchronize()
+        if in_time:
+            times.append(begin.elapsed_time(end) * 1e-3 / count)
+        else:
+            asleep *= 2
+    return statistics.median(times) if len(times) == TIMES else None
+
+
+def slope(start: Callable[[], Any], wait: Callable[[Any], None], expected: float) -> float | None:
+    """Seconds of a call in a queue, between few and four times as many, where the device is what they wait for.
+
+    That is so where the host has handed out the many in a part of the time that they take; else nothing is known.
+    """
+    few = min(IN_FLIGHT // 4, max(1, round(SPAN / expected)))
+
+    slopes, handed = [], []
+    for _ in range(TIMES):
+        less = clock.queue(start, wait, few)
+        more = clock.queue(start, wait, 4 * few)
+        slopes.append((more[0] - less[0]) / (3 * few))
+        handed.append((more[1] - less[1]) / (3 * few))
+    found = statistics.median(slopes)
+    return found if found > 0 and statistics.median(handed) < BUSY * found else None

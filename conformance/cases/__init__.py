@@ -1,0 +1,1 @@
+"""The inputs that requirements are judged on, as expressions."""

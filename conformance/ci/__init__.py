@@ -1,0 +1,1 @@
+"""Records as a continuous-integration system wants them: baseline, JUnit, summary, annotations."""

@@ -1,0 +1,116 @@
+"""An earlier record as the measure: a run fails only by what is new since then.
+
+A check that failed in the baseline may go on failing; one that passed, or was not there, may not. Entries of the
+list of deviations that pass, or match nothing, fail nothing then: who brings a baseline need not keep a list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.ci.run_summary import unfinished
+from conformance.record import records, verdict
+from conformance.record.records import BrokenRecord, Check, Record
+from conformance.record.verdict import counted, fails_run
+
+
+class BadBaseline(ValueError):
+    """The baseline cannot be used; the message says why and what to do, on one line."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run beside its baseline: checks that fail only now, that fail in both, and the ids that pass again.
+
+    `unjudged` counts the failures of the baseline that this run did not judge.
+    """
+
+    new: tuple[Check, ...]
+    known: tuple[Check, ...]
+    mended: tuple[str, ...]
+    unjudged: int
+
+    @property
+    def line(self) -> str:
+        """It in a line."""
+        found = f"against the baseline: {len(self.new)} new, {len(self.known)} known, {len(self.mended)} mended"
+        return f"{found}, {self.unjudged} not judged" if self.unjudged else found
+
+
+def load(place: Path, targets: Iterable[str]) -> dict[str, Record]:
+    """The record of each target at `place`, a record or a folder of them; where there are several, the last.
+
+    Raises:
+        BadBaseline: there is nothing, a record is broken or incomplete, or a target has none.
+    """
+    if not place.exists():
+        raise BadBaseline(f"there is no baseline {place}: a record that python -m conformance wrote, or a folder")
+    try:
+        read = [records.read(path) for path in records.find([place])]
+    except BrokenRecord as error:
+        raise BadBaseline(f"the baseline {error}") from error
+    found: dict[str, Record] = {}
+    for record in sorted(read, key=lambda record: record.header.start):
+        if unfinished(record):
+            raise BadBaseline(f"the baseline {record.path} is incomplete: let that run come to its end")
+        found[record.header.target] = record
+    for target in targets:
+        if target not in found:
+            there = ", ".join(sorted(found)) or "no record at all"
+            raise BadBaseline(f"the baseline {place} has no record of {target}, only {there}")
+    return {target: found[target] for target in targets}
+
+
+def failing(check: Check) -> bool:
+    """Whether a check does not hold: a *must* failed, or its process died or gave no answer."""
+    return check.outcome in ("crash", "timeout", "deviation") or counted(check) == "fail"
+
+
+def compare(record: Record, before: Record) -> Compared:
+    """What is new in a run; a deviation that is listed is as good as known."""
+    earlier = {check.id: failing(check) for check in before.checks}
+    now = [check for check in record.checks if failing(check)]
+    new = tuple(check for check in now if check.entry is None and not earlier.get(check.id))
+    told = {check.id for check in new}
+    ids = {check.id for check in record.checks}
+    still = {check.id for check in now}
+    return Compared(
+        new=new,
+        known=tuple(check for check in now if check.id not in told),
+        mended=tuple(name for name, failed in earlier.items() if failed and name in ids and name not in still),
+        unjudged=sum(failed and name not in ids for name, failed in earlier.items()),
+    )
+
+
+def failures(record: Record, before: Record | None) -> list[Check]:
+    """The checks by which a run fails: those that are new where there is a baseline."""
+    return list(compare(record, before).new) if before else [check for check in record.checks if fails_run(check)]
+
+
+def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
+    """Requirement and operation → checks."""
+    found: dict[tuple[str, str], list[Check]] = {}
+    for check in checks:
+        found.setdefault((check.requirement, check.operation), []).append(check)
+    return found
+
+
+def problems(record: Record, before: Record | None) -> list[str]:
+    """Why the run fails, one line each; against a baseline by what is new alone."""
+    if before is None or unfinished(record):
+        return verdict.problems(record)
+    counts = Counter((check.requirement, check.outcome) for check in compare(record, before).new)
+    return [f"{name}: {count} new {outcome}" for (name, outcome), count in sorted(counts.items())]
+
+
+def notes(record: Record, before: Record | None) -> list[str]:
+    """What to know of the comparison."""
+    if before is None:
+        return []
+    found = [compare(record, before).line]
+    if record.header.tier != before.header.tier:
+        found.append(f"the baseline is of tier {before.header.tier}: checks of one id are compared")
+    return found

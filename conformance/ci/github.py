@@ -1,0 +1,51 @@
+"""Failures as GitHub's workflow commands, which show beside the commit; printed where GITHUB_ACTIONS is set.
+
+GitHub shows ten errors a step: nine and a line that counts the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from conformance.ci import baseline
+from conformance.ci.run_summary import statement, unfinished
+from conformance.record.records import Record
+
+MOST = 10
+
+
+def wanted(asked: bool | None) -> bool:
+    """What `--annotations` or `--no-annotations` says, and otherwise whether this is a job of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked
+
+
+def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
+    """A command for each failing requirement and operation of a target, at most ten."""
+    found = [line for record in records for line in _of(record, before.get(record.header.target))]
+    if len(found) <= MOST:
+        return found
+    rest = len(found) - MOST + 1
+    return [*found[: MOST - 1], _command("Softmark", f"and {rest} more failing requirements; see the record")]
+
+
+def _of(record: Record, before: Record | None) -> Iterator[str]:
+    target = record.header.target
+    if said := unfinished(record):
+        yield _command(target, said)
+    for (name, operation), checks in baseline.by_requirement(baseline.failures(record, before)).items():
+        more = f" ({len(checks)} checks)" if len(checks) > 1 else ""
+        told = f"{statement(name)}{more}\n{checks[0].message or ''}"
+        yield _command(f"{name} {operation}, {target}", told.strip())
+
+
+def _command(title: str, message: str) -> str:
+    return f"::error title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

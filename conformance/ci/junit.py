@@ -1,0 +1,88 @@
+"""`--junit FILE`: the run as JUnit XML, a suite a target and a case a check, as continuous integration reads it.
+
+What does not fail the run (good practice, known deviations, what the baseline knows, what a framework lacks) is
+skipped, with the reason. Characters that XML does not allow are replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from xml.etree import ElementTree
+
+from conformance.ci import baseline
+from conformance.ci.run_summary import unfinished
+from conformance.record.records import Check, Record
+from conformance.record.verdict import counted
+
+# what XML 1.0 has no way to hold
+ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
+    """The document; `before` holds the baseline of each target that has one."""
+    root = ElementTree.Element("testsuites", name="softmark")
+    for record in records:
+        root.append(_suite(record, before.get(record.header.target)))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(record: Record, before: Record | None) -> ElementTree.Element:
+    failed = {check.id for check in baseline.failures(record, before)}
+    cases = [_case(check, check.id in failed, before is not None) for check in record.checks]
+    if said := unfinished(record):
+        cases.append(_unfinished(said))
+    suite = ElementTree.Element(
+        "testsuite",
+        name=_legal(record.header.target),
+        tests=str(len(cases)),
+        failures=str(sum(case.find("failure") is not None for case in cases)),
+        errors=str(sum(case.find("error") is not None for case in cases)),
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
+        time=f"{sum(check.seconds for check in record.checks):.3f}",
+        timestamp=_legal(record.header.start),
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    header = record.header
+    for name, value in {**header.framework, "suite commit": header.suite_commit, "tier": header.tier}.items():
+        ElementTree.SubElement(properties, "property", name=_legal(name), value=_legal(value))
+    suite.extend(cases)
+    return suite
+
+
+def _case(check: Check, fails: bool, measured: bool) -> ElementTree.Element:
+    case = ElementTree.Element(
+        "testcase",
+        classname=_legal(check.requirement),
+        name=_legal(f"{check.operation}/{check.dtype}/{check.case}"),
+        time=f"{check.seconds:.3f}",
+    )
+    if fails:
+        kind = "error" if check.outcome in ("crash", "timeout") else "failure"
+        _add(case, kind, _first(check) or check.outcome, check.message, type=check.outcome)
+    elif check.outcome not in ("pass", "choice", "measured"):
+        reason = f"deviation {check.entry}" if check.entry else counted(check)
+        if measured and baseline.failing(check) and not check.entry:
+            reason = "it fails in the baseline too"
+        _add(case, "skipped", f"{reason}: {_first(check)}" if check.message else reason, None)
+    return case
+
+
+def _unfinished(said: str) -> ElementTree.Element:
+    case = ElementTree.Element("testcase", classname="run", name="comes to its end", time="0.000")
+    _add(case, "error", said, None, type="incomplete")
+    return case
+
+
+def _add(case: ElementTree.Element, kind: str, message: str, text: str | None, **attributes: str) -> None:
+    element = ElementTree.SubElement(case, kind, {"message": _legal(message), **attributes})
+    element.text = _legal(text) if text else None
+
+
+def _first(check: Check) -> str:
+    return (check.message or "").strip().partition("\n")[0]
+
+
+def _legal(text: str) -> str:
+    return ILLEGAL.sub("\ufffd", text)

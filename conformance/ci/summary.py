@@ -1,0 +1,54 @@
+"""`--summary FILE`: the run in Markdown, appended to a file such as GitHub's $GITHUB_STEP_SUMMARY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from conformance.ci import baseline
+from conformance.ci.markup import escape, fence, table_of
+from conformance.ci.run_summary import counts, statement
+from conformance.record.records import Check, Record
+
+HEAD = ("target", "version", "verdict", "checks")
+MOST = 20  # failing requirements of a target that are spelled out
+LONGEST = 1500  # characters of a message
+
+
+def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
+    """The summary; `before` holds the baseline of each target that has one."""
+    pairs = [(record, before.get(record.header.target)) for record in records]
+    blocks = ["## Softmark", table_of(HEAD, (_row(*pair) for pair in pairs))]
+    for pair in pairs:
+        blocks += _failures(*pair)
+    return "\n\n".join(blocks) + "\n\n"
+
+
+def _row(record: Record, before: Record | None) -> tuple[str, ...]:
+    found = baseline.problems(record, before)
+    notes = "; ".join(baseline.notes(record, before))
+    verdict = f"❌ fails: {'; '.join(found[:3])}{'; …' if len(found) > 3 else ''}" if found else "✅ holds"
+    return (
+        escape(record.header.target),
+        escape(record.header.framework.get("version", "")),
+        escape(f"{verdict} ({notes})" if notes else verdict),
+        escape(counts(record)),
+    )
+
+
+def _failures(record: Record, before: Record | None) -> Iterator[str]:
+    """The first failing check of each requirement and operation, and how many there are."""
+    grouped = baseline.by_requirement(baseline.failures(record, before))
+    if grouped:
+        yield f"### {escape(record.header.target)}"
+    for (name, operation), checks in list(grouped.items())[:MOST]:
+        count = f"{len(checks)} checks" if len(checks) > 1 else "1 check"
+        yield f"**{escape(name)}** {escape(operation)}, {count}: {escape(statement(name))}"
+        yield _folded(checks[0])
+    if len(grouped) > MOST:
+        yield f"And {len(grouped) - MOST} more; the record and the JUnit file have all of them."
+
+
+def _folded(check: Check) -> str:
+    message = (check.message or check.outcome).strip()
+    more = "\n…" if len(message) > LONGEST else ""
+    return f"<details><summary>{escape(check.id)}</summary>\n\n{fence(message[:LONGEST] + more)}\n\n</details>"

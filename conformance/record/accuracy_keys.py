@@ -1,0 +1,66 @@
+"""Where a check stands in the tables of accuracy, and how large its error is there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from conformance.record.records import Check
+
+FAMILIES = ("ACC", "GRD")  # the others ask for single values, or for what is at the edge of a format
+FORMS = ("index", "probability")
+FORWARD = "forward"
+HEX = re.compile(r"[+-]?\b0x[01]\.?[0-9a-f]{0,13}p[+-]?\d{1,4}\b")
+
+
+def place(check: Check) -> tuple[str, str, str] | None:
+    """The operation with its label form, the format and the direction; None where the check grades nothing."""
+    if check.requirement[:3] not in FAMILIES or not check.measured:
+        return None
+    return form(check), check.dtype, direction(check)
+
+
+def form(check: Check) -> str:
+    """The operation, a cross-entropy with the form of its labels where the record tells it."""
+    told = label_form(check)
+    return f"{check.operation} ({told})" if told else check.operation
+
+
+def label_form(check: Check) -> str | None:
+    """ "index" or "probability": the labels of a cross-entropy, None where the record does not tell."""
+    call = _call(check)
+    told = "probability" if call.get("wrt") == "labels" else call.get("form")
+    named = next((form for form in FORMS if form in check.case), None)
+    return told if told in FORMS else named if check.operation == "softmax_cross_entropy" else None
+
+
+def direction(check: Check) -> str:
+    """ "forward", "vjp", "jvp" or "hvp"; "vjp, by labels" where the labels are varied."""
+    call = _call(check)
+    derivative, by = call.get("derivative"), call.get("wrt")
+    if not isinstance(derivative, str) or not derivative:
+        return FORWARD
+    return f"{derivative}, by {by}" if isinstance(by, str) and by != "x" else derivative
+
+
+def ratio(check: Check, grade: str) -> float | None:
+    """The largest error over the bound of `grade` in this check; None where it was not measured."""
+    ratios = check.measured.get("ratio")
+    return number(ratios.get(grade)) if isinstance(ratios, dict) else None
+
+
+def number(text: Any) -> float | None:
+    """The value of a hex float, of a number or of "inf"; None where it is none of these, or no float holds it."""
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        return None
+    if isinstance(text, str) and text.lstrip("+-") not in ("inf", "nan") and not HEX.fullmatch(text):
+        return None  # float.fromhex takes "10" for 16
+    try:
+        return float.fromhex(text) if isinstance(text, str) else float(text)
+    except (OverflowError, ValueError):  # 0x1p+9999, ++inf
+        return None
+
+
+def _call(check: Check) -> dict[str, Any]:
+    call = check.witness.get("call")
+    return call if isinstance(call, dict) else {}

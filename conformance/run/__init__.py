@@ -1,0 +1,1 @@
+"""A run of one target: its calls measured, its checks judged, its process supervised."""

@@ -1,0 +1,259 @@
+"""One call of an adapter, set beside the truth and the bounds: numbers, no verdicts.
+
+The oracle is asked once per call and its answer kept on disk by content, so that targets share it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.protocol import Adapter, NotProvided
+from conformance.truth import bounds, cache
+from conformance.truth.formats import Floats, Format, exact, format_of, spacing
+from conformance.truth.labels import Loss, targets
+from conformance.truth.oracle import Query, Truth
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as a framework sees it: arrays in the format under test, and the class axis.
+
+    `derivative` is "", "vjp", "jvp" or "hvp". `labels` has the logits' shape (probabilities) or that shape
+    without the class axis (integers).
+    """
+
+    operation: str
+    x: Array
+    axis: int | tuple[int, ...] | None = -1  # more than one axis, or none, only to see what is made of it
+    derivative: str = ""
+    cotangent: Array | None = None
+    tangent: Array | None = None
+    wrt: str = "x"
+    labels: Array | None = None
+    options: dict[str, Any] = field(default_factory=dict)  # reduction, weight, ignore_index, label_smoothing
+
+    @property
+    def dtype(self) -> str:
+        """The format's name."""
+        return self.x.dtype.name
+
+    def run(self, adapter: Adapter) -> Array:
+        """What the framework returns, as NumPy in the same format."""
+        return adapter.to_numpy(self.native(adapter))  # type: ignore[no-any-return]  # adapters hold Any
+
+    def native(self, adapter: Adapter) -> Any:
+        """What the framework returns, in its own array type."""
+        return self.function(adapter)(*self.arrays(adapter))
+
+    def arrays(self, adapter: Adapter) -> list[Any]:
+        """The native logits, labels, cotangent, tangent and weight, those that there are."""
+        parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"))
+        return [adapter.asarray(part) for part in parts if part is not None]
+
+    def function(self, adapter: Adapter) -> Callable[..., Any]:
+        """The call as a function of `arrays`, for a compiler or a mode to be given as a whole.
+
+        It holds no array itself: a compiler takes what a function holds for a part of it.
+
+        Raises:
+            NotProvided: the adapter does not list the derivative, and may not even have the method.
+        """
+        if self.derivative and self.derivative not in adapter.features:
+            raise NotProvided(f"{adapter.name} has no {self.derivative}")
+        labelled, weighted = self.labels is not None, self.options.get("weight") is not None
+        vectors = (self.cotangent is not None) + (self.tangent is not None)
+        operation, derivative = self.operation, self.derivative
+        fixed = {name: value for name, value in self.options.items() if name != "weight"} | {"axis": self.axis}
+        if derivative in ("vjp", "hvp") and self.wrt != "x":
+            fixed["wrt"] = self.wrt
+
+        def run(x: Any, *others: Any) -> Any:
+            given = list(others)
+            labels = {"labels": given.pop(0)} if labelled else {}
+            along = [given.pop(0) for _ in range(vectors)]
+            kwargs = fixed | ({"weight": given.pop(0)} if weighted else {})
+            if not derivative:
+                return getattr(adapter, operation)(x, *labels.values(), **kwargs)
+            return getattr(adapter, derivative)(operation, x, *along, **labels, **kwargs)
+
+        return run
+
+    def rows(self, values: Array) -> Floats:
+        """`values`, shaped as the logits, as exact rows (r, n)."""
+        assert isinstance(self.axis, int), "an oracle's row lies along one axis"
+        moved = np.moveaxis(values, self.axis, -1)
+        return exact(moved.reshape(-1, moved.shape[-1]))
+
+    @property
+    def loss(self) -> Loss | None:
+        """The label arguments in the oracle's terms."""
+        if self.labels is None:
+            return None
+        labels = self.rows(self.labels) if self.labels.shape == self.x.shape else self.labels.reshape(-1)
+        options = dict(self.options)
+        if options.get("weight") is not None:
+            options["weight"] = exact(options["weight"])
+        return Loss(labels, **options)
+
+    @property
+    def query(self) -> Query:
+        """The call in the oracle's terms."""
+        cotangent = self.cotangent
+        if cotangent is not None:
+            cotangent = (
+                self.rows(cotangent)
+                if cotangent.shape == self.x.shape
+                else exact(cotangent).reshape(-1 if cotangent.ndim else ())
+            )
+        tangent = None if self.tangent is None else self.rows(self.tangent)
+        return Query(self.operation, self.rows(self.x), self.derivative, cotangent, tangent, self.wrt, self.loss)
+
+
+@dataclass(frozen=True, repr=False)
+class Judgement:
+    """Errors and bounds of one call, elementwise in the oracle's shape."""
+
+    call: Call
+    got: Floats
+    truth: Truth
+    error: Floats  # |got − truth|; inf where one of them is not finite and they differ
+    tolerance: dict[str, Floats]  # by grade
+    rows: bounds.Rows
+
+    def ratios(self, grade: str) -> Floats:
+        """error / tolerance."""
+        tolerance = self.tolerance[grade]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(self.error == 0, 0.0, self.error / tolerance)
+        return np.where(np.isnan(ratio), np.inf, ratio)
+
+    def worst(self, grade: str) -> float:
+        """The largest error over its bound."""
+        return float(np.max(self.ratios(grade), initial=0.0))
+
+    def witness(self, grade: str) -> dict[str, Any]:
+        """The element with the largest error over its bound, in hex floats."""
+        ratios = self.ratios(grade)
+        at = np.unravel_index(int(np.argmax(ratios)), ratios.shape) if ratios.size else ()
+        found = {
+            "index": [int(i) for i in at],
+            "got": float(self.got[at]).hex(),
+            "expected": float(self.truth.value[at]).hex(),
+            "error": float(self.error[at]).hex(),
+            "bound": float(self.tolerance[grade][at]).hex(),
+        }
+        rows = self.call.rows(self.call.x)
+        if at and rows.size:
+            row = rows[at[0]]
+            found["max"] = float(np.max(row)).hex()
+            if len(at) == 2:
+                found["logit"] = float(row[at[1]]).hex()
+        return found
+
+    @property
+    def ulps(self) -> Floats:
+        """Signed errors in ulps of the format, of the finite elements."""
+        fmt = format_of(self.call.dtype)
+        finite = np.isfinite(self.got) & np.isfinite(self.truth.value)
+        off = (self.got[finite] - self.truth.value[finite]) - self.truth.residual[finite]
+        ulps: Floats = off / spacing(self.truth.value[finite], fmt)
+        return ulps
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What has been probed of a target: whether it flushes subnormals, and E and L by format."""
+
+    flushes: bool = False
+    errors: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def arithmetic(self, grade: str, dtype: str, n: int) -> bounds.Arithmetic:
+        """What `grade` grants to such a target."""
+        return bounds.arithmetic(grade, dtype, n, self.flushes, self.errors)
+
+
+def judge(adapter: Adapter, call: Call, traits: Traits = Traits()) -> Judgement:
+    """Run `call` and measure it against the truth, with the tolerance of every grade."""
+    return compare(call, exact(call.run(adapter)), traits)
+
+
+def compare(call: Call, got: Floats, traits: Traits = Traits()) -> Judgement:
+    """Measure `got`, however it was come by, against the truth of `call`."""
+    query = call.query
+    truth = cache.truth(query)
+    if not query.per_row:
+        got = call.rows(got)
+    got = got.reshape(truth.value.shape)
+    rows = _rows(query, truth)
+    granted = _tolerances(query, truth, rows, call.dtype, traits)
+    return Judgement(call, got, truth, _errors(got, truth, granted["D"], call.dtype), granted, rows)
+
+
+def _errors(got: Floats, truth: Truth, tolerance: Floats, dtype: str) -> Floats:
+    """|got − truth|; 0 for the right infinity, and in rows that have no truth."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.maximum(np.abs((got - truth.value) - truth.residual) - truth.radius, 0.0)
+        edge = np.abs(truth.value) + tolerance >= format_of(dtype).largest
+    same = np.isinf(got) & (np.sign(got) == np.sign(truth.value)) & (np.isinf(truth.value) | edge)
+    error = np.where(np.isnan(error), np.inf, error)
+    return np.where(same | np.isnan(truth.value), 0.0, error)
+
+
+def _rows(query: Query, truth: Truth) -> bounds.Rows:
+    """What the bounds need of the logits, from the truth of both functions."""
+    plain = replace(query, derivative="", cotangent=None, tangent=None, wrt="x", loss=None)
+    forward = [
+        truth if asked == query else cache.truth(asked)
+        for asked in (replace(plain, operation=name) for name in ("softmax", "log_softmax"))
+    ]
+    return bounds.Rows.of(query.rows, *forward)
+
+
+def _tolerances(query: Query, truth: Truth, rows: bounds.Rows, dtype: str, traits: Traits) -> dict[str, Floats]:
+    """The bound of each grade, shaped as the truth."""
+    weights = _weights(query)
+    found = {"A": _half_ulp(truth, format_of(dtype))}
+    for grade in bounds.GRADES[1:]:
+        how = traits.arithmetic(grade, dtype, query.rows.shape[1])
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            found[grade] = np.nan_to_num(_tolerance(query, rows, weights, how), nan=0.0, posinf=np.inf)
+    return found
+
+
+def _half_ulp(truth: Truth, fmt: Format) -> Floats:
+    """Half the spacing where the truth lies: at a power of two, and below it, that of the lower binade."""
+    above = np.sign(truth.value) * np.sign(truth.residual) > 0
+    magnitude = np.abs(truth.value)
+    half: Floats = spacing(np.where(above, magnitude, np.nextafter(magnitude, 0)), fmt) / 2
+    return np.where(np.isfinite(truth.value), half, 0.0)
+
+
+def _tolerance(query: Query, rows: bounds.Rows, weights: bounds.Weights | None, how: bounds.Arithmetic) -> Floats:
+    if query.derivative:
+        return bounds.derivative(query, rows, weights, how)
+    if weights is not None:
+        reduced = query.loss is not None and query.loss.reduction != "none"
+        return bounds.cross_entropy(rows, weights, how, reduced)
+    return bounds.softmax(rows, how) if query.operation == "softmax" else bounds.log_softmax(rows, how)
+
+
+def _weights(query: Query) -> bounds.Weights | None:
+    if query.loss is None:
+        return None
+    asked = targets(query.loss, query.rows.shape)
+    q = np.zeros(query.rows.shape)
+    for i, target in enumerate(asked):
+        for j, value in target.q.items():
+            q[i, j] = float(value)
+    share = float(asked[0].share) if asked else math.nan
+    roundings = 4 if query.loss.label_smoothing else 1 if query.loss.weight is not None else 0
+    scale = np.array([float(s) for s in asked[0].label_scale(query.rows.shape[1])]) if asked else 1.0
+    return bounds.Weights(q, share, roundings, scale)

@@ -1,0 +1,93 @@
+"""An environment that holds one release of a framework, with the versions of its day, and what judges it.
+
+uv makes it; whatever goes wrong is one line. The release's own pins win over those of pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+
+from adapters import ROOT
+from adapters.releases import Release
+
+HARNESS = ("python-flint", "pytest", "packaging")  # what a run imports beside the framework, ml_dtypes and NumPy
+BIG = ("torch",)  # a copy of their gigabytes in uv's cache would outlive the environment
+PYPROJECT = ROOT / "pyproject.toml"
+
+
+class NotInstalled(Exception):
+    """There is no environment with the release; the message is one line."""
+
+
+def make(release: Release, folder: Path, stop: Event) -> str:
+    """Make the environment in `folder`, which does not exist yet; the path of its Python.
+
+    Raises:
+        NotInstalled: the release is not for this Python, or uv gave up.
+        KeyboardInterrupt: `stop` was set.
+    """
+    here = ".".join(map(str, sys.version_info[:2]))
+    if not SpecifierSet(release.python).contains(here):
+        raise NotInstalled(f"needs Python {release.python}, this is {here}")
+    constraints = folder.with_suffix(".txt")
+    constraints.write_text("".join(f"{pin}\n" for pin in release.constraints), encoding="utf-8")
+    python = str(folder / "bin" / "python")
+    cache = ("--no-cache",) if release.framework in BIG else ()
+    uv(stop, "venv", "--quiet", "--python", sys.executable, str(folder))
+    uv(
+        stop, "pip", "install", "--quiet", *cache, "--python", python, "--only-binary", ":all:",
+        "--constraint", str(constraints), *release.requirements, *harness(),
+    )  # fmt: skip
+    return python
+
+
+def harness(pyproject: Path = PYPROJECT) -> list[str]:
+    """What `HARNESS` asks for: at most the version of `pyproject`, so that the release's own pins can be met."""
+    data = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    groups: dict[str, list[Any]] = data["dependency-groups"]
+    pins = {pin.partition("==")[0]: pin for group in groups.values() for pin in group if isinstance(pin, str)}
+    most = [pins[name].replace("==", "<=") for name in HARNESS]
+    return [*most, f"pytest>={data['tool']['pytest']['ini_options']['minversion']}"]
+
+
+def uv(stop: Event, *arguments: str) -> None:
+    """Run uv.
+
+    Raises:
+        NotInstalled: it is missing or gave up; the message is its own, in one line.
+        KeyboardInterrupt: `stop` was set.
+    """
+    command = [sys.executable, "-m", "uv", "--no-progress", *arguments]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as child:  # fmt: skip
+        try:
+            said = _wait(child, stop)
+        except BaseException:
+            child.kill()
+            raise
+    if child.returncode:
+        raise NotInstalled(brief(said) or f"uv ended with exit code {child.returncode}")
+
+
+def _wait(child: subprocess.Popen[str], stop: Event) -> str:
+    while not stop.is_set():
+        try:
+            return child.communicate(timeout=0.2)[1]
+        except subprocess.TimeoutExpired:
+            continue
+    raise KeyboardInterrupt
+
+
+def brief(said: str) -> str:
+    """uv's message without its drawing: "No solution found …: Because there is no version of jax==0.7.3 …"."""
+    lines = (line.strip(" ×╰─▶│├·\t") for line in said.splitlines())
+    return " ".join(filter(None, lines)).removeprefix("error: ")

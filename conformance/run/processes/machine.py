@@ -1,0 +1,122 @@
+"""What machine and which build a record was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from adapters import BUILT_IN, ROOT
+from adapters.protocol import Adapter
+from conformance.record.records import Header
+
+FOLDERS = ("adapters", "conformance")
+# what no outcome of a check depends on: how runs are started, kept and told of, and what a failure is called
+NO_JUDGES = (
+    *(f"adapters/{name}" for name in ("faulty", "honest", "releases.py", "releases.toml")),
+    *(f"conformance/{name}" for name in ("__main__.py", "run/processes", "record", "ci", "deviations.toml")),
+)
+
+
+def header(adapter: Adapter, target: str, tier: str) -> Header:
+    """The header of a record of `target`, starting now."""
+    framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter)}
+    described = replace(_described(target, tier), framework=framework)
+    return replace(described, device_model=gpu()) if adapter.device == "cuda" else described
+
+
+def _described(target: str, tier: str) -> Header:
+    return Header(
+        target=target,
+        framework={},
+        device_model=cpu("model name") or platform.processor(),
+        python=platform.python_version(),
+        # the kernel's release is a matter of the one machine and of no arithmetic
+        platform=" ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver()))),
+        cpu_flags=cpu("flags"),
+        threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        suite_commit=commit(),
+        tier=tier,
+        start=now(),
+    )
+
+
+def unknown(name: str, target: str, tier: str) -> Header:
+    """The header of a target whose framework could not be reached."""
+    return replace(_described(target, tier), framework={"name": name, "version": "", "build": ""})
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def cpu(field: str) -> str:
+    """A field of /proc/cpuinfo; "" where there is none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def free_memory() -> int:
+    """Bytes of memory that can still be had, by /proc/meminfo; 0 where there is none."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), 0)
+
+
+def gpu() -> str:
+    """The first GPU and its driver, as nvidia-smi names them."""
+    return _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").split("\n")[0]
+
+
+def commit() -> str:
+    """The suite's commit, marked where what judges differs from it; "" outside a checkout."""
+    at = _output("git", "describe", "--always", "--abbrev=12", "--exclude=*")
+    # records and pages, which a run may write among the files of a checkout, are none of it
+    changed = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
+    return f"{at}-dirty" if changed else at
+
+
+def same_suite(judged_at: str, framework: str) -> bool:
+    """Whether what judges `framework` is here what it was at that commit of the suite."""
+    if not re.fullmatch("[0-9a-f]{7,40}", judged_at):
+        return False
+    others = [f"adapters/{name}.py" for name in BUILT_IN if name != framework]
+    left_out = [f":(exclude){path}" for path in (*others, *NO_JUDGES)]
+    command = ("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out)
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def build(adapter: Adapter) -> str:
+    """The installed distributions that an adapter's answers come from, with version and wheel tag."""
+    # JAX's cross-entropy is Optax's, and Keras's mode is the framework that computes for it
+    beside = {"jax": ("optax",), "onnxruntime": ("onnx",), "keras": (adapter.mode,)}
+    modules = (adapter.name, *beside.get(adapter.name, ()))
+    found = []
+    provided = metadata.packages_distributions()
+    for distribution in sorted({found for module in modules for found in provided.get(module, [])}):
+        wheel = metadata.distribution(distribution).read_text("WHEEL") or ""
+        tags = [line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")]
+        found.append(" ".join([distribution, metadata.version(distribution), *tags[:1]]))
+    return "; ".join(found)
+
+
+def _output(*command: str) -> str:
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return run.stdout.strip()

@@ -1,0 +1,225 @@
+"""`python -m conformance releases [framework | release …]`: judge every tracked release.
+
+Each has an environment of its own, which is removed behind it; a finished record of the same tier and suite is
+left as it is, so an interrupted run goes on where it was. A release that cannot be judged leaves a record that
+says why, and is tried again by the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Event
+
+from packaging.version import Version
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from adapters import MODES, ROOT
+from adapters.releases import PACKAGES, Release, named, releases
+from conformance import deviations, requirements
+from conformance.record import archive, records, timeline
+from conformance.record.records import BrokenRecord, Footer, Record
+from conformance.requirements import TIERS
+from conformance.run.processes import environments, machine, supervisor
+
+OUTPUT = ROOT / "reports" / "records" / "releases"
+DEVICE = "cpu"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How each release is judged, and where its record is kept."""
+
+    tier: str
+    output: Path
+    check_timeout: float
+    stop: Event
+
+    def record(self, release: Release) -> Path:
+        """The file that a release's record is kept in."""
+        return self.output / f"{release.tag}{records.PACKED}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `python -m conformance releases` takes."""
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
+    )
+    parser.add_argument("--tier", default="quick", choices=TIERS)
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the records")
+    parser.add_argument("--jobs", type=int, default=1, help="releases at a time")
+    parser.add_argument("--check-timeout", type=float, default=60.0, help="seconds that one check may take")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge; exit code 0: all are judged, 1: some could not be, 2: wrong usage, 130: interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m conformance releases", description=__doc__)
+    add_arguments(parser)
+    options = parser.parse_args(arguments)
+    plan = Plan(options.tier, options.output, options.check_timeout, Event())
+    try:
+        wanted = sorted(named(*options.names), key=lambda release: release.day, reverse=True)
+        if options.jobs < 1:
+            raise ValueError("--jobs is at least 1")
+        if find_spec("uv") is None:
+            raise ValueError("uv is not installed; the group `bench` of pyproject.toml has it")
+        plan.output.mkdir(parents=True, exist_ok=True)
+        if not os.access(plan.output, os.W_OK):
+            raise PermissionError(f"the output folder {plan.output} is not writable")
+    except (ValueError, OSError) as error:
+        print(f"releases: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    todo = [release for release in wanted if not judged(plan, release)]
+    console.print(f"{len(wanted) - len(todo)} of {len(wanted)} releases are judged", highlight=False)
+    try:
+        problems = walk(todo, plan, options.jobs, console)
+    except KeyboardInterrupt:
+        print("releases: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
+        return 130
+    for line in closing(plan.output, {release.framework for release in wanted}):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return 1 if problems else 0
+
+
+def judged(plan: Plan, release: Release) -> bool:
+    """Whether there is a finished record of this tier, made by a suite that judges as this one does."""
+    try:
+        record = records.read(plan.record(release))
+    except BrokenRecord:
+        return False
+    whole = record.footer is not None and record.footer.error is None
+    header = record.header
+    return whole and header.tier == plan.tier and machine.same_suite(header.suite_commit, release.framework)
+
+
+def walk(todo: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
+    """Judge `jobs` at a time, show how far it is, keep each record, and return why some could not be judged."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    problems = []
+    with (
+        Progress(*columns, TextColumn("{task.fields[at]}"), console=console, transient=True) as progress,
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+    ):
+        whole = progress.add_task("releases", total=len(todo), at="")
+
+        def one(release: Release) -> Record:
+            task = progress.add_task(release.tag, total=None, at="installing")
+
+            def report(now: supervisor.Progress) -> None:
+                progress.update(task, completed=now.done, total=now.total, at=now.check)
+
+            try:
+                return judge(release, plan, report)
+            finally:
+                progress.remove_task(task)
+
+        futures = {pool.submit(one, release): release for release in todo}
+        try:
+            for future in as_completed(futures):
+                release, record = futures[future], future.result()
+                problem = keep(record, plan.record(release))
+                problems += [problem] if problem else []
+                progress.advance(whole)
+                line = f"{release.tag} {f'cannot be judged: {problem}' if problem else counts(record)}"
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+        except BaseException:
+            plan.stop.set()  # the processes are in sessions of their own, which the terminal does not interrupt
+            pool.shutdown(cancel_futures=True)
+            raise
+    return problems
+
+
+def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], None]) -> Record:
+    """The record of a release, from an environment that is gone when this returns.
+
+    Raises:
+        KeyboardInterrupt: the plan was stopped.
+    """
+    mode = MODES[release.framework][0]
+    with tempfile.TemporaryDirectory(prefix="softmark-") as beside:
+        folder = Path(beside)
+        order = supervisor.Order(
+            release.framework, DEVICE, mode, plan.tier, folder / "results", plan.check_timeout
+        )
+        order.output.mkdir()
+        try:
+            python = environments.make(release, folder / "env", plan.stop)
+        except environments.NotInstalled as problem:
+            return refused(release, order, str(problem))
+        record = supervisor.run(replace(order, python=python), report, plan.stop)
+        if record.footer and record.footer.error:
+            return refused(release, order, _reason(record.footer.error, order.log))
+    found = record.header.framework["version"]
+    if Version(found).public != release.version:
+        return refused(release, order, f"the environment holds {release.framework} {found}")
+    return record
+
+
+def refused(release: Release, order: supervisor.Order, problem: str) -> Record:
+    """A record that says why a release could not be judged."""
+    header = machine.unknown(release.framework, order.target, order.tier)
+    header = replace(header, framework={**header.framework, "version": release.version})
+    return Record(order.record, header, [], Footer(0, machine.now(), error=" ".join(problem.split())))
+
+
+def _reason(error: str, log: Path) -> str:
+    """An error of the runner's; where it leads to the log, which will be gone, the log's last line."""
+    said = error.partition("; see ")[0].partition("see ")[0]
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return error if said == error else ": ".join(filter(None, (said, last)))
+
+
+def keep(record: Record, path: Path) -> str | None:
+    """Write the record, and return why nothing was judged, if so; that takes the place of no finished record."""
+    problem = record.footer.error if record.footer else "the run was cut off"
+    if problem is None or not _finished(path):
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(archive.pack(record))
+        partial.replace(path)
+    return problem
+
+
+def _finished(path: Path) -> bool:
+    try:
+        footer = records.read(path).footer
+    except BrokenRecord:
+        return False
+    return footer is not None and footer.error is None
+
+
+def counts(record: Record) -> str:
+    """How many requirements are in which state: "holds 98, deviation 7, absent 20"."""
+    (found,) = timeline.timelines([record], requirements.load(), deviations.load())
+    states = Counter(row.cells[0].state for row in found.rows)
+    return ", ".join(f"{state} {states[state]}" for state in timeline.STATES if states[state])
+
+
+def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
+    """In which release each deviation of these frameworks came and went, and what fails beside them."""
+    read = []
+    for path in records.find([folder]):
+        try:
+            read.append(records.read(path))
+        except BrokenRecord as error:
+            print(f"releases: {error}", file=sys.stderr)
+    chosen = [record for record in read if record.header.framework["name"] in set(frameworks)]
+    days = {release.tag: release.day for release in releases()}
+    lines = []
+    for found in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
+        lines.append(f"{found.target}, {len(found.releases)} releases")
+        lines += [f"  {span.entry.id}: {span.sentence}" for span in found.spans]
+        lines += [f"  {row.requirement.id} fails otherwise: {told}" for row, told in found.failures()]
+    return lines

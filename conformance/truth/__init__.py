@@ -1,0 +1,1 @@
+"""True values in ball arithmetic, error bounds, and the formats they are held in."""

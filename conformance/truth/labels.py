@@ -1,0 +1,83 @@
+"""What a cross-entropy is asked of, and the exact weight that each class has in each row's loss.
+
+Every form reduces to L_i = share · Σ_j −q_ij · log_softmax(x_i)_j, with q exact: for labels t (one-hot for
+an index), smoothing ε and class weights w it is q_j = w_j · ((1 − ε) · t_j + ε/n), and 0 in ignored rows.
+The conventions are those of torch.nn.functional.cross_entropy: a mean over indices divides by the summed
+weights of the rows that count, a mean over probabilities by the number of rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import arb, ctx, fmpq
+from numpy.typing import NDArray
+
+from conformance.truth.formats import Floats
+
+BITS = 1280  # of q and share where they are no dyadic fractions: as many as the oracle ever takes
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The arguments of a cross-entropy besides its logits: labels (r,) of integers or (r, n) exact float64."""
+
+    labels: NDArray[Any]
+    reduction: str = "none"
+    weight: Floats | None = None
+    ignore_index: int | None = None
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """One row's exact q, where it is not zero by construction, and what the row's loss is multiplied by."""
+
+    q: dict[int, arb]
+    share: arb
+    weight: Floats | None
+    keep: fmpq  # 1 − ε
+
+    def label_scale(self, n: int) -> list[arb]:
+        """∂q_j/∂t_j for each class."""
+        weights = np.ones(n) if self.weight is None else self.weight
+        return [arb(float(w)) * arb(self.keep) for w in weights]
+
+
+def targets(loss: Loss, shape: tuple[int, ...]) -> list[Target]:
+    """One target a row of logits shaped (r, n).
+
+    Raises:
+        ValueError: an index outside [0, n) that is not the ignored one; it has no true loss.
+    """
+    rows, n = shape
+    dense = loss.labels.dtype.kind == "f"
+    keep = fmpq(1) - _exact(loss.label_smoothing)
+    floor = _exact(loss.label_smoothing) / n if n else fmpq(0)
+    weights = [fmpq(1)] * n if loss.weight is None else [_exact(float(w)) for w in loss.weight]
+    exact_rows: list[dict[int, fmpq]] = []
+    mass = fmpq(0)
+    for i in range(rows):
+        if dense:
+            labels = {j: _exact(float(t)) for j, t in enumerate(loss.labels[i])}
+            mass += 1
+        else:
+            y = int(loss.labels[i])
+            if y == loss.ignore_index:
+                exact_rows.append({})
+                continue
+            if not 0 <= y < n:
+                raise ValueError(f"label {y} is outside [0, {n})")
+            labels = {y: fmpq(1)}
+            mass += weights[y]
+        positions = range(n) if floor != 0 else labels
+        exact_rows.append({j: weights[j] * (keep * labels.get(j, fmpq(0)) + floor) for j in positions})
+    with ctx.workprec(BITS):  # whatever the precision outside
+        share = arb(1) if loss.reduction != "mean" else arb.nan() if mass == 0 else arb(1) / arb(mass)
+        return [Target({j: arb(q) for j, q in row.items()}, share, loss.weight, keep) for row in exact_rows]
+
+
+def _exact(value: float) -> fmpq:
+    return fmpq(*value.as_integer_ratio())

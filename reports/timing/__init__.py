@@ -1,0 +1,1 @@
+"""What the benchmarks tell people: tables, regressions, issue texts, pages."""

@@ -1,0 +1,314 @@
+"""`python -m benchmarks compare A B`: two frameworks, or two releases of one, in turn: A B A B.
+
+A side is a framework ("torch": what is installed here) or a release ("jax-0.7.2": installed in an environment
+of its own), and its usual mode unless one is named ("torch:compiled"). Both are audited before they are timed.
+Each round runs one process a side, and a cell's ratio is taken within a round, so that what drifts meets both
+alike. The interval is that of the sign test for the median ratio, which asks nothing of the noise but that rounds
+are independent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import comb
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+import adapters
+from adapters import ROOT
+from adapters.releases import BadReleases, releases
+from benchmarks.asv import release_repository
+from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
+from benchmarks.timing.rounds import Run, audited, each, reason, scratch
+from reports.timing.current import DEVICES, Unusable, installed, matching, version
+from reports.timing.terminal import call, compact, order, reasons, shapes, usual
+from reports.timing.wording import number, quantity
+
+ENVIRONMENTS = ROOT / ".asv" / "compare"
+ERROR = 0.01  # how often an interval may miss the median ratio
+ROUNDS = 8  # the fewest whose extremes are such an interval: 2 / 2^8 < 0.01
+MARGIN = 0.05  # a ratio nearer to 1 than this is the same to a user
+STYLES = {"faster": "green", "slower": "red", "same": "", "ambiguous": "yellow"}
+
+Tell = Callable[[str], None]
+Lacking = list[tuple[Cell, str]]  # cells and why
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: how it is called, its framework, its mode and the Python that holds it."""
+
+    name: str
+    framework: str
+    mode: str
+    python: str
+
+
+@dataclass
+class Audited:
+    """What is known of a side beside its times."""
+
+    lacking: Lacking
+    worst: float | None  # error over bound
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Time of B over time of A in one cell, with its interval."""
+
+    cell: Cell
+    first: float  # seconds, median of the rounds
+    second: float
+    ratio: float
+    low: float
+    high: float
+
+    def verdict(self, margin: float = MARGIN) -> str:
+        """What B is beside A; "ambiguous" where the interval allows more than one answer."""
+        if self.high < 1 / (1 + margin):
+            return "faster"
+        if self.low > 1 + margin:
+            return "slower"
+        return "same" if self.low >= 1 / (1 + margin) and self.high <= 1 + margin else "ambiguous"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The two sides, and what is compared."""
+    parser.add_argument("a", metavar="A", help="a framework, or a release such as jax-0.7.2; :MODE may follow")
+    parser.add_argument("b", metavar="B")
+    parser.add_argument("--cells", default="", metavar="REGEX", help='of names such as "softmax forward float32"')
+    parser.add_argument("--shapes", default="cifar,imagenet,bert", help=f"of {', '.join(SHAPES)}")
+    parser.add_argument("--format", choices=FORMATS, default="float32")
+    parser.add_argument("--device", choices=DEVICES, default="cpu")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"at least {ROUNDS}, the default")
+    parser.add_argument("--margin", type=float, default=MARGIN, help="what still counts as the same; 0.05")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure in turn and print the table; exit code 1: no cell can be compared, 2: wrong usage."""
+    console = Console()
+    try:
+        if options.rounds < ROUNDS:
+            raise Unusable(f"fewer than {ROUNDS} rounds give no interval")
+        if not 0 <= options.margin < math.inf:
+            raise Unusable("--margin is at least 0, and finite")
+        wanted = chosen(options)
+        sides = side(options.a), side(options.b)
+        columns = TextColumn("{task.description}"), TimeElapsedColumn()
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=None)
+
+            def tell(line: str) -> None:
+                progress.update(task, description=line)
+
+            sides = ready(sides[0], tell), ready(sides[1], tell)
+            found, known = compare(sides, wanted, options.device, options.rounds, tell)
+    except (Unusable, BadReleases, OSError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 2
+    if found:
+        told = ", ".join(f"{letter}: {one.name} {one.mode}" for letter, one in zip("AB", sides, strict=True))
+        console.print(f"{told}; {options.format}, {options.device}, {options.rounds} rounds", highlight=False)
+        console.print(table(found, options))
+        console.print(f"{summary(found, options)} {exactness(known)}", highlight=False)
+    lines = (line for one, of in zip(sides, known, strict=True) for line in reasons(one.name, of.lacking))
+    for line in dict.fromkeys(lines):  # once where both sides are one framework
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return 0 if found else 1
+
+
+def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
+    """The cells asked for, in no mode yet."""
+    names = [name.strip() for name in options.shapes.split(",")]
+    if unknown := [name for name in names if name not in SHAPES]:
+        raise Unusable(f"unknown shape {unknown[0]!r}: choose from {', '.join(SHAPES)}")
+    threads = THREADS if options.device == "cpu" else ("all",)
+    every = [
+        Cell(operation, direction, "", options.format, shape, count)
+        for shape in dict.fromkeys(names)
+        for operation in OPERATIONS
+        for direction in DIRECTIONS
+        for count in threads
+    ]
+    return matching(options.cells, every)
+
+
+def side(given: str) -> Side:
+    """What stands for "torch", "torch:compiled" or "jax-0.7.2"; a release has no Python yet.
+
+    Raises:
+        Unusable: it is neither a framework that is installed nor a tracked release, or has no such mode.
+    """
+    plain, _, mode = given.partition(":")
+    framework, _, release = plain.partition("-")
+    if framework not in adapters.MODES:
+        raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(adapters.MODES)}")
+    if (mode or given != plain) and mode not in MODES:
+        raise Unusable(f"unknown mode {mode!r}: choose one of {', '.join(MODES)}")
+    if mode == "compiled" and len(adapters.MODES[framework]) == 1:
+        raise Unusable(f"{framework} does not compile: say {plain} alone")
+    mode = mode or usual(framework)
+    if plain == framework:
+        installed([framework])
+        return Side(f"{framework}-{version(framework)}", framework, mode, sys.executable)
+    known = [one.version for one in releases(framework)]
+    if release not in known:
+        raise Unusable(f"{framework} {release} is not tracked, but {', '.join(known)}")
+    return Side(plain, framework, mode, "")
+
+
+def ready(one: Side, tell: Tell) -> Side:
+    """The side with a Python that holds it: a release has an environment of its own, made if it is not there.
+
+    Raises:
+        Unusable: the release cannot be installed.
+    """
+    if one.python:
+        return one
+    folder = ENVIRONMENTS / one.name
+    python = str(folder / "bin" / "python")
+    if not (folder / "release.json").exists():  # written last
+        tell(f"installing {one.name}")
+        release = next(release for release in releases(one.framework) if release.tag == one.name)
+        with tempfile.TemporaryDirectory() as build:
+            for name, text in release_repository.files(release).items():
+                Path(build, name).write_text(text, encoding="utf-8")
+            command([sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder)])
+            command([python, str(ROOT / "benchmarks" / "install.py"), build, str(folder)])
+    return replace(one, python=python)
+
+
+def command(arguments: Sequence[str]) -> None:
+    """Run it; Unusable with its last line if it fails."""
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"{arguments[0]} failed"]
+        raise Unusable(said[-1].removeprefix("install: "))
+
+
+def compare(
+    sides: tuple[Side, Side], wanted: Sequence[Cell], device: str, rounds: int, tell: Tell = lambda _: None
+) -> tuple[list[Ratio], tuple[Audited, Audited]]:
+    """The ratios of the cells that both sides have; of each side, what it lacks and how exact it is."""
+    with scratch(len(sides)) as caches:
+        known = audit(sides[0], wanted, device, caches[0], tell), audit(sides[1], wanted, device, caches[1], tell)
+        without = {replace(cell, mode="") for of in known for cell, _ in of.lacking}
+        times: dict[Cell, list[tuple[float, float]]] = {cell: [] for cell in wanted if cell not in without}
+        heated: tuple[dict[Cell, str], dict[Cell, str]] = ({}, {})
+        for number in range(2 * rounds):  # more where heat slowed a device in some
+            going = [cell for cell in times if cell not in without and len(times[cell]) < rounds]
+            if not going:
+                break
+            found: tuple[dict[Cell, float], dict[Cell, float]] = ({}, {})
+            # the order within a round alternates, so that neither side always follows the other
+            for which in (0, 1) if number % 2 == 0 else (1, 0):
+                one = sides[which]
+                asked = job(one, going, device)
+                what = f"{one.name}, round {number + 1}" + (f" of {rounds}" if number < rounds else "")
+                for cell, row in each(asked, asked.cells, False, caches[which], tell, what):
+                    plain = replace(cell, mode="")
+                    why = reason(row)
+                    if not why:
+                        found[which][plain] = row["latency"]
+                    elif "throttled" in row:
+                        heated[which][cell] = why
+                    else:
+                        known[which].lacking.append((cell, why))
+                        without.add(plain)
+            for cell in found[0].keys() & found[1].keys():
+                times[cell].append((found[0][cell], found[1][cell]))
+    left = {cell for cell, pairs in times.items() if cell not in without and len(pairs) < rounds}
+    for of, reasons_of in zip(known, heated, strict=True):
+        of.lacking += [(cell, why) for cell, why in reasons_of.items() if replace(cell, mode="") in left]
+    return [ratio(cell, pairs) for cell, pairs in times.items() if len(pairs) == rounds], known
+
+
+def job(one: Side, cells: Sequence[Cell], device: str) -> Run:
+    """What is asked of a side: a brief look."""
+    own = tuple(replace(cell, mode=one.mode) for cell in cells)
+    return Run(one.framework, own, "full", device, python=one.python, brief=True)
+
+
+def audit(one: Side, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
+    """What a side lacks of the cells, what is not the call that it claims to be, and the worst error."""
+    found = audited(job(one, wanted, device), caches, tell)
+    errors = [entry.audit["error"] for entry in found.values() if entry.audit.get("error") is not None]
+    lacking = [(cell, entry.why) for cell, entry in found.items() if entry.why]
+    return Audited(lacking, max(errors, default=None))
+
+
+def ratio(cell: Cell, pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """The median over the rounds of B / A, with the interval of the sign test."""
+    ratios = sorted(second / first for first, second in pairs)
+    out = outside(len(ratios))
+    return Ratio(
+        cell,
+        statistics.median(first for first, _ in pairs),
+        statistics.median(second for _, second in pairs),
+        statistics.median(ratios),
+        ratios[out],
+        ratios[-1 - out],
+    )
+
+
+def outside(rounds: int) -> int:
+    """How many ratios at either end lie outside the interval: it misses the median in at most `ERROR` of cases.
+
+    The number of ratios below the median is binomial(rounds, 1/2); there are at least `ROUNDS`.
+    """
+    out, beyond = 0, 1  # beyond: in how many of the 2^rounds cases at most `out` ratios lie below the median
+    while 2 * (beyond + comb(rounds, out + 1)) <= ERROR * 2**rounds:
+        out += 1
+        beyond += comb(rounds, out)
+    return out
+
+
+def table(found: Sequence[Ratio], options: argparse.Namespace) -> Table:
+    """One row a cell."""
+    shown = compact("operation", "shape", "threads")
+    for column in ("A", "B", "B / A", "99 % interval"):
+        shown.add_column(column, justify="right", no_wrap=True)
+    shown.add_column("B is")
+    for one in sorted(found, key=lambda one: order(one.cell)):
+        verdict = one.verdict(options.margin)
+        shown.add_row(
+            call(one.cell),
+            one.cell.shape,
+            one.cell.threads,
+            quantity(one.first, "latency"),
+            quantity(one.second, "latency"),
+            number(one.ratio),
+            f"{number(one.low)} – {number(one.high)}",
+            Text(verdict, STYLES[verdict]),
+        )
+    return shown
+
+
+def exactness(known: tuple[Audited, Audited]) -> str:
+    """The worst error of either side; speed never stands without it."""
+    first, second = ("unknown" if of.worst is None else number(of.worst) for of in known)
+    return f"Worst error over its bound: A {first}, B {second}."
+
+
+def summary(found: Sequence[Ratio], options: argparse.Namespace) -> str:
+    """The verdicts counted, and what they mean."""
+    counts = Counter(one.verdict(options.margin) for one in found)
+    told = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in STYLES if counts[verdict])
+    narrower = "; ambiguous: neither, and more --rounds narrow it" if counts["ambiguous"] else ""
+    return (
+        f"B beside A, of {len(found)} cells: {told}. Faster or slower: the whole interval lies more than "
+        f"{options.margin:.0%} from 1; same: all of it lies within{narrower}. "
+        f"Shapes: {shapes((one.cell for one in found), options.device)}."
+    )

@@ -1,0 +1,135 @@
+"""`python -m benchmarks gpu --output FOLDER --machine NAME`: judge and time a GPU machine in one call.
+
+FOLDER/records holds the conformance records, FOLDER/asv the benchmarks' results as asv's own, with a sidecar
+that names device and driver. A framework that is missing or does not see the device is said and left out; what
+is finished is kept, and the same command goes on behind it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import adapters
+from adapters import ROOT
+from adapters.releases import PACKAGES, BadReleases
+from benchmarks.asv import filing
+from benchmarks.timing import rounds
+from benchmarks.timing.cells import TIERS
+from conformance.requirements import TIERS as RIGOURS
+from reports.timing import current
+
+FRAMEWORKS = ("torch", "jax", "tensorflow")
+CONFORMANCE = (sys.executable, "-m", "conformance")
+BENCHMARKS = (sys.executable, "-m", "benchmarks")
+PROBE = "import sys, adapters; adapters.load(*sys.argv[1:])"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where results go, and how much is done."""
+    which = f"of {', '.join(PACKAGES)}; else {', '.join(FRAMEWORKS)}"
+    parser.add_argument("frameworks", nargs="*", metavar="framework", help=which)
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument(
+        "--machine", type=filing.machine, required=True, help='its name, such as "h200"; cuda is added to it'
+    )
+    parser.add_argument("--device", choices=current.DEVICES, default="cuda")
+    parser.add_argument("--conformance", choices=RIGOURS, default="quick", help="tier of the conformance suite")
+    parser.add_argument("--tier", choices=TIERS, default="core", help="of the benchmarks")
+    parser.add_argument("--cells", default="", metavar="REGEX", help="of the benchmarks; all by default")
+    parser.add_argument("--rounds", type=int, default=rounds.ROUNDS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do both; exit code 0: all done, 1: something is missing, 2: wrong usage, 130: interrupted."""
+    try:
+        if unknown := [name for name in options.frameworks if name not in PACKAGES]:
+            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
+        current.chosen(options)
+        filing.ready((), filing.Shelf(Path(folder(options, "asv")), options.machine, options.device))
+    except (current.Unusable, filing.Unready) as error:
+        print(f"gpu: {error}", file=sys.stderr)
+        return 2
+    try:
+        missing = steps(options)
+    except KeyboardInterrupt:
+        print("gpu: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
+        return 130
+    for line in missing:
+        print(f"gpu: {line}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def steps(options: argparse.Namespace) -> list[str]:
+    """Everything, one after the other; what is missing afterwards, a line each."""
+    wanted = dict.fromkeys(options.frameworks or FRAMEWORKS)
+    reasons = {name: unseen(name, options.device) for name in wanted}
+    missing = [f"{name} is left out: {why}" for name, why in reasons.items() if why]
+    seen = [name for name, why in reasons.items() if not why]
+    if seen:
+        missing += judge(seen, options)
+    for name in seen:
+        missing += measure(name, options)
+    return missing
+
+
+def unseen(name: str, device: str) -> str:
+    """Why a framework cannot be loaded on a device, tried in a process of its own; empty if it can."""
+    probe = [sys.executable, "-c", PROBE, name, device, adapters.MODES[name][0]]
+    done = subprocess.run(probe, cwd=ROOT, capture_output=True, text=True, env=os.environ | rounds.PLAIN)
+    if done.returncode == 0:
+        return ""
+    said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return said.partition(": ")[2] or said  # without the name of the exception
+
+
+def judge(names: Sequence[str], options: argparse.Namespace) -> list[str]:
+    """Run the conformance suite in every mode; what is wrong with the run, not with the frameworks."""
+    targets = [f"{name}:{options.device}:{mode}" for name in names for mode in adapters.MODES[name]]
+    given = {
+        "--targets": ",".join(targets),
+        "--tier": options.conformance,
+        "--output": folder(options, "records"),
+    }
+    status = ended([*CONFORMANCE, "--resume", *chain(*given.items())])
+    return [] if status in (0, 1) else [f"the conformance records are not whole: exit status {status}"]
+
+
+def measure(name: str, options: argparse.Namespace) -> list[str]:
+    """Run the benchmarks of one framework unless they are filed; what is wrong."""
+    shelf = filing.Shelf(Path(folder(options, "asv")), options.machine, options.device)
+    asked = filing.Asked(options.tier, options.cells, options.rounds)
+    try:
+        release = filing.tracked(name, current.version(name))
+    except (BadReleases, current.Unusable) as error:
+        return [f"{name} is not timed: {error}"]
+    if filing.filed(release, shelf, asked):
+        print(f"{release.tag} is timed already")
+        return []
+    given = {"--save": str(shelf.folder), "--machine": shelf.machine, "--device": shelf.device}
+    given |= {"--tier": asked.tier, "--cells": asked.cells, "--rounds": str(asked.rounds)}
+    status = ended([*BENCHMARKS, "current", name, *chain(*given.items())])
+    return [f"{release.tag} is not timed: exit status {status}"] if status else []
+
+
+def folder(options: argparse.Namespace, name: str) -> str:
+    """A folder of the output, wherever a command is run."""
+    return str(options.output.resolve() / name)
+
+
+def ended(command: Sequence[str]) -> int:
+    """The exit status of a command that says itself how far it is; an interrupt reaches it too."""
+    # no process takes the device for itself
+    child = subprocess.Popen(command, cwd=ROOT, env=os.environ | rounds.PLAIN)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.send_signal(signal.SIGINT)  # a terminal has sent it already; whoever ends jobs may not have
+        child.wait()
+        raise

@@ -1,0 +1,113 @@
+"""`python -m benchmarks regressions`: where a release made a cell slower, and an issue text for each."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters.releases import PACKAGES, BadReleases
+from benchmarks.asv import changes, results
+from benchmarks.asv.changes import Group
+from benchmarks.asv.results import NoResults, Results
+from reports.timing import issues, wording
+
+STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is listed, and where issue texts go."""
+    parser.add_argument(
+        "--threshold", type=_threshold, default=changes.THRESHOLD, metavar="FACTOR", help="least step"
+    )
+    parser.add_argument("--framework", choices=list(PACKAGES), help="of one framework only")
+    parser.add_argument("--metric", default="latency", help="of what: latency unless another is given")
+    parser.add_argument("--machine", help="on one machine only")
+    parser.add_argument("--improvements", action="store_true", help="list what became faster too")
+    parser.add_argument(
+        "--issues", type=Path, metavar="FOLDER", help="write an issue text for each pair of releases"
+    )
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="of asv's files; reports/asv by default")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the steps; exit code 2: there is nothing to read, or no such metric or machine."""
+    try:
+        found = results.read(options.results)
+        groups = listed(found, options)
+        written = [] if options.issues is None else write(groups, found, options.issues)
+    except (NoResults, BadReleases, OSError) as error:
+        print(f"regressions: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    for problem in found.problems:
+        console.print(Text(f"note: {problem}", "yellow"))
+    for machine in dict.fromkeys(group.machine for group in groups):
+        console.print(table([group for group in groups if group.machine == machine], found, options.metric))
+    if not groups:
+        console.print(f"No step of {options.metric} by {options.threshold:g} or more.")
+    for path in written:
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def listed(found: Results, options: argparse.Namespace) -> list[Group]:
+    """The groups that are asked for, the worst first.
+
+    Raises:
+        NoResults: nothing is measured of what is asked for.
+    """
+    rows = results.of(found, machine=options.machine, framework=options.framework)
+    metrics = sorted({row.metric for row in rows})
+    if options.metric not in metrics:
+        raise NoResults(f"no {options.metric!r} is measured: choose one of {', '.join(metrics)}")
+    wanted = changes.find(rows, options.metric, options.threshold)
+    return changes.grouped((step for step in wanted if step.worse or options.improvements), rows)
+
+
+def write(groups: list[Group], found: Results, folder: Path) -> list[Path]:
+    """The files of the issue texts; what became faster needs none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for group in groups:
+        if group.worst.worse:
+            path = folder / issues.file_name(group)
+            path.write_text(issues.text(group, found.machines[group.machine]), encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def table(groups: list[Group], found: Results, metric: str) -> Table:
+    """The groups of one machine."""
+    machine = found.machines[groups[0].machine]
+    title = f"Steps of {metric} on {machine.name}"
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold", pad_edge=False)
+    for column in ("release", "before", "cells", "largest step", "of", "confidence", "since"):
+        width = 28 if column == "of" else None
+        shown.add_column(column, overflow="fold", min_width=width)
+    for group in groups:
+        worst = group.worst
+        cell = worst.after.cell
+        shown.add_row(
+            Text(wording.version(worst.after)),
+            Text(group.before.version),
+            Text(f"{len(group.steps)} of {group.cells}"),
+            Text(f"{wording.factor(worst.size)} {wording.change(metric, worst.worse)}"),
+            Text(f"{wording.call(cell)}, {wording.where(cell, machine.device)}"),
+            Text(group.confidence, STYLES[group.confidence]),
+            Text("still so" if worst.ended is None else f"ends in {worst.ended.release.version}"),
+        )
+    return shown
+
+
+def _threshold(text: str) -> float:
+    value = float(text)
+    if not 1 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"a factor above 1, such as {changes.THRESHOLD}; got {text}")
+    return value
