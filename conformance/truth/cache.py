@@ -1,6 +1,7 @@
 """Truths kept on disk by content: computed once, shared by every target and run.
 
-A key is the digest of the question and of the oracle's own source, so an edited oracle forgets nothing wrong.
+A key is the digest of the question and of the oracle's own source, so editing the oracle invalidates its values.
+A file begins with a checksum of the rest: a broken one is computed again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import fields
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ FOLDER = Path(os.environ.get("SOFTMARK_CACHE", ROOT / ".softmark")) / "truths"
 
 _MEMORY: dict[str, Truth] = {}
 _SPENT = [0.0]  # seconds
+CHECKSUM = 32  # bytes of a SHA-256
 _KEPT = 64  # truths in memory at a time; the tests of one case follow one another
 
 
@@ -47,10 +50,13 @@ def seconds() -> float:
 
 def _kept(path: Path, query: Query) -> Truth:
     try:
-        with path.open("rb") as file:  # not np.load, which takes what begins like a zip archive for one
-            return Truth(*np.lib.format.read_array(file))
-    except (OSError, ValueError, EOFError, TypeError):  # absent or broken: computed again
-        found = oracle.evaluate(query)
+        data = path.read_bytes()
+    except OSError:  # computed now
+        data = b""
+    checksum, array = data[:CHECKSUM], data[CHECKSUM:]
+    if data and hashlib.sha256(array).digest() == checksum:
+        return Truth(*np.lib.format.read_array(BytesIO(array)))
+    found = oracle.evaluate(query)
     _write(path, np.stack([found.value, found.residual, found.radius]))
     return found
 
@@ -58,10 +64,11 @@ def _kept(path: Path, query: Query) -> Truth:
 def _write(path: Path, array: Floats) -> None:
     """Whole or not at all: another process may be reading; no cache is no reason to stop."""
     partial = path.with_suffix(f".{os.getpid()}")
+    file = BytesIO()
+    np.save(file, array)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.save(file, array)
+        partial.write_bytes(hashlib.sha256(file.getvalue()).digest() + file.getvalue())
         partial.replace(path)
     except OSError:
         with suppress(OSError):
