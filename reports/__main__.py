@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from conformance.record import records
+from conformance.record import files, reading, records
 from reports import choose, compare, markdown, model, page, terminal
 from reports.site import build
 
@@ -78,9 +78,9 @@ def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
         if not place.exists():
             raise ReportError(f"{place}: no such file or folder")
     read, broken = [], []
-    for path in dict.fromkeys(records.find(places)):
+    for path in dict.fromkeys(files.find(places)):
         try:
-            read.append(records.read(path))
+            read.append(reading.read(path))
         except records.BrokenRecord as error:
             broken.append(" ".join(str(error).split()))
     if not read:

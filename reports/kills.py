@@ -14,7 +14,7 @@ from pathlib import Path
 from adapters.faulty import Faulty
 from conformance import requirements
 from conformance.ci.markup import escape, table_of
-from conformance.record import records
+from conformance.record import files, reading, records
 from conformance.requirements import FAMILIES, Requirement
 from conformance.run.processes import supervisor
 from reports.checks import parts, plural
@@ -174,7 +174,7 @@ def _judged() -> dict[str, set[str]]:
 
 
 def _read(places: list[Path]) -> list[records.Record]:
-    found = [records.read(path) for path in records.find(places)]
+    found = [reading.read(path) for path in files.find(places)]
     if not found:
         raise records.BrokenRecord("no records; give the folder that holds the gallery's, or none to judge it")
     return found

@@ -72,9 +72,11 @@ def _verdict(record: Record, checks: Sequence[Judged]) -> tuple[str, str]:
     if record.footer is None:
         found.insert(0, f"incomplete: the run stopped after {plural(len(checks))}")
         return "incomplete", "; ".join(found)
-    if record.footer.error:
+    if record.footer.error is not None:
         found.insert(0, f"not judged: {record.footer.error}" if not checks else f"error: {record.footer.error}")
         return "error", "; ".join(found)
+    if record.partial:
+        return "incomplete", "; ".join((f"incomplete: {record.partial}", *found))
     if unmatched := len(record.footer.unmatched):
         found.append(f"{unmatched} deviation entr{'y matches' if unmatched == 1 else 'ies match'} nothing")
     if not checks:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.record import records
+from conformance.record import reading, records
 from conformance.test_interface import device_of
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +18,7 @@ WHOLE = ["conformance", "--adapter", "tests.fakes:Small"]
 def run(record: Path, *options: str) -> records.Record:
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "--record", str(record)]
     subprocess.run(line, cwd=ROOT, check=True, capture_output=True, timeout=300)
-    return records.read(record)
+    return reading.read(record)
 
 
 def outcomes(record: records.Record) -> list[tuple[str, str, str | None]]:

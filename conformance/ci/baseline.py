@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.ci.run_summary import unfinished
-from conformance.record import records, verdict
+from conformance.record import verdict
+from conformance.record.files import find
+from conformance.record.reading import read
 from conformance.record.records import BrokenRecord, Check, Record
 from conformance.record.verdict import counted, fails_run
 
@@ -49,13 +50,14 @@ def load(place: Path, targets: Iterable[str]) -> dict[str, Record]:
     if not place.exists():
         raise BadBaseline(f"there is no baseline {place}: a record that python -m conformance wrote, or a folder")
     try:
-        read = [records.read(path) for path in records.find([place])]
+        records = [read(path) for path in find([place])]
     except BrokenRecord as error:
         raise BadBaseline(f"the baseline {error}") from error
     found: dict[str, Record] = {}
-    for record in sorted(read, key=lambda record: record.header.start):
-        if unfinished(record):
-            raise BadBaseline(f"the baseline {record.path} is incomplete: let that run come to its end")
+    for record in sorted(records, key=lambda record: record.header.start):
+        if record.unfinished:
+            reason = f"is incomplete ({record.unfinished}): let that run come to its end"
+            raise BadBaseline(f"the baseline {record.path} {reason}")
         found[record.header.target] = record
     for target in targets:
         if target not in found:
@@ -100,7 +102,7 @@ def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]
 
 def problems(record: Record, before: Record | None) -> list[str]:
     """Why the run fails, one line each; against a baseline by what is new alone."""
-    if before is None or unfinished(record):
+    if before is None or record.unfinished:
         return verdict.problems(record)
     counts = Counter((check.requirement, check.outcome) for check in compare(record, before).new)
     return [f"{name}: {count} new {outcome}" for (name, outcome), count in sorted(counts.items())]

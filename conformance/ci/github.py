@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.ci import baseline
-from conformance.ci.run_summary import statement, unfinished
+from conformance.ci.run_summary import statement
 from conformance.record.records import Record
 
 MOST = 10
@@ -31,8 +31,8 @@ def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
 
 def _of(record: Record, before: Record | None) -> Iterator[str]:
     target = record.header.target
-    if said := unfinished(record):
-        yield _command(target, said)
+    if record.unfinished:
+        yield _command(target, record.unfinished)
     for (name, operation), checks in baseline.by_requirement(baseline.failures(record, before)).items():
         more = f" ({len(checks)} checks)" if len(checks) > 1 else ""
         told = f"{statement(name)}{more}\n{checks[0].message or ''}"

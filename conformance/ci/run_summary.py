@@ -15,11 +15,6 @@ def counts(record: Record) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
 
 
-def unfinished(record: Record) -> str | None:
-    """Why a run did not come to its end, None where it did."""
-    return "the run was cut off" if record.footer is None else record.footer.error
-
-
 def statement(name: str) -> str:
     """What the requirement of that id states."""
     known = requirements.load().get(name)

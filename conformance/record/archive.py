@@ -10,9 +10,9 @@ import lzma
 from collections.abc import Iterable
 from dataclasses import replace
 
-from conformance.record import records
+from conformance.record import writing
 from conformance.record.accuracy_keys import place, ratio
-from conformance.record.records import Check, Footer, Header, Record
+from conformance.record.records import Check, Record
 
 MET = ("pass", "choice", "measured")
 PRESET = 9 | lzma.PRESET_EXTREME
@@ -20,12 +20,8 @@ PRESET = 9 | lzma.PRESET_EXTREME
 
 def pack(record: Record) -> bytes:
     """The record as the bytes of a `*.jsonl.xz` file."""
-    rows: list[Header | Check | Footer] = [
-        record.header,
-        *thinned(record.checks),
-        *([record.footer] if record.footer else []),
-    ]
-    return lzma.compress("".join(map(records.line, rows)).encode(), preset=PRESET)
+    text = writing.whole(record.header, thinned(record.checks), record.footer)
+    return lzma.compress(text.encode(), preset=PRESET)
 
 
 def thinned(checks: Iterable[Check]) -> list[Check]:

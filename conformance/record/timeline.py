@@ -159,10 +159,10 @@ def _timeline(
     latest = {_version(record): record for record in sorted(records, key=lambda record: record.header.start)}
     ordered = [latest[version] for version in sorted(latest, key=_order)]
     releases = tuple(
-        Release(_version(one), days.get(f"{name}-{_version(one)}"), one.header.tier, _problem(one))
+        Release(_version(one), days.get(f"{name}-{_version(one)}"), one.header.tier, one.unfinished)
         for one in ordered
     )
-    judged = [_by_requirement(record) if _problem(record) is None else {} for record in ordered]
+    judged = [_by_requirement(record) if record.unfinished is None else {} for record in ordered]
     concerned = [entry for entry in entries if entry.adapter == name and entry.device == device]
     concerned = [entry for entry in concerned if mode in entry.modes]
     rows = tuple(
@@ -236,12 +236,6 @@ def _by_requirement(record: Record) -> dict[str, list[Check]]:
     for check in record.checks:
         found.setdefault(check.requirement, []).append(check)
     return found
-
-
-def _problem(record: Record) -> str | None:
-    if record.footer is None:
-        return "the run was cut off"
-    return record.footer.error
 
 
 def _version(record: Record) -> str:

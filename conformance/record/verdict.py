@@ -28,10 +28,12 @@ def fails_run(check: Check) -> bool:
 
 def problems(record: Record) -> list[str]:
     """Why the run of this target fails, one line each; empty where it holds."""
-    if record.footer is None:
-        return ["incomplete: the run was cut off; --resume goes on where it stopped"]
-    if record.footer.error is not None:
+    if record.footer and record.footer.error is not None:
         return [record.footer.error]
+    if record.partial or record.footer is None:
+        return [f"incomplete: {record.partial}; --resume goes on where it stopped"]
+    if not record.checks:
+        return ["no check was judged"]
     failed = [check for check in record.checks if fails_run(check)]
     by_requirement: dict[tuple[str, str], int] = {}
     for check in failed:

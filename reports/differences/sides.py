@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import adapters
-from conformance.record import records as reader
-from conformance.record.records import BrokenRecord, Record
+from conformance.record import reading
+from conformance.record.records import PACKED, PLAIN, BrokenRecord, Record
 from reports.checks import split_target
 
 
@@ -69,7 +69,7 @@ def find(name: str, known: Iterable[Side]) -> Side:
             return side
     path = Path(name)
     if path.is_file():
-        return Side(name, reader.read(path))
-    if name.endswith((reader.PLAIN, reader.PACKED)):
+        return Side(name, reading.read(path))
+    if name.endswith((PLAIN, PACKED)):
         raise BrokenRecord(f"{name}: no such file")
     raise UnknownSide(f"unknown target {name!r}: choose one of {', '.join(side.name for side in known)}")

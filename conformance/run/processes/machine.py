@@ -8,12 +8,13 @@ import re
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
 from adapters import BUILT_IN, ROOT
 from adapters.protocol import Adapter
-from conformance.record.records import Header
+from conformance.record.records import CheckSet, Header
 
 FOLDERS = ("adapters", "conformance")
 # what no outcome of a check depends on: how runs are started, kept and told of, and what a failure is called
@@ -23,10 +24,10 @@ NO_JUDGES = (
 )
 
 
-def header(adapter: Adapter, target: str, tier: str) -> Header:
-    """The header of a record of `target`, starting now."""
+def header(adapter: Adapter, target: str, tier: str, asked: CheckSet) -> Header:
+    """Return the header of a record of `target`, starting now."""
     framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter)}
-    described = replace(_described(target, tier), framework=framework)
+    described = replace(_described(target, tier), framework=framework, asked=asked)
     return replace(described, device_model=gpu()) if adapter.device == "cuda" else described
 
 
@@ -43,6 +44,7 @@ def _described(target: str, tier: str) -> Header:
         suite_commit=commit(),
         tier=tier,
         start=now(),
+        suite_digest=suite_digest(),
     )
 
 
@@ -87,6 +89,16 @@ def commit() -> str:
     return f"{at}-dirty" if changed else at
 
 
+def suite_digest() -> str:
+    """Return a digest of the files that judge, which tells two changed trees of one commit apart."""
+    digest = sha256()
+    paths = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".toml"))
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def same_suite(judged_at: str, framework: str) -> bool:
     """Whether what judges `framework` is here what it was at that commit of the suite."""
     if not re.fullmatch("[0-9a-f]{7,40}", judged_at):
@@ -95,7 +107,8 @@ def same_suite(judged_at: str, framework: str) -> bool:
     left_out = [f":(exclude){path}" for path in (*others, *NO_JUDGES)]
     command = ("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out)
     try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=20).returncode == 0
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=20, env=_environment())
+        return run.returncode == 0
     except (OSError, subprocess.SubprocessError):
         return False
 
@@ -116,7 +129,14 @@ def build(adapter: Adapter) -> str:
 
 def _output(*command: str) -> str:
     try:
-        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True)
+        run = subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True, env=_environment()
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return run.stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what leads git to another repository: GIT_DIR and its like."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

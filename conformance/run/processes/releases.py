@@ -26,8 +26,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import MODES, ROOT
 from adapters.releases import PACKAGES, Release, named, releases
 from conformance import deviations, requirements
-from conformance.record import archive, records, timeline
-from conformance.record.records import BrokenRecord, Footer, Record
+from conformance.record import archive, files, reading, timeline
+from conformance.record.records import PACKED, BrokenRecord, Footer, Record
 from conformance.requirements import TIERS
 from conformance.run.processes import environments, machine, supervisor
 
@@ -48,7 +48,7 @@ class Plan:
 
     def record(self, release: Release) -> Path:
         """The file that a release's record is kept in."""
-        return self.output / f"{release.tag}{records.PACKED}"
+        return self.output / f"{release.tag}{PACKED}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,12 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def judged(plan: Plan, release: Release) -> bool:
     """Whether there is a finished record of this tier, made by a suite that judges as this one does."""
     try:
-        record = records.read(plan.record(release))
+        record = reading.read(plan.record(release))
     except BrokenRecord:
         return False
-    whole = record.footer is not None and record.footer.error is None
-    header = record.header
-    return whole and header.tier == plan.tier and machine.same_suite(header.suite_commit, release.framework)
+    same = record.header.tier == plan.tier
+    return not record.unfinished and same and machine.same_suite(record.header.suite_commit, release.framework)
 
 
 def walk(todo: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
@@ -184,20 +183,16 @@ def _reason(error: str, log: Path) -> str:
 
 def keep(record: Record, path: Path) -> str | None:
     """Write the record, and return why nothing was judged, if so; that takes the place of no finished record."""
-    problem = record.footer.error if record.footer else "the run was cut off"
-    if problem is None or not _finished(path):
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(archive.pack(record))
-        partial.replace(path)
-    return problem
+    if record.unfinished is None or not _finished(path):
+        files.replace(path, archive.pack(record))
+    return record.unfinished
 
 
 def _finished(path: Path) -> bool:
     try:
-        footer = records.read(path).footer
+        return reading.read(path).unfinished is None
     except BrokenRecord:
         return False
-    return footer is not None and footer.error is None
 
 
 def counts(record: Record) -> str:
@@ -210,9 +205,9 @@ def counts(record: Record) -> str:
 def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
     """In which release each deviation of these frameworks came and went, and what fails beside them."""
     read = []
-    for path in records.find([folder]):
+    for path in files.find([folder]):
         try:
-            read.append(records.read(path))
+            read.append(reading.read(path))
         except BrokenRecord as error:
             print(f"releases: {error}", file=sys.stderr)
     chosen = [record for record in read if record.header.framework["name"] in set(frameworks)]

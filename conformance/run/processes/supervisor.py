@@ -20,7 +20,8 @@ from threading import Event
 
 from adapters import BUILT_IN, ROOT, UnknownAdapter
 from conformance import deviations
-from conformance.record import records
+from conformance.record import records, writing
+from conformance.record.reading import read
 from conformance.run.processes import machine
 
 USAGE = 2  # the exit code of a process that could not begin: unknown adapter, absent device, bad record
@@ -122,29 +123,17 @@ def run(order: Order, report: Callable[[Progress], None], stop: Event | None = N
         KeyboardInterrupt: `stop` was set; what is recorded stays, and resuming goes on behind it.
     """
     stop = stop or Event()
-    if order.resume and _complete(order):
-        return records.read(order.record)
     order.running.unlink(missing_ok=True)
     resume = order.resume and order.record.exists()
     while True:
         ended = _process(replace(order, resume=resume), report, stop)
         if ended is None:
-            return records.read(order.record)
+            return read(order.record)
         if isinstance(ended, str):
             _write_error(order, ended)
-            return records.read(order.record)
+            return read(order.record)
         _append(order, ended)
         resume = True
-
-
-def _complete(order: Order) -> bool:
-    try:
-        record = records.read(order.record)
-    except records.BrokenRecord:
-        order.record.unlink(missing_ok=True)
-        return False
-    whole = record.footer is not None and record.footer.error is None and not record.footer.unmatched
-    return whole and record.header.tier == order.tier and record.header.suite_commit == machine.commit()
 
 
 def command(order: Order) -> list[str]:
@@ -166,10 +155,12 @@ def command(order: Order) -> list[str]:
 def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Check | str | None:
     """None after a whole run, the row of a check that took the process along, or why it never began."""
     path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), os.environ.get("PYTHONPATH")]))
+    # what a shell asks of pytest (-k, -x, --collect-only, plug-ins) is not asked of this run
+    inherited = {name: os.environ[name] for name in os.environ.keys() - {"PYTEST_ADDOPTS", "PYTEST_PLUGINS"}}
     with order.log.open("w", encoding="utf-8") as log:
         child = subprocess.Popen(
             command(order), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
+            env=inherited | {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, start_new_session=True,
         )  # fmt: skip
         try:
             outcome = _watch(child, order, report, stop)
@@ -234,14 +225,14 @@ def _append(order: Order, row: records.Check) -> None:
 
     A process that died after it had judged the check leaves a row of it, which this one replaces.
     """
-    version = records.read(order.record).header.framework["version"]
-    records.trim(order.record, without=row.id)
+    version = read(order.record).header.framework["version"]
+    writing.trim(order.record, without=row.id)
     known = deviations.load(order.deviations) if order.deviations else deviations.load()
     for entry in known:
         concerned = entry.concerns(order.adapter, version, order.device, order.mode)
         if concerned and entry.covers(row.requirement, row.operation, row.dtype, row.case):
             row = replace(row, entry=entry.id)
-    writer = records.Writer(order.record)
+    writer = writing.Writer(order.record)
     writer.write(row)
     writer.close()
     order.running.unlink(missing_ok=True)
@@ -250,11 +241,8 @@ def _append(order: Order, row: records.Check) -> None:
 def _write_error(order: Order, error: str) -> None:
     """A record that says why there is nothing in it, or nothing more."""
     if not order.record.exists() or not order.record.stat().st_size:
-        writer = records.Writer(order.record)
-        writer.write(machine.unknown(order.adapter, order.target, order.tier))
-        writer.close()
-    records.trim(order.record)
-    rows = len(records.read(order.record).checks)
-    writer = records.Writer(order.record)
-    writer.write(records.Footer(rows=rows, end=machine.now(), error=error))
+        writing.Writer(order.record, machine.unknown(order.adapter, order.target, order.tier)).close()
+    writing.trim(order.record)
+    writer = writing.Writer(order.record)
+    writer.write(records.Footer(rows=len(writer.checks), end=machine.now(), error=error))
     writer.close()
