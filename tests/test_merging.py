@@ -133,8 +133,8 @@ def judged_twice(text: str) -> str:
 REFUSED = {
     "another-format": (
         with_text(lambda text: text.replace('"format": 2', '"format": 3')),
-        "bad.jsonl, line 1: format 3, this suite reads 1 to 2: run that target again, or read the record with the "
-        "suite that wrote it (commit 'abc')",
+        "bad.jsonl, line 1: format 3, this suite reads 1 to 2: run that target again, or read the record with "
+        "the suite that wrote it (commit 'abc')",
     ),
     "judged-twice": (
         with_text(judged_twice),

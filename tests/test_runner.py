@@ -52,8 +52,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> records.Record:
-    """A run that nothing happened to."""
-    return judge("Small", tmp_path_factory.mktemp("whole"))
+    """A run that nothing happened to; what the shell asks of pytest is not asked of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", "--collect-only -k RNG -x")
+        return judge("Small", tmp_path_factory.mktemp("whole"))
+
+
+def test_a_run_is_whole_whatever_the_shell_asks_of_pytest(whole: records.Record) -> None:
+    assert whole.complete
+    assert problems(whole) == []
 
 
 def ids(record: records.Record) -> set[str]:

@@ -115,4 +115,6 @@ def notes(record: Record, before: Record | None) -> list[str]:
     found = [compare(record, before).line]
     if record.header.tier != before.header.tier:
         found.append(f"the baseline is of tier {before.header.tier}: checks of one id are compared")
+    if before.header.asked is None:
+        found.append("the baseline does not tell what was asked: its format is an older one")
     return found

@@ -16,8 +16,10 @@ class NotResumed(Exception):
     """The run cannot go on in that file, which now has another name; the message is one line."""
 
 
-def resume(path: Path, header: Header) -> Writer:
-    """Return what appends to the record in `path`, of a run that `header` describes as it would start now.
+def resume(path: Path, header: Header) -> Writer | None:
+    """Return what appends to the record in `path`; None where all was judged already.
+
+    `header` describes the run as it would start now.
 
     Raises:
         NotResumed: the file holds a run of something else, or no record.
@@ -31,6 +33,8 @@ def resume(path: Path, header: Header) -> Writer:
     if reason:
         raise NotResumed(f"{reason}; it is kept as {files.set_aside(path)}, and the next run starts anew")
     if record and record.checks:
+        if record.footer and not record.unfinished and not record.footer.unmatched:
+            return None
         trim(path)
         return Writer(path)
     return Writer(path, header)  # nothing was judged

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from conformance import requirements
 from conformance.record.records import Check, Record
 
+UNMATCHED = "matches no check of this target: narrow it or take it out"  # a deviation that does
 LENIENT = ("should", "report")  # levels at which a failure does not fail the run
 
 
@@ -30,17 +33,9 @@ def problems(record: Record) -> list[str]:
     """Why the run of this target fails, one line each; empty where it holds."""
     if record.footer and record.footer.error is not None:
         return [record.footer.error]
-    if record.partial or record.footer is None:
-        return [f"incomplete: {record.partial}; --resume goes on where it stopped"]
-    if not record.checks:
-        return ["no check was judged"]
-    failed = [check for check in record.checks if fails_run(check)]
-    by_requirement: dict[tuple[str, str], int] = {}
-    for check in failed:
-        key = (check.requirement, check.outcome)
-        by_requirement[key] = by_requirement.get(key, 0) + 1
-    lines = [f"{name}: {count} {outcome}" for (name, outcome), count in sorted(by_requirement.items())]
-    return lines + [
-        f"deviation {entry} matches no check of this target: narrow it or take it out"
-        for entry in record.footer.unmatched
-    ]
+    lines = [f"incomplete: {record.partial}; --resume goes on where it stopped"] if record.partial else []
+    lines += [] if record.checks else ["no check was judged"]
+    failed = Counter((check.requirement, check.outcome) for check in record.checks if fails_run(check))
+    lines += [f"{name}: {count} {outcome}" for (name, outcome), count in sorted(failed.items())]
+    unmatched = record.footer.unmatched if record.footer else []
+    return lines + [f"deviation {entry} {UNMATCHED}" for entry in unmatched]

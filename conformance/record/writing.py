@@ -66,12 +66,13 @@ class Writer:
         return Record(self.path, self.header, self.checks, footer)
 
     def write(self, row: Check | Footer) -> None:
-        """Append one row."""
-        if isinstance(row, Check):
-            self.checks.append(row)
-            self._file.write(line(row))
-        else:
+        """Append one row; a footer closes the file."""
+        if isinstance(row, Footer):
             self._file.write(seal(row, self.path.read_bytes(), judged_of(self.checks)))
+            self.close()
+            return
+        self.checks.append(row)
+        self._file.write(line(row))
         self._file.flush()
 
     def close(self) -> None:

@@ -80,7 +80,8 @@ def _writer(config: pytest.Config) -> Writer:
     try:
         header = machine.header(target.adapter, target.name, tier, asked(target.adapter, tier))
         if config.getoption("--resume") and path.exists():
-            return resume(path, header)
+            writer = resume(path, header)
+            return writer or pytest.exit(f"all is judged already in {path}", returncode=0)
         return Writer(path, header)
     except NotResumed as error:
         pytest.exit(f"cannot go on in the record: {error}", returncode=2)

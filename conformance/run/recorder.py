@@ -8,6 +8,7 @@ import pytest
 
 from conformance.deviations import Deviation
 from conformance.record.records import Check, Footer
+from conformance.record.verdict import UNMATCHED
 from conformance.record.writing import Writer
 from conformance.run import consistency
 from conformance.run.outcome import as_known, show
@@ -62,12 +63,11 @@ class Recorder:
         matched = {row.entry for row in self.rows}
         unmatched = [] if partial else [entry.id for entry in self.entries if entry.id not in matched]
         writer.write(replace(footer, unmatched=unmatched))
-        writer.close()
         running_file(writer.path).unlink(missing_ok=True)
         if partial:
             print(f"\n{writer.path} is partial: {partial}")
         for entry in unmatched:
-            print(f"\ndeviation {entry} matches no check of this target: narrow it or take it out")
+            print(f"\ndeviation {entry} {UNMATCHED}")
         return bool(unmatched)
 
 
