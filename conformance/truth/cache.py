@@ -6,6 +6,7 @@ A key is the digest of the question and of the oracle's own source, so an edited
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 from contextlib import suppress
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from adapters import ROOT
+from conformance import files
 from conformance.truth import labels, oracle
 from conformance.truth.formats import Floats
 from conformance.truth.oracle import Query, Truth
@@ -56,16 +58,11 @@ def _kept(path: Path, query: Query) -> Truth:
 
 
 def _write(path: Path, array: Floats) -> None:
-    """Whole or not at all: another process may be reading; no cache is no reason to stop."""
-    partial = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.save(file, array)
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
+    """Keep it if possible: a truth that is lost is computed again."""
+    kept = io.BytesIO()
+    np.save(kept, array)
+    with suppress(OSError):
+        files.write(path, kept.getvalue(), durable=False)
 
 
 @cache
