@@ -39,7 +39,7 @@ def framework() -> str:
     release = Path(sys.prefix) / "release.json"
     if not release.exists():
         raise SystemExit(
-            "no framework: set SOFTMARK_FRAMEWORK, or let benchmarks/install.py fill the environment"
+            "no framework: set SOFTMARK_FRAMEWORK, or let benchmarks/asv/install.py fill the environment"
         )
     return str(json.loads(release.read_text(encoding="utf-8"))["framework"])
 

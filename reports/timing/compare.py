@@ -186,7 +186,7 @@ def ready(one: Side, tell: Tell) -> Side:
             for name, text in release_repository.files(release).items():
                 Path(build, name).write_text(text, encoding="utf-8")
             command([sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder)])
-            command([python, str(ROOT / "benchmarks" / "install.py"), build, str(folder)])
+            command([python, str(ROOT / "benchmarks" / "asv" / "install.py"), build, str(folder)])
     return replace(one, python=python)
 
 
