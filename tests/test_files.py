@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from adapters import ROOT
 from conformance import files
 
 
@@ -58,3 +61,30 @@ def test_a_new_file_has_the_permissions_that_the_shell_gives(tmp_path: Path) -> 
 def test_what_is_no_regular_file_is_written_to_and_not_replaced() -> None:
     files.write(Path(os.devnull), "gone")
     assert not Path(os.devnull).is_file()
+
+
+def test_a_folder_is_kept_to_one_run_and_is_free_afterwards(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    with files.reserved(folder):
+        with pytest.raises(files.InUse, match=f"another run writes to .*: process {os.getpid()}, "):
+            files.reserved(folder).__enter__()
+        with pytest.raises(files.InUse):  # by another name too
+            files.reserved(link(tmp_path, folder)).__enter__()
+    with files.reserved(folder):
+        pass
+
+
+def link(beside: Path, folder: Path) -> Path:
+    (beside / "link").symlink_to(folder)
+    return beside / "link"
+
+
+def test_a_run_that_is_killed_leaves_its_folder_free(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from conformance import files; "
+        "files.reserved(Path(sys.argv[1])).__enter__(); os.abort()"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False)
+    assert (tmp_path / ".lock").read_text()
+    with files.reserved(tmp_path):
+        pass
