@@ -56,7 +56,8 @@ UNITS = {
 # With the suite's parent in front, as asv has it, and nothing but what every environment of asv's holds.
 BARE = """
 import json, sys
-HELD = sys.stdlib_module_names | {"suite", "benchmarks", "asv_runner"}
+OURS = {"suite", "benchmarks", "conformance", "adapters"}
+HELD = sys.stdlib_module_names | OURS | {"asv_runner", "numpy", "ml_dtypes", "flint"}
 
 class Bare:
     def find_spec(name, *_):
@@ -131,7 +132,14 @@ def test_what_a_device_tells_of_a_cell_is_measured() -> None:
     assert {*gpu.Device.block, *gpu.HalfDevice.block} <= set(cells("core"))
 
 
-class Everything(metrics.Times, metrics.Dispatch, metrics.Device, metrics.Memory, metrics.Fresh, metrics.Checks):
+class Everything(
+    metrics.TimeMetrics,
+    metrics.DispatchMetrics,
+    metrics.DeviceMetrics,
+    metrics.MemoryMetrics,
+    metrics.FreshMetrics,
+    metrics.CheckMetrics,
+):
     """Every metric of one block."""
 
     block = Block(("eager",), ("float32",), ("bert",))
