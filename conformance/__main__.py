@@ -7,13 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
-from conformance import deviations
+from conformance import deviations, files
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
 from conformance.record.records import Record
@@ -32,19 +33,22 @@ def main(arguments: list[str] | None = None) -> int:
         with child.interruptible():
             return releases.main(arguments[1:])
     options = _parser().parse_args(arguments)
-    console = Console()
-    try:
-        orders = _orders(options)
-        before = baseline.load(options.baseline, [order.target for order in orders]) if options.baseline else {}
-        for file in filter(None, (options.junit, options.summary)):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        options.output.mkdir(parents=True, exist_ok=True)
-        if not os.access(options.output, os.W_OK):
-            raise PermissionError(f"the output folder {options.output} is not writable")
-    except (ValueError, OSError) as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 2
-    began = time.monotonic()
+    with ExitStack() as held:
+        try:
+            orders = _orders(options)
+            targets = [order.target for order in orders]
+            before = baseline.load(options.baseline, targets) if options.baseline else {}
+            for file in filter(None, (options.junit, options.summary)):
+                file.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(files.reserved(options.output))
+        except (ValueError, OSError) as error:
+            print(f"conformance: {error}", file=sys.stderr)
+            return 2
+        return _judge(orders, before, options)
+
+
+def _judge(orders: list[supervisor.Order], before: Mapping[str, Record], options: argparse.Namespace) -> int:
+    console, began = Console(), time.monotonic()
     try:
         with child.interruptible():
             records = _with_progress(orders, options.jobs, console)
@@ -64,7 +68,7 @@ def _report(options: argparse.Namespace, records: list[Record], before: Mapping[
         print("\n".join(github.lines(records, before)))
     try:
         if options.junit:
-            options.junit.write_text(junit.render(records, before), encoding="utf-8")
+            files.write(options.junit, junit.render(records, before))
         if options.summary:
             with options.summary.open("a", encoding="utf-8") as file:
                 file.write(summary.render(records, before))

@@ -133,7 +133,14 @@ def test_what_a_device_tells_of_a_cell_is_measured() -> None:
     assert {*gpu.Device.block, *gpu.HalfDevice.block} <= set(cells("core"))
 
 
-class Everything(metrics.Times, metrics.Dispatch, metrics.Device, metrics.Memory, metrics.Fresh, metrics.Checks):
+class Everything(
+    metrics.TimeMetrics,
+    metrics.DispatchMetrics,
+    metrics.DeviceMetrics,
+    metrics.MemoryMetrics,
+    metrics.FreshMetrics,
+    metrics.CheckMetrics,
+):
     """Every metric of one block."""
 
     block = Block(("eager",), ("float32",), ("bert",))

@@ -19,56 +19,56 @@ class _Core:
     setup_cache.timeout = metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
 
 
-class Eager(_Core, metrics.Times):
+class Eager(_Core, metrics.TimeMetrics):
     """Each operation as it is called."""
 
     block = CORE["Eager"]
     params = block.params
 
 
-class Compiled(_Core, metrics.Times):
+class Compiled(_Core, metrics.TimeMetrics):
     """By jax.jit, torch.compile, or XLA in TensorFlow."""
 
     block = CORE["Compiled"]
     params = block.params
 
 
-class Half(_Core, metrics.Times):
+class Half(_Core, metrics.TimeMetrics):
     """In bfloat16."""
 
     block = CORE["Half"]
     params = block.params
 
 
-class Dispatch(_Core, metrics.Dispatch):
+class Dispatch(_Core, metrics.DispatchMetrics):
     """What a call costs beside its work."""
 
     block = Block(MODES, ("float32",), CORE_SMALL)
     params = block.params
 
 
-class Memory(_Core, metrics.Memory):
+class Memory(_Core, metrics.MemoryMetrics):
     """What a call takes of memory."""
 
     block = Block(MODES, ("float32",), CORE_LARGE)
     params = block.params
 
 
-class Fresh(_Core, metrics.Fresh):
+class Fresh(_Core, metrics.FreshMetrics):
     """What a call takes longer for where its memory comes from the system."""
 
     block = Block(MODES, ("float32",), CORE_LARGE, ("1",))
     params = block.params
 
 
-class Checks(_Core, metrics.Checks):
+class Checks(_Core, metrics.CheckMetrics):
     """Error and compilation."""
 
     block = Block(MODES, ("float32",), CORE_SHAPES)
     params = block.params
 
 
-class HalfChecks(_Core, metrics.Checks):
+class HalfChecks(_Core, metrics.CheckMetrics):
     """Error and compilation in bfloat16."""
 
     block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"))

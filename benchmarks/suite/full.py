@@ -18,28 +18,28 @@ class _Full:
     setup_cache.timeout = 5 * metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
 
 
-class Shapes(_Full, metrics.Times, metrics.Checks):
+class Shapes(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """The shapes that the core tier leaves out."""
 
     block = FULL["Shapes"]
     params = block.params
 
 
-class Formats(_Full, metrics.Times, metrics.Checks):
+class Formats(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """float16, bfloat16 and float64."""
 
     block = FULL["Formats"]
     params = block.params
 
 
-class Peaked(_Full, metrics.Times, metrics.Checks):
+class Peaked(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """Logits of ten times the spread."""
 
     block = FULL["Peaked"]
     params = block.params
 
 
-class Ignored(_Full, metrics.Times, metrics.Checks):
+class Ignored(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """Three labels in ten are ignored."""
 
     block = FULL["Ignored"]

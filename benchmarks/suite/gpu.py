@@ -8,7 +8,7 @@ from benchmarks.asv import metrics
 from benchmarks.timing.cells import CORE_SHAPES, MODES, Block
 
 
-class _Device(metrics.Device):
+class _Device(metrics.DeviceMetrics):
     """Measured once for both classes below."""
 
     def setup_cache(self) -> metrics.Cache:

@@ -47,7 +47,7 @@ Lacking = list[tuple[Cell, str]]  # cells and why
 
 
 @dataclass(frozen=True)
-class Side:
+class Contestant:
     """One of the two: how it is called, its framework, its mode and the Python that holds it."""
 
     name: str
@@ -145,7 +145,7 @@ def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
     return matching(options.cells, every)
 
 
-def side(given: str) -> Side:
+def side(given: str) -> Contestant:
     """What stands for "torch", "torch:compiled" or "jax-0.7.2"; a release has no Python yet.
 
     Raises:
@@ -162,14 +162,14 @@ def side(given: str) -> Side:
     mode = mode or usual(framework)
     if plain == framework:
         installed([framework])
-        return Side(f"{framework}-{version(framework)}", framework, mode, sys.executable)
+        return Contestant(f"{framework}-{version(framework)}", framework, mode, sys.executable)
     known = [one.version for one in releases(framework)]
     if release not in known:
         raise Unusable(f"{framework} {release} is not tracked, but {', '.join(known)}")
-    return Side(plain, framework, mode, "")
+    return Contestant(plain, framework, mode, "")
 
 
-def ready(one: Side, tell: Tell) -> Side:
+def ready(one: Contestant, tell: Tell) -> Contestant:
     """The side with a Python that holds it: a release has an environment of its own, made if it is not there.
 
     Raises:
@@ -199,7 +199,11 @@ def command(arguments: Sequence[str]) -> None:
 
 
 def compare(
-    sides: tuple[Side, Side], wanted: Sequence[Cell], device: str, rounds: int, tell: Tell = lambda _: None
+    sides: tuple[Contestant, Contestant],
+    wanted: Sequence[Cell],
+    device: str,
+    rounds: int,
+    tell: Tell = lambda _: None,
 ) -> tuple[list[Ratio], tuple[Audited, Audited]]:
     """The ratios of the cells that both sides have; of each side, what it lacks and how exact it is."""
     with scratch(len(sides)) as caches:
@@ -235,13 +239,13 @@ def compare(
     return [ratio(cell, pairs) for cell, pairs in times.items() if len(pairs) == rounds], known
 
 
-def job(one: Side, cells: Sequence[Cell], device: str) -> Run:
+def job(one: Contestant, cells: Sequence[Cell], device: str) -> Run:
     """What is asked of a side: a brief look."""
     own = tuple(replace(cell, mode=one.mode) for cell in cells)
     return Run(one.framework, own, "full", device, python=one.python, brief=True)
 
 
-def audit(one: Side, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
+def audit(one: Contestant, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
     """What a side lacks of the cells, what is not the call that it claims to be, and the worst error."""
     found = audited(job(one, wanted, device), caches, tell)
     errors = [entry.audit["error"] for entry in found.values() if entry.audit.get("error") is not None]

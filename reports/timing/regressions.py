@@ -14,7 +14,7 @@ from rich.text import Text
 
 from adapters.releases import PACKAGES, BadReleases
 from benchmarks.asv import changes, results
-from benchmarks.asv.changes import Group
+from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import NoResults, Results
 from reports.timing import issues, wording
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def listed(found: Results, options: argparse.Namespace) -> list[Group]:
+def listed(found: Results, options: argparse.Namespace) -> list[Transition]:
     """The groups that are asked for, the worst first.
 
     Raises:
@@ -71,7 +71,7 @@ def listed(found: Results, options: argparse.Namespace) -> list[Group]:
     return changes.grouped((step for step in wanted if step.worse or options.improvements), rows)
 
 
-def write(groups: list[Group], found: Results, folder: Path) -> list[Path]:
+def write(groups: list[Transition], found: Results, folder: Path) -> list[Path]:
     """The files of the issue texts; what became faster needs none."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -83,7 +83,7 @@ def write(groups: list[Group], found: Results, folder: Path) -> list[Path]:
     return written
 
 
-def table(groups: list[Group], found: Results, metric: str) -> Table:
+def table(groups: list[Transition], found: Results, metric: str) -> Table:
     """The groups of one machine."""
     machine = found.machines[groups[0].machine]
     title = f"Steps of {metric} on {machine.name}"
