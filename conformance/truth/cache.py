@@ -7,6 +7,7 @@ computed.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from adapters import ROOT
+from conformance import files
 from conformance.truth.formats import Floats
 from conformance.truth.oracle import Truth
 
@@ -58,16 +60,11 @@ def _kept(path: Path, compute: Callable[[], Truth]) -> Truth:
 
 
 def _write(path: Path, array: Floats) -> None:
-    """Whole or not at all: another process may be reading; no cache is no reason to stop."""
-    partial = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.save(file, array)
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
+    """Keep it if possible: a truth that is lost is computed again."""
+    kept = io.BytesIO()
+    np.save(kept, array)
+    with suppress(OSError):
+        files.write(path, kept.getvalue(), durable=False)
 
 
 @cache
