@@ -1,4 +1,4 @@
-"""JAX: jax.nn's softmax and log_softmax, Optax's cross-entropies, derivatives by jax.vjp and jax.jvp."""
+"""JAX: jax.nn's softmax, log_softmax and logsumexp, Optax's cross-entropies, jax.vjp and jax.jvp."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Adapter:
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"}
-        | {"elementary", "vmap", "residuals", "threads"}
+        | {"elementary", "vmap", "residuals", "threads", "logsumexp"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -50,6 +50,7 @@ class Adapter:
         self.log = compiled(jnp.log)
         self._softmax = compiled(with_where(jax.nn.softmax), static_argnames=("axis",))
         self._log_softmax = compiled(with_where(jax.nn.log_softmax), static_argnames=("axis",))
+        self._logsumexp = compiled(jax.nn.logsumexp, static_argnames=("axis",))
         index, probability = optax.softmax_cross_entropy_with_integer_labels, optax.softmax_cross_entropy
         self._index = compiled(with_axis(index), static_argnames=("axis",))
         self._probability = compiled(with_axis(probability), static_argnames=("axis",))
@@ -80,6 +81,10 @@ class Adapter:
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
         """jax.nn.log_softmax."""
         return self._log_softmax(x, axis=axis, where=where)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """jax.nn.logsumexp."""
+        return self._logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(
         self,

@@ -1,7 +1,7 @@
-"""Keras: keras.ops' softmax, log_softmax and cross-entropies of logits; the mode is the backend, run eagerly.
+"""Keras: keras.ops' softmax, log_softmax, logsumexp and cross-entropies of logits.
 
-Its arrays are the backend's own, and move as the backend's adapter moves them. Keras has no derivatives of
-its own: they are the backend's.
+The mode is the backend, run eagerly. Its arrays are the backend's own, and move as the backend's adapter moves
+them. Keras has no derivatives of its own: they are the backend's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ class Adapter:
 
     name = "keras"
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
-    features = frozenset({"index_labels", "probability_labels", "class_axis", "elementary", "threads"})
+    features = frozenset(
+        {"index_labels", "probability_labels", "class_axis", "elementary", "threads", "logsumexp"}
+    )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
         """Raise ValueError for an unknown mode or one after another, DeviceUnavailable for an absent device."""
@@ -50,6 +52,10 @@ class Adapter:
         if where is not None:
             raise NotProvided("keras.ops.log_softmax has no where")
         return self._ops.log_softmax(x, axis=axis)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """keras.ops.logsumexp."""
+        return self._ops.logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(
         self,

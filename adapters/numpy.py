@@ -1,44 +1,22 @@
-"""The reference: softmax, log_softmax and softmax_cross_entropy in plain NumPy, meeting every requirement.
+"""The reference: softmax, log_softmax, softmax_cross_entropy and logsumexp in plain NumPy.
 
-NumPy has none of the three, so this module is not thin: it is the implementation that proves that the
-requirements can be met together. Formats below float32 are computed in float32 and rounded once; sums
+NumPy has none of them, so this module is not thin: it is the implementation that meets every requirement,
+which proves that they can be met together. Formats below float32 are computed in float32 and rounded once; sums
 along the last axis are NumPy's pairwise ones; what is near zero goes through log1p.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapters import MODES
 from adapters.protocol import FEATURES, DeviceUnavailable
+from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last
 
-Array = NDArray[Any]
 REDUCTIONS = ("none", "sum", "mean")
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the three functions and their derivatives share of a batch of rows, class axis last."""
-
-    gap: Array  # x − max, in the working format
-    exponentials: Array  # exp(gap)
-    rest: Array  # Σ exp(gap) − 1, without cancellation
-
-
-@dataclass(frozen=True)
-class Linearised:
-    """What a derivative is made of, class axis last."""
-
-    g: Array  # probabilities
-    vector: Array  # cotangent, of each row's loss for a cross-entropy; or tangent
-    q: Array  # a cross-entropy's targets
-    axis: int
-    shown: Array | None = None  # `where`
 
 
 class Adapter:
@@ -151,7 +129,13 @@ class Adapter:
         terms = self.terms(x)
         return terms.gap - np.log1p(terms.rest)
 
-    # The three functions.
+    def log_sums(self, x: Array) -> Array:
+        """Logarithm of the sum of the exponentials of each row: max + log1p(rest); an infinite maximum itself."""
+        peak = self.shift(x)
+        sums: Array = np.where(np.isinf(peak), peak, peak + np.log1p(self.terms(x).rest))
+        return sums[..., 0]
+
+    # The functions.
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
         """exp(x) / Σ exp(x) along `axis`; entries outside `where` are 0, a row of them all 0."""
@@ -168,6 +152,12 @@ class Adapter:
         rows = hidden(last(self.working(x), axis), shown, -np.inf)
         with np.errstate(all="ignore"):
             return self.finish(back(hidden(function(rows), shown, masked), axis), x)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """log Σ exp(x) along `axis`; −inf for a row of −inf alone or of no classes."""
+        rows = last(self.working(x), axis)
+        with np.errstate(all="ignore"):
+            return self.finish(self.log_sums(rows), x)
 
     def softmax_cross_entropy(
         self,
@@ -293,6 +283,8 @@ class Adapter:
                 return self._give(self.jacobian(g, c), at, x)
             if operation == "log_softmax":
                 return self._give(c - g * self.total(c), at, x)
+            if operation == "logsumexp":
+                return self._give(g * c, at, x)
             return self._give(c * self.residual(g, at.q), at, x)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
@@ -308,6 +300,8 @@ class Adapter:
                 return self._give(self.jacobian(g, t), at, x)
             if operation == "log_softmax":
                 return self._give(t - self.total(g * t), at, x)
+            if operation == "logsumexp":
+                return self.finish(self.total(g * t)[..., 0], x)
             losses = self.total(self.residual(g, at.q) * t)[..., 0]
             return self.finish(self.reduce(losses, self._share(x, at.axis, kwargs)), x)
 
@@ -326,6 +320,8 @@ class Adapter:
                 curved = step * (c - self.total(g * c)) - g * self.total(step * c)
             elif operation == "log_softmax":
                 curved = -step * self.total(c)
+            elif operation == "logsumexp":
+                curved = step * c
             else:
                 curved = np.where(labelled(at.q), c * step * self.total(at.q), 0)
             return self._give(curved, at, x)
@@ -356,11 +352,13 @@ class Adapter:
         axis = kwargs.get("axis", -1)
         rows = last(self.working(x), axis)
         v = self.working(vector)
-        if operation != "softmax_cross_entropy":
+        if operation in ("softmax", "log_softmax"):
             shown = None if kwargs.get("where") is None else last(kwargs["where"], axis)
             g = self.probabilities(hidden(rows, shown, -np.inf))
             return Linearised(g, hidden(last(v, axis), shown), g, axis, shown)
         g = self.probabilities(rows)
+        if operation == "logsumexp":
+            return Linearised(g, last(v, axis) if tangent else v[..., None], g, axis)
         q = self.target(rows, **{name: value for name, value in kwargs.items() if name != "reduction"})
         if tangent:
             return Linearised(g, last(v, axis), q, axis)
@@ -372,28 +370,3 @@ class Adapter:
     def _give(self, rows: Array, at: Linearised, x: Array) -> Array:
         """A derivative shaped as the logits, 0 where they are hidden."""
         return self.finish(back(hidden(rows, at.shown), at.axis), x)
-
-
-def is_floating(x: Array) -> bool:
-    """Whether `x` holds floating point numbers, ml_dtypes' formats included."""
-    return x.dtype.kind == "f" or x.dtype.name.startswith(("bfloat", "float"))
-
-
-def labelled(q: Array) -> Array:
-    """Whether a row has a label: (…, 1), false for an ignored one."""
-    return np.asarray((q != 0).any(axis=-1, keepdims=True))
-
-
-def hidden(x: Array, shown: Array | None, value: float = 0.0) -> Array:
-    """`x` with `value` where it is not `shown`."""
-    return x if shown is None else np.where(shown, x, x.dtype.type(value))
-
-
-def last(x: Array, axis: int) -> Array:
-    """`x` with `axis` moved to the end."""
-    return np.moveaxis(x, axis, -1)
-
-
-def back(x: Array, axis: int) -> Array:
-    """`x` with its last axis moved back to `axis`."""
-    return np.moveaxis(x, -1, axis)

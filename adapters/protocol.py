@@ -15,12 +15,14 @@ is nothing to inherit from) and name it on the command line:
    arrays. Where the framework has strides, `asarray` keeps those of the NumPy view it is given.
 3. The mode belongs to the object: in a compiled mode every operation, derivative and `call` is compiled,
    whole, and never falls back to another mode in silence. The same shapes are not compiled twice.
-4. `dtypes` holds the formats in which the three functions run; `features` the optional abilities, from
+4. `dtypes` holds the formats in which its functions run; `features` the optional abilities, from
    `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
    range, a label out of range) goes to the framework untouched, since its answer is what is judged.
 5. A method whose feature is not listed is never called and may be left out: `vjp` and `value_and_vjp`, `jvp`,
    `hvp`, `exp` and `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals").
    "threads" has no method: it says that the CPU computes in several threads.
+6. An operation beyond the three of `OPERATIONS`, such as `logsumexp`, is optional: it is a method of its name
+   and a feature of its name. Where an adapter lacks either, the operation is recorded as absent.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ FEATURES = frozenset(
         "deterministic",
         "residuals",
         "threads",
+        "logsumexp",
     }
 )
 
@@ -116,10 +119,13 @@ class Adapter(Protocol):
         that holds probabilities. `weight` has one entry a class. `reduction` is "none", "sum" or "mean".
         """
 
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """log Σ exp(x) along `axis`, without that axis."""
+
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.
 
-        `operation` is one of `OPERATIONS`, `kwargs` its own keyword arguments (axis, labels, …), `wrt` is
+        `operation` is the name of an operation, `kwargs` its own keyword arguments (axis, labels, …), `wrt` is
         "x" or, for cross-entropy on probabilities, "labels".
         """
 

@@ -1,4 +1,4 @@
-"""TensorFlow: tf.nn's softmax, log_softmax and cross-entropies, derivatives by tf.GradientTape.
+"""TensorFlow: tf.nn's softmax, log_softmax and cross-entropies, tf.reduce_logsumexp, and tf.GradientTape.
 
 Mode "graph" is tf.function of each operation, derivative and composition, "xla" the same with jit_compile.
 """
@@ -38,7 +38,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"}
-        | {"elementary", "vmap", "deterministic", "threads"}
+        | {"elementary", "vmap", "deterministic", "threads", "logsumexp"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -61,6 +61,7 @@ class Adapter:
         self.log = compiled(tf.math.log)
         self._softmax = compiled(tf.nn.softmax)
         self._log_softmax = compiled(tf.nn.log_softmax)
+        self._logsumexp = compiled(tf.reduce_logsumexp)
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
         self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
         self._vjp = compiled(self._plain_vjp)
@@ -93,6 +94,10 @@ class Adapter:
         if where is not None:
             raise NotProvided("tf.nn.log_softmax has no where")
         return self._log_softmax(x, axis=axis)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """tf.reduce_logsumexp."""
+        return self._logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(
         self,

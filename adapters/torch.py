@@ -1,4 +1,4 @@
-"""PyTorch: torch.nn.functional's softmax, log_softmax and cross_entropy, derivatives by torch.func.
+"""PyTorch: torch.nn.functional's softmax, log_softmax and cross_entropy, torch.logsumexp, and torch.func.
 
 Mode "compiled" is torch.compile of each operation, derivative and composition as one graph: what cannot
 be compiled whole raises, and nothing falls back to eager.
@@ -51,6 +51,7 @@ class Adapter:
         self.log = compiled(torch.log)
         self._softmax = compiled(functional.softmax)
         self._log_softmax = compiled(functional.log_softmax)
+        self._logsumexp = compiled(torch.logsumexp)
         self._cross_entropy = compiled(functional.cross_entropy)
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
@@ -92,6 +93,10 @@ class Adapter:
         if where is not None:
             raise NotProvided("torch.nn.functional.log_softmax has no where")
         return self._log_softmax(x, dim=axis)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """torch.logsumexp."""
+        return self._logsumexp(x, dim=axis)
 
     def softmax_cross_entropy(
         self,
