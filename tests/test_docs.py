@@ -1,25 +1,31 @@
-"""The example of docs/backend.md is a repository of its own, and does what the page says."""
+"""The pages name commands, options and places that exist; the example of docs/backend.md does what it says."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import __main__ as command
+from benchmarks import __main__ as benchmarks
+from conformance import __main__ as conformance
 from conformance.ci import baseline
 from conformance.record import records
+from conformance.run.processes import releases
+from reports import __main__ as reports
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "docs" / "example"
 PAGE = ROOT / "docs" / "backend.md"
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 WORKFLOW = EXAMPLE / ".github" / "workflows" / "softmark.yml"
 TARGET = "softmark_adapter:Adapter"
 BASELINE = "softmark-baseline.jsonl.xz"
@@ -87,16 +93,72 @@ def test_the_workflow_runs_what_the_command_takes() -> None:
     (line,) = [step for step in steps if "conformance" in step]
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "conformance"]
-    options = command._parser().parse_args(words[3:])
+    options = conformance._parser().parse_args(words[3:])
     assert options.targets == TARGET
     assert options.baseline == Path(BASELINE)
     assert (EXAMPLE / options.baseline).exists()
     assert any("softmark/pyproject.toml:core" in step for step in steps)
 
 
-def test_the_page_names_options_that_there_are() -> None:
-    known = {option for action in command._parser()._actions for option in action.option_strings}
+def test_the_pages_name_options_that_there_are() -> None:
+    command = re.compile(r"python -m (conformance|benchmarks|reports)((?: [^\s`|]+)+)")
+    for page in PAGES:
+        for module, rest in command.findall(page.read_text(encoding="utf-8")):
+            asked = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest))
+            assert asked <= options_of(module, rest.split()[0]), f"{page.name}: {module}{rest}"
+
+
+def test_the_page_on_backends_names_options_that_there_are() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE.read_text(encoding="utf-8")))
-    assert named - known <= {"--group", "--rootdir", "--adapter"}
-    for link in re.findall(r"\]\((example/[^)]+)\)", PAGE.read_text(encoding="utf-8")):
-        assert (PAGE.parent / link).exists(), link
+    assert named - options_of("conformance", "") <= {"--group", "--rootdir", "--adapter"}
+
+
+def options_of(module: str, first: str) -> set[str]:
+    """The options of a command, or of its subcommand `first`."""
+    if module == "benchmarks":
+        found = import_module(benchmarks.COMMANDS[first])
+    elif module == "reports" and first in reports.COMMANDS:
+        found = reports.COMMANDS[first]
+    elif module == "conformance" and first == "releases":
+        found = releases
+    else:
+        parser = {"conformance": conformance, "reports": reports}[module]._parser()
+        return {option for action in parser._actions for option in action.option_strings}
+    parser = argparse.ArgumentParser()
+    found.add_arguments(parser)
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def test_the_pages_name_environments_that_there_are() -> None:
+    known = set(
+        re.findall(r"^\[testenv:([\w-]+)\]", (ROOT / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    for page in PAGES:
+        named = set(re.findall(r"tox run -e ([\w-]+)", page.read_text(encoding="utf-8")))
+        assert named <= known | {"tests"}, page.name
+
+
+def test_the_links_of_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if link.startswith("https:"):
+                continue
+            file, _, anchor = link.partition("#")
+            place = page.parent / file if file else page
+            assert place.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(place), f"{page.name}: {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_has_two_commands_that_set_everything_up() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^    (python3 -m pip install .*)$", text, re.MULTILINE) == [
+        "python3 -m pip install tox && python3 -m tox run -e compare",
+        "python3 -m pip install tox && python3 -m tox run -e tests",
+    ]
+    assert len(text.splitlines()) <= 120
