@@ -1,6 +1,6 @@
 """SciPy: scipy.special.softmax and log_softmax on NumPy arrays; no cross-entropy, no derivatives.
 
-The formats narrower than float16 are ml_dtypes', which SciPy computes through NumPy's ufuncs.
+SciPy computes bfloat16 and float8 through ml_dtypes' ufuncs, but does not document them; they are not judged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Adapter:
     version: str = scipy.__version__
     dtypes = frozenset(
         {"float16", "float32", "float64"}
-    )  # ml_dtypes' formats run, but SciPy promises nothing of them
+    )  # the formats of ml_dtypes run, but SciPy does not document them
     features: frozenset[str] = frozenset()
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
