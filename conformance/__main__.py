@@ -28,7 +28,7 @@ LONGEST = ("numpy:eager", "torch:compiled", "jax:eager", "jax:jit", "tensorflow:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run, and print a line for each target; exit code 0: all hold, 1: not so, 2: wrong usage, 130: interrupted."""
+    """Judge the targets; exit code 0: all hold, 1: one does not, 2: wrong usage, 130: interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["releases"]:
         with _terminated_like_interrupted():
