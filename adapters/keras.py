@@ -1,7 +1,7 @@
 """Keras: keras.ops' softmax, log_softmax and cross-entropies of logits; the mode is the backend, run eagerly.
 
-Arrays are the backend's own, and the backend's adapter converts them. Keras has no derivatives of its own, only
-those of its backend.
+Its arrays are the backend's own, and move as the backend's adapter moves them. Keras has no derivatives of
+its own: they are the backend's.
 """
 
 from __future__ import annotations

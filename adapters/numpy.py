@@ -1,8 +1,8 @@
 """The reference: softmax, log_softmax and softmax_cross_entropy in plain NumPy, meeting every requirement.
 
 NumPy has none of the three, so this module is not thin: it is the implementation that proves that the
-requirements can be met together. It computes formats below float32 in float32 and rounds once, adds along the
-last axis with NumPy's pairwise sum, and uses log1p for results near zero.
+requirements can be met together. Formats below float32 are computed in float32 and rounded once; sums
+along the last axis are NumPy's pairwise ones; what is near zero goes through log1p.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REDUCTIONS = ("none", "sum", "mean")
 
 @dataclass(frozen=True)
 class Terms:
-    """Hold the quantities that every function and derivative of a batch of rows uses, class axis last."""
+    """What the three functions and their derivatives share of a batch of rows, class axis last."""
 
     gap: Array  # x − max, in the working format
     exponentials: Array  # exp(gap)
@@ -32,7 +32,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Linearised:
-    """Hold the quantities that a derivative is computed from, class axis last."""
+    """What a derivative is made of, class axis last."""
 
     g: Array  # probabilities
     vector: Array  # cotangent, of each row's loss for a cross-entropy; or tangent
@@ -375,25 +375,25 @@ class Adapter:
 
 
 def is_floating(x: Array) -> bool:
-    """Return True for floating point formats, those of ml_dtypes included."""
+    """Whether `x` holds floating point numbers, ml_dtypes' formats included."""
     return x.dtype.kind == "f" or x.dtype.name.startswith(("bfloat", "float"))
 
 
 def labelled(q: Array) -> Array:
-    """Return a mask of shape (…, 1) that is False for rows without a label, such as ignored ones."""
+    """Whether a row has a label: (…, 1), false for an ignored one."""
     return np.asarray((q != 0).any(axis=-1, keepdims=True))
 
 
 def hidden(x: Array, shown: Array | None, value: float = 0.0) -> Array:
-    """Return `x` with `value` in the places that are not `shown`."""
+    """`x` with `value` where it is not `shown`."""
     return x if shown is None else np.where(shown, x, x.dtype.type(value))
 
 
 def last(x: Array, axis: int) -> Array:
-    """Return `x` with `axis` moved to the end."""
+    """`x` with `axis` moved to the end."""
     return np.moveaxis(x, axis, -1)
 
 
 def back(x: Array, axis: int) -> Array:
-    """Return `x` with its last axis moved back to `axis`."""
+    """`x` with its last axis moved back to `axis`."""
     return np.moveaxis(x, -1, axis)
