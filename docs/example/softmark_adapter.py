@@ -1,7 +1,6 @@
 """Call the backend `toy` for Softmark. Start your own adapter from this file.
 
-An adapter does no upcasting, masking or emulation: the backend's own answers are judged. Softmark's
-adapters/protocol.py is the guide.
+It does no upcasting, masking or emulation: the backend's own answers are judged. adapters/protocol.py is the guide.
 """
 
 import numpy as np
