@@ -16,8 +16,8 @@ from onnx import helper
 from adapters import OTHERS
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
-OPSET = 21  # its operators are those of opset 13, as in all later opsets
-IR_VERSION = 10  # of the time of that opset: the onnx package writes newer versions than the runtime reads
+OPSET = 21  # the three operators are those of opset 13 in all later ones
+IR_VERSION = 10  # of that opset's day: the onnx package writes newer ones than the runtime reads
 PROVIDERS = ("CPUExecutionProvider",)
 
 

@@ -23,7 +23,7 @@ class Adapter:
     version: str = scipy.__version__
     dtypes = frozenset(
         {"float16", "float32", "float64"}
-    )  # the formats of ml_dtypes run, but SciPy does not document them
+    )  # ml_dtypes' formats run, but SciPy promises nothing of them
     features: frozenset[str] = frozenset()
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:

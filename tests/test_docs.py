@@ -15,12 +15,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import __main__ as benchmarks
-from conformance import __main__ as conformance
+from conformance import __main__ as command
 from conformance.ci import baseline
 from conformance.record import records
-from conformance.run.processes import releases
-from reports import __main__ as reports
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "docs" / "example"
@@ -93,7 +90,7 @@ def test_the_workflow_runs_what_the_command_takes() -> None:
     (line,) = [step for step in steps if "conformance" in step]
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "conformance"]
-    options = conformance._parser().parse_args(words[3:])
+    options = command._parser().parse_args(words[3:])
     assert options.targets == TARGET
     assert options.baseline == Path(BASELINE)
     assert (EXAMPLE / options.baseline).exists()
@@ -101,9 +98,9 @@ def test_the_workflow_runs_what_the_command_takes() -> None:
 
 
 def test_the_pages_name_options_that_there_are() -> None:
-    command = re.compile(r"python -m (conformance|benchmarks|reports)((?: [^\s`|]+)+)")
+    line = re.compile(r"python -m (conformance|benchmarks|reports)((?: [^\s`|]+)+)")
     for page in PAGES:
-        for module, rest in command.findall(page.read_text(encoding="utf-8")):
+        for module, rest in line.findall(page.read_text(encoding="utf-8")):
             asked = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest))
             assert asked <= options_of(module, rest.split()[0]), f"{page.name}: {module}{rest}"
 
@@ -114,18 +111,17 @@ def test_the_page_on_backends_names_options_that_there_are() -> None:
 
 
 def options_of(module: str, first: str) -> set[str]:
-    """The options of a command, or of its subcommand `first`."""
-    if module == "benchmarks":
-        found = import_module(benchmarks.COMMANDS[first])
-    elif module == "reports" and first in reports.COMMANDS:
-        found = reports.COMMANDS[first]
-    elif module == "conformance" and first == "releases":
-        found = releases
-    else:
-        parser = {"conformance": conformance, "reports": reports}[module]._parser()
-        return {option for action in parser._actions for option in action.option_strings}
+    """Return the options of a command, or of its subcommand `first`."""
+    main = import_module(f"{module}.__main__")
     parser = argparse.ArgumentParser()
-    found.add_arguments(parser)
+    if module == "benchmarks":
+        import_module(main.COMMANDS[first]).add_arguments(parser)
+    elif module == "conformance" and first == "releases":
+        import_module("conformance.run.processes.releases").add_arguments(parser)
+    elif module == "reports" and first in main.COMMANDS:
+        main.COMMANDS[first].add_arguments(parser)
+    else:
+        parser = main._parser()
     return {option for action in parser._actions for option in action.option_strings}
 
 

@@ -99,7 +99,7 @@ def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]
 
 
 def problems(record: Record, before: Record | None) -> list[str]:
-    """Return the reasons why the run fails, one line each; with a baseline, the new failures."""
+    """Why the run fails, one line each; against a baseline by what is new alone."""
     if before is None or unfinished(record):
         return verdict.problems(record)
     counts = Counter((check.requirement, check.outcome) for check in compare(record, before).new)

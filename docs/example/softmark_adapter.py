@@ -1,6 +1,6 @@
 """Call the backend `toy` for Softmark. Start your own adapter from this file.
 
-It does no upcasting, masking or emulation: the backend's own answers are judged. adapters/protocol.py is the guide.
+It does no upcasting, masking or emulation: the backend's own answers are judged. See adapters/protocol.py.
 """
 
 import numpy as np

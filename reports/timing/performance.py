@@ -120,8 +120,8 @@ class Table:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where from, and whether to write."""
-    parser.add_argument("--write", action="store_true", help=f"write reports/{PAGE.name} instead of the terminal")
-    parser.add_argument("--results", type=Path, metavar="FOLDER", help="asv's results; reports/asv by default")
+    parser.add_argument("--write", action="store_true", help=f"to reports/{PAGE.name} instead of the terminal")
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="of asv's files; reports/asv by default")
 
 
 def run(options: argparse.Namespace) -> int:
