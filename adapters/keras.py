@@ -25,7 +25,7 @@ class Adapter:
     )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
-        """Raise ValueError for an unknown mode or one after another, DeviceUnavailable for an absent device."""
+        """Raise ValueError for an unknown mode or a second backend, DeviceUnavailable for an absent device."""
         if mode not in OTHERS["keras"]:
             raise ValueError(f"keras has no mode {mode!r}: choose one of {', '.join(OTHERS['keras'])}")
         keras = imported(mode, device)
@@ -85,15 +85,15 @@ class Adapter:
 
 
 def imported(backend: str, device: str) -> Any:
-    """Keras on `backend`.
+    """Import Keras on `backend` and return it.
 
     Raises:
         ValueError: this process has imported Keras with another backend, which cannot be changed.
     """
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = backend
-        os.environ["KERAS_TORCH_DEVICE"] = device  # otherwise it moves tensors to a GPU that it sees
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as adapters/tensorflow.py
+        os.environ["KERAS_TORCH_DEVICE"] = device  # else Keras moves tensors to any GPU
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as adapters/tensorflow.py does
     import keras
 
     if keras.backend.backend() != backend:

@@ -111,7 +111,7 @@ class Adapter:
 
 
 def session(operator: str, kinds: tuple[tuple[np.dtype[Any], int], ...], **attributes: Any) -> Any:
-    """A session of the model whose one node is `operator`, for inputs of these formats and ranks."""
+    """Return a session of a model with one node, `operator`, for inputs of these formats and ranks."""
     elements = [helper.np_dtype_to_tensor_dtype(dtype) for dtype, _ in kinds]
     inputs = [
         helper.make_tensor_value_info(f"x{i}", element, [None] * rank)

@@ -1,6 +1,6 @@
 """SciPy: scipy.special.softmax, log_softmax and logsumexp on NumPy arrays; no cross-entropy, no derivatives.
 
-The formats narrower than float16 are ml_dtypes', which SciPy computes through NumPy's ufuncs.
+SciPy computes bfloat16 and float8 through ml_dtypes' ufuncs, but does not document them; they are not judged.
 """
 
 from __future__ import annotations
