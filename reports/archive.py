@@ -1,4 +1,4 @@
-"""`python -m reports.archive RESULTS_DIR FOLDER`: keep finished records, compressed, as `FOLDER/*.jsonl.xz`."""
+"""`python -m reports.archive RESULTS_DIR FOLDER`: compress finished records into `FOLDER/*.jsonl.xz`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from conformance.record.archive import pack
-from conformance.record.files import find
 from conformance.record.reading import read
 from conformance.record.records import PACKED, PLAIN, BrokenRecord, Record, file_name
+from conformance.record.storage import find
 from reports.model import latest
 
 

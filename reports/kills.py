@@ -1,6 +1,6 @@
-"""`python -m reports.kills [DIR] [--write]`: which requirement catches which class of the gallery.
+"""`python -m reports.kills [DIR] [--write]`: show which requirement catches which gallery class.
 
-From the records in DIR; without one, the whole gallery is judged. `--write` makes the page kills.md of it.
+The command reads the records in DIR; without DIR, it judges the whole gallery. `--write` writes kills.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from adapters.faulty import Faulty
 from conformance import requirements
 from conformance.ci.markup import escape, table_of
-from conformance.record import files, reading, records
+from conformance.record import reading, records, storage
 from conformance.requirements import FAMILIES, Requirement
 from conformance.run.processes import supervisor
 from reports.checks import parts, plural
@@ -174,7 +174,7 @@ def _judged() -> dict[str, set[str]]:
 
 
 def _read(places: list[Path]) -> list[records.Record]:
-    found = [reading.read(path) for path in files.find(places)]
+    found = [reading.read(path) for path in storage.find(places)]
     if not found:
         raise records.BrokenRecord("no records; give the folder that holds the gallery's, or none to judge it")
     return found

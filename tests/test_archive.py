@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from conformance.record import archive as packing
-from conformance.record import files, reading
+from conformance.record import reading, storage
 from conformance.record.records import Footer, Record
 from conformance.record.writing import Writer
 from reports import archive, grades, model, scope
@@ -84,7 +84,7 @@ def test_command_writes_one_file_for_each_target(
     for target in ("torch:cpu:eager", "jax:cpu:jit"):
         source = folder(*MET, target=target)
     assert archive.main([str(source), str(tmp_path / "new" / "kept")]) == 0
-    found = files.find([tmp_path / "new" / "kept"])
+    found = storage.find([tmp_path / "new" / "kept"])
     assert [path.name for path in found] == ["jax-cpu-jit.jsonl.xz", "torch-cpu-eager.jsonl.xz"]
     assert [reading.read(path).header.target for path in found] == ["jax:cpu:jit", "torch:cpu:eager"]
     assert len(capsys.readouterr().out.splitlines()) == 2
@@ -168,6 +168,6 @@ def test_folder_that_cannot_be_written_is_one_line_and_exit_code_2(
 
 def test_archive_is_read_like_any_folder_of_records(folder: Callable[..., Path], tmp_path: Path) -> None:
     archive.archive(folder(*MET), tmp_path / "kept")
-    (read,) = map(reading.read, files.find([tmp_path / "kept"]))
+    (read,) = map(reading.read, storage.find([tmp_path / "kept"]))
     assert model.latest([read]) == [read]
     assert read.complete

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance import deviations, requirements
-from conformance.record import files, reading
+from conformance.record import reading, storage
 from conformance.record.records import Record
 from reports.differences.compared import Told, compare
 from reports.differences.sides import Side
@@ -19,7 +19,7 @@ from reports.site.evidence import RECORDS, assemble
 
 @pytest.fixture(scope="module")
 def committed() -> dict[str, Record]:
-    found = (reading.read(path) for path in files.find([RECORDS]))
+    found = (reading.read(path) for path in storage.find([RECORDS]))
     return {one.header.target: one for one in found}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from conformance.record import files, reading, records, schema, writing
+from conformance.record import reading, records, schema, storage, writing
 from conformance.record.records import (
     FORMAT,
     ONE_ANSWER,
@@ -425,7 +425,7 @@ def test_a_record_that_is_too_large_is_not_decompressed_whole(
     packed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed.write_bytes(lzma.compress(b" " * 10**7))
-    monkeypatch.setattr(files, "LARGEST", 10**6)
+    monkeypatch.setattr(storage, "LARGEST", 10**6)
     assert_broken(packed, ": cannot be read: it holds more than 0 MiB")
 
 
@@ -484,8 +484,8 @@ def test_records_are_found_in_the_order_asked_and_in_folders_by_name(tmp_path: P
     for name in ("c.jsonl", "a.jsonl", "b.jsonl.xz", "d.log", "e.xz"):
         (tmp_path / name).touch()
     first = tmp_path / "z.other"
-    assert files.find([first, tmp_path]) == [
+    assert storage.find([first, tmp_path]) == [
         first,
         *(tmp_path / f"{n}" for n in ("a.jsonl", "b.jsonl.xz", "c.jsonl")),
     ]
-    assert files.find([]) == []
+    assert storage.find([]) == []

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from conformance.record import schema, version1
-from conformance.record.files import content
 from conformance.record.records import (
     FORMAT,
     BrokenRecord,
@@ -24,6 +23,7 @@ from conformance.record.records import (
     without_lone_surrogates,
 )
 from conformance.record.schema import brief
+from conformance.record.storage import content
 
 CHECKSUM = b', "checksum": "'  # the last field of a footer: it covers every byte of the file before it
 Row = Header | Check | Footer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.record import files
 from conformance.record.reading import read
 from conformance.record.records import BrokenRecord, Header
+from conformance.record.storage import set_aside
 from conformance.record.writing import Writer, trim
 
 SAME = ("target", "tier", "suite_commit", "suite_digest", "asked")
@@ -31,7 +31,7 @@ def resume(path: Path, header: Header) -> Writer | None:
     except BrokenRecord as error:
         record, reason = None, str(error)
     if reason:
-        raise NotResumed(f"{reason}; it is kept as {files.set_aside(path)}, and the next run starts anew")
+        raise NotResumed(f"{reason}; it is kept as {set_aside(path)}, and the next run starts anew")
     if record and record.checks:
         if record.footer and not record.unfinished and not record.footer.unmatched:
             return None

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from conformance.record import files
+from conformance import files
 from conformance.record.reading import CHECKSUM, read
 from conformance.record.records import (
     ONE_ANSWER,
@@ -98,4 +98,4 @@ def trim(path: Path, without: str | None = None) -> None:
     """
     record = read(path)
     kept = [check for check in record.checks if check.case != ONE_ANSWER and check.id != without]
-    files.replace(path, whole(record.header, kept).encode())
+    files.write(path, whole(record.header, kept))

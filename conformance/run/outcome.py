@@ -12,6 +12,7 @@ from conformance import requirements
 from conformance.deviations import Deviation
 from conformance.record import records
 from conformance.record.verdict import LENIENT
+from conformance.run.single_thread import ProcessDied
 from conformance.run.target import Check
 
 
@@ -45,6 +46,8 @@ def _outcome(check: Check, call: pytest.CallInfo[None]) -> tuple[str, str | None
     error = call.excinfo.value
     if isinstance(error, NotProvided):
         return "absent", str(error)
+    if isinstance(error, ProcessDied):
+        return "crash", f"{check.target.name}: {error}"
     if isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
         raise error
     reason = "" if type(error) is AssertionError and not error.args else f"\n  {_first_line(error)}"
@@ -61,7 +64,8 @@ def as_known(row: records.Check, entries: Iterable[Deviation]) -> records.Check:
     """Return the row with the outcome that a known deviation makes of its own."""
     for entry in entries if row.outcome != "absent" else ():
         if entry.covers(row.requirement, row.operation, row.dtype, row.case):
-            return replace(row, outcome="deviation" if row.outcome == "fail" else "fixed", entry=entry.id)
+            outcome = {"fail": "deviation", "crash": "crash"}.get(row.outcome, "fixed")
+            return replace(row, outcome=outcome, entry=entry.id)
     return row
 
 
@@ -72,7 +76,7 @@ def show(report: pytest.TestReport, row: records.Check) -> None:
         report.outcome, report.longrepr = "skipped", (row.requirement, 0, f"absent: {row.message}")
     elif row.outcome == "deviation" or (row.outcome == "fail" and level in LENIENT):
         report.outcome, report.wasxfail = "skipped", f"{row.outcome}: {row.entry or level}"
-    elif row.outcome == "fail":
+    elif row.outcome in ("fail", "crash"):
         report.outcome, report.longrepr = "failed", row.message or ""
     elif row.outcome == "fixed":
         report.outcome = "failed"

@@ -15,7 +15,7 @@ import pytest
 
 import adapters
 from adapters.protocol import DeviceUnavailable
-from conformance import HERE, deviations
+from conformance import HERE, deviations, files
 from conformance.record.reading import read
 from conformance.record.records import BrokenRecord
 from conformance.record.resuming import NotResumed, resume
@@ -98,6 +98,9 @@ def target_of(config: pytest.Config) -> Target:
                 adapter = adapters.load(name, device=device, mode=mode)
         except (ValueError, DeviceUnavailable, ImportError) as error:
             pytest.exit(f"cannot judge {name}:{device}:{mode}: {error}", returncode=2)
+        except BaseException as error:  # of any kind: the adapter is another's code
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            pytest.exit(f"cannot judge {name}:{device}:{mode}: {reason}", returncode=2)
         config.stash[TARGET] = Target(f"{name}:{device}:{mode}", adapter)
     return config.stash[TARGET]
 
@@ -159,7 +162,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         done, total = item.config.stash[COUNTS]
         item.config.stash[COUNTS] = (done + 1, total)
         running = running_file(item.config.getoption("--record"))
-        running.write_text(f"{_check_id(item)}\n{done}\n{total}", encoding="utf-8")
+        files.write(running, f"{_check_id(item)}\n{done}\n{total}", durable=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,16 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from benchmarks.asv.results import Machine, Row
-from benchmarks.timing.cells import SHAPES, Cell
+from benchmarks.asv.results import Machine, Result
+from benchmarks.timing.cells import SHAPES, TIMED, Cell
 
 NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
-OPERATIONS = {
-    "softmax": "softmax",
-    "log_softmax": "log_softmax",
-    "cross_entropy_index": "cross-entropy with index labels",
-    "cross_entropy_probability": "cross-entropy with probability labels",
-}
+OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
 DIRECTIONS = {"forward": "forward", "forward+backward": "forward + backward"}
 DATA = {"normal": "", "peaked": ", peaked logits", "ignored": ", 30 % of labels ignored"}
 # metric → what a larger and a smaller value is called
@@ -26,7 +21,7 @@ WORDS = {
 }
 
 
-def version(row: Row) -> str:
+def version(row: Result) -> str:
     """The framework and its version."""
     return f"{NAMES[row.release.framework]} {row.release.version}"
 
@@ -88,7 +83,7 @@ def quantity(value: float, metric: str) -> str:
     return f"{number(value / 1e-9)} ns"
 
 
-def measured(row: Row) -> str:
+def measured(row: Result) -> str:
     """A value with its interval."""
     told = quantity(row.value, row.metric)
     if row.interval is None:

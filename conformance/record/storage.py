@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
 import stat
 from pathlib import Path
 
@@ -28,13 +27,6 @@ def content(path: Path) -> bytes:
     if len(data) > LARGEST:
         raise BrokenRecord(f"{path}: cannot be read: it holds more than {LARGEST >> 20} MiB")
     return data
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all: another process may be reading it."""
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 def set_aside(path: Path) -> Path:
