@@ -36,6 +36,7 @@ METRICS = {
     "full.Formats": TIMES + CHECKS,
     "full.Peaked": TIMES + CHECKS,
     "full.Ignored": TIMES + CHECKS,
+    "full.Further": TIMES + CHECKS,
     "gpu.Device": ("device",),
     "gpu.HalfDevice": ("device",),
 }
@@ -56,7 +57,8 @@ UNITS = {
 # With the suite's parent in front, as asv has it, and nothing but what every environment of asv's holds.
 BARE = """
 import json, sys
-HELD = sys.stdlib_module_names | {"suite", "benchmarks", "asv_runner"}
+HELD = sys.stdlib_module_names | {"suite", "benchmarks", "conformance", "adapters", "asv_runner"}
+HELD |= {"numpy", "ml_dtypes", "flint"}  # which the audit imports
 
 class Bare:
     def find_spec(name, *_):
