@@ -1,4 +1,4 @@
-"""What asv imports, in the environment of every release: no framework, and nothing that only the tools need.
+"""The modules that asv imports in the environment of every release: no framework, and none of the tools.
 
 asv imports this package with the repository root left off sys.path; importing it puts the root there.
 """

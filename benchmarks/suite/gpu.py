@@ -1,4 +1,4 @@
-"""What only a device's own clock tells; absent on a CPU."""
+"""Times by a device's own clock; absent on a CPU."""
 
 from __future__ import annotations
 
