@@ -1,8 +1,8 @@
 """`python -m benchmarks history [framework ...]`: measure every release that is not measured on this machine.
 
-Each release is one `asv run`, whose results are on disk when it ends: the same command goes on where it was
-interrupted. A release that cannot be installed, or whose suite does not run, is noted in `failed.jsonl` beside
-the machine's results; the others are measured all the same, and the next run tries it again.
+Each release is one `asv run`, whose results are on disk when it ends, so an interrupted command continues where
+it stopped. A release that cannot be installed, or whose suite does not run, is noted in `failed.jsonl` beside the
+machine's results; the next command tries it again.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
     )
     parser.add_argument("--tier", choices=TIERS, default="core")
-    parser.add_argument("--rounds", type=int, help="processes that each cell is measured in")
-    parser.add_argument("--python", help="its version in the environment, such as 3.12, if not asv.conf.json's")
+    parser.add_argument("--rounds", type=int, help="how many processes time each cell")
+    parser.add_argument("--python", help="version of Python, such as 3.12; asv.conf.json's by default")
 
 
 def run(arguments: argparse.Namespace) -> int:

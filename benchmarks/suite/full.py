@@ -1,4 +1,4 @@
-"""The full tier: every shape, format and kind of data; an hour a release, so only where SOFTMARK_TIER is full."""
+"""The full tier: every shape, format and kind of data. It takes an hour and needs SOFTMARK_TIER=full."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from benchmarks.timing.cells import FULL
 
 
 class _Full:
-    """Measured once for all classes below."""
+    """The base of all classes below, measured once for all."""
 
     def setup_cache(self) -> metrics.Cache:
-        """Every cell of the tier, or none: each is absent then."""
+        """Measure every cell of the tier; without SOFTMARK_TIER=full, measure none, so that each is absent."""
         return metrics.measured("full") if os.environ.get("SOFTMARK_TIER") == "full" else {}
 
-    setup_cache.timeout = 5 * metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
+    setup_cache.timeout = 5 * metrics.LONGEST  # type: ignore[attr-defined]  # asv reads this attribute
 
 
 class Shapes(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
@@ -26,7 +26,7 @@ class Shapes(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
 
 
 class Formats(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
-    """float16, bfloat16 and float64."""
+    """Each operation in float16, bfloat16 and float64."""
 
     block = FULL["Formats"]
     params = block.params
@@ -40,7 +40,7 @@ class Peaked(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
 
 
 class Ignored(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
-    """Three labels in ten are ignored."""
+    """Cross-entropies of which three labels in ten are ignored."""
 
     block = FULL["Ignored"]
     params = block.params

@@ -1,8 +1,8 @@
-"""`python -m benchmarks agreement A B`: whether two runs of a release agree within the intervals they print.
+"""`python -m benchmarks agreement A B`: check that two runs of a release agree within their intervals.
 
 A and B are folders of asv's results, such as two of `python -m benchmarks current --save`. Two runs agree in a
 cell where asv's 99 % intervals of their medians overlap. A cell without an interval has too few samples; it is
-told, not counted.
+listed but not counted.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""`python -m benchmarks compare A B`: two frameworks, or two releases of one, in turn: A B A B.
+"""`python -m benchmarks compare A B`: time two frameworks, or two releases of one, in turn: A B A B.
 
-A side is a framework ("torch": what is installed here) or a release ("jax-0.7.2": installed in an environment
-of its own), and its usual mode unless one is named ("torch:compiled"). Both are audited before they are timed.
-Each round runs one process a side, and a cell's ratio is taken within a round, so that what drifts meets both
-alike. The interval is that of the sign test for the median ratio, which asks nothing of the noise but that rounds
-are independent.
+A side is an installed framework ("torch") or a release ("jax-0.7.2", installed in an environment of its own),
+in its usual mode unless you name one ("torch:compiled"). Both are audited before they are timed. Each round runs
+one process for each side, and a cell's ratio is taken within a round, so that drift affects both alike. The
+interval is that of the sign test for the median ratio, which assumes only that rounds are independent.
 """
 
 from __future__ import annotations
@@ -93,7 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="float32")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"at least {ROUNDS}, the default")
-    parser.add_argument("--margin", type=float, default=MARGIN, help="what still counts as the same; 0.05")
+    parser.add_argument(
+        "--margin", type=float, default=MARGIN, help="difference that still counts as the same; 0.05"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

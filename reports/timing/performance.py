@@ -1,4 +1,4 @@
-"""`python -m benchmarks performance`: reports/performance.md, made of the committed results alone.
+"""`python -m benchmarks performance`: make reports/performance.md from the committed results alone.
 
 The same results give the same page, byte for byte.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks regressions`: where a release made a cell slower, and an issue text for each."""
+"""`python -m benchmarks regressions`: list the releases that made a cell slower, and write issue texts."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is listed, and where issue texts go."""
     parser.add_argument(
-        "--threshold", type=_threshold, default=changes.THRESHOLD, metavar="FACTOR", help="least step"
+        "--threshold",
+        type=_threshold,
+        default=changes.THRESHOLD,
+        metavar="FACTOR",
+        help="smallest slowdown to list",
     )
-    parser.add_argument("--framework", choices=list(PACKAGES), help="of one framework only")
-    parser.add_argument("--metric", default="latency", help="of what: latency unless another is given")
-    parser.add_argument("--machine", help="on one machine only")
+    parser.add_argument("--framework", choices=list(PACKAGES), help="of this framework only")
+    parser.add_argument("--metric", default="latency", help="latency by default")
+    parser.add_argument("--machine", help="on this machine only")
     parser.add_argument("--improvements", action="store_true", help="list what became faster too")
     parser.add_argument(
         "--issues", type=Path, metavar="FOLDER", help="write an issue text for each pair of releases"
     )
-    parser.add_argument("--results", type=Path, metavar="FOLDER", help="of asv's files; reports/asv by default")
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="asv's results; reports/asv by default")
 
 
 def run(options: argparse.Namespace) -> int:

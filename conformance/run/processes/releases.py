@@ -1,8 +1,8 @@
 """`python -m conformance releases [framework | release …]`: judge every tracked release.
 
-Each has an environment of its own, which is removed behind it; a finished record of the same tier and suite is
-left as it is, so an interrupted run goes on where it was. A release that cannot be judged leaves a record that
-says why, and is tried again by the next run.
+Each release has an environment of its own, which is removed afterwards. Releases already judged by this suite on
+this tier are skipped, so an interrupted run continues where it stopped. A release that cannot be judged leaves a
+record that says why, and the next run tries it again.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tier", default="quick", choices=TIERS)
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the records")
-    parser.add_argument("--jobs", type=int, default=1, help="releases at a time")
-    parser.add_argument("--check-timeout", type=float, default=60.0, help="seconds that one check may take")
+    parser.add_argument("--jobs", type=int, default=1, help="how many releases are judged at a time")
+    parser.add_argument("--check-timeout", type=float, default=60.0, help="how many seconds one check may take")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
