@@ -34,7 +34,7 @@ class Adapter:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
         if mode not in MODES["jax"]:
             raise ValueError(f"jax has no mode {mode!r}: choose one of {', '.join(MODES['jax'])}")
-        # Without this switch, asarray would round float64 to float32:
+        # without it asarray would round float64 to float32
         # https://docs.jax.dev/en/latest/default_dtypes.html
         jax.config.update("jax_enable_x64", True)
         try:

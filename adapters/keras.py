@@ -25,7 +25,7 @@ class Adapter:
     )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
-        """Raise ValueError for an unknown mode or a second backend, DeviceUnavailable for an absent device."""
+        """Raise ValueError for an unknown mode or one after another, DeviceUnavailable for an absent device."""
         if mode not in OTHERS["keras"]:
             raise ValueError(f"keras has no mode {mode!r}: choose one of {', '.join(OTHERS['keras'])}")
         keras = imported(mode, device)
