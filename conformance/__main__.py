@@ -21,7 +21,7 @@ from conformance.record.records import Record
 from conformance.requirements import TIERS
 from conformance.run.processes import child, releases, supervisor
 
-# The reference comes first and leaves its true values on disk; then the targets that compile longest.
+# the reference first, for the truths it leaves on disk; then those that compile longest
 DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
 LONGEST = ("numpy:eager", "torch:compiled", "jax:eager", "jax:jit", "tensorflow:xla")
 

@@ -1,9 +1,10 @@
 """`python -m benchmarks compare A B`: time two frameworks, or two releases of one, in turn: A B A B.
 
-A side is an installed framework ("torch") or a release ("jax-0.7.2", installed in an environment of its own),
-in its usual mode unless you name one ("torch:compiled"). Both are audited before they are timed. Each round runs
-one process for each side, and a cell's ratio is taken within a round, so that drift affects both alike. The
-interval is that of the sign test for the median ratio, which assumes only that rounds are independent.
+A side is a framework ("torch": what is installed here) or a release ("jax-0.7.2": installed in an environment
+of its own), and its usual mode unless one is named ("torch:compiled"). Both are audited before they are timed.
+Each round runs one process a side, and a cell's ratio is taken within a round, so that what drifts meets both
+alike. The interval is that of the sign test for the median ratio, which asks nothing of the noise but that rounds
+are independent.
 """
 
 from __future__ import annotations
