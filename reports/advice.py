@@ -15,8 +15,8 @@ from conformance.record.records import Check, Record
 from conformance.requirements import Requirement
 from reports.checks import plural, split_target
 from reports.differences import cost, grades
-from reports.differences.cost import Column, Cost
-from reports.differences.sides import Side
+from reports.differences.cost import Cost, TargetCosts
+from reports.differences.operands import Operand
 from reports.differences.values import FAULTS, HOLDS, concerned, value
 from reports.findings import UNREPORTED
 from reports.tasks import Feature, Need, Task
@@ -49,7 +49,7 @@ class Fact:
 class Advice:
     """The facts of one target."""
 
-    side: Side
+    side: Operand
     facts: tuple[Fact, ...]
 
     def of(self, verdict: str) -> tuple[Fact, ...]:
@@ -67,7 +67,7 @@ class Ground:
     entries: Mapping[str, Deviation]
 
 
-def advise(sides: Sequence[Side], columns: Mapping[str, Column | None], ground: Ground) -> list[Advice]:
+def advise(sides: Sequence[Operand], columns: Mapping[str, TargetCosts | None], ground: Ground) -> list[Advice]:
     """The facts of each side, in their order; `columns` are their costs by name."""
     timed = {name: _cells(column, ground) for name, column in columns.items() if column}
     return [
@@ -163,14 +163,14 @@ def _grades(record: Record, ground: Ground) -> Iterator[Fact]:
         if grade is None or dtype != ground.dtype or (operation, direction) not in ground.task.graded:
             continue
         verdict = GOOD if grade.letter in FINE else BAD if grade.letter in OUTSIDE else NEITHER
-        text = f"grade {grades.told(grade)} of {operation} {direction} {dtype}, {plural(grade.checks)}"
+        text = f"grade {grades.described(grade)} of {operation} {direction} {dtype}, {plural(grade.checks)}"
         yield Fact(verdict, text, (grade.case,))
 
 
 Cells = dict[tuple[str, Cell], Cost]
 
 
-def _cells(column: Column, ground: Ground) -> Cells:
+def _cells(column: TargetCosts, ground: Ground) -> Cells:
     """The cells of the use: its calls, shapes and format."""
     task = ground.task
     return {
@@ -197,7 +197,7 @@ def _speed(name: str, timed: Mapping[str, Cells]) -> Iterator[Fact]:
             continue
         times, cell, one = max(group, key=lambda item: item[0])
         many = f"in {len(group)} of {plural(len(own), 'cell')}"
-        where = f"{_call(name, cell)}: {cost.told(one)}"
+        where = f"{_call(name, cell)}: {cost.described(one)}"
         if verdict == GOOD:
             text = f"as fast as the fastest {many}, such as {where}"
         else:

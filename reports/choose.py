@@ -22,7 +22,7 @@ from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advis
 from reports.checks import parts, split_target
 from reports.compare import PLAIN_WIDTH
 from reports.differences import cost
-from reports.differences.sides import Side, sides
+from reports.differences.operands import Operand, operands
 from reports.markdown import linked
 from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 
@@ -74,7 +74,7 @@ def collect(evidence: Evidence, task: str, device: str, dtype: str) -> tuple[lis
     Raises:
         Missing: there is no such target.
     """
-    here = [side for side in sides(evidence.records, ())[0] if split_target(side.target)[1] == device]
+    here = [side for side in operands(evidence.records, ())[0] if split_target(side.target)[1] == device]
     if not here:
         raise Missing(
             f"no record is of {device}: python -m conformance --targets torch:{device}:eager --tier full "
@@ -86,14 +86,14 @@ def collect(evidence: Evidence, task: str, device: str, dtype: str) -> tuple[lis
             f"no record on {device} judges {dtype} for {task}: python -m conformance --targets all --tier full "
             "--output results, with a framework that holds it, and choose --records results"
         )
-    columns = {side.name: cost.column(evidence.results, side.target, side.version) for side in judged}
+    columns = {side.name: cost.target_costs(evidence.results, side.target, side.version) for side in judged}
     ground = Ground(
         tasks.load()[task], dtype, evidence.specification, {entry.id: entry for entry in evidence.deviations}
     )
     return advise(judged, columns, ground), list(_notes(judged, here, columns, ground))
 
 
-def _holds(side: Side, task: str, dtype: str) -> bool:
+def _holds(side: Operand, task: str, dtype: str) -> bool:
     operations = tasks.load()[task].operations
     return any(
         check.dtype == dtype and check.operation in operations and check.outcome != "absent"
@@ -102,7 +102,10 @@ def _holds(side: Side, task: str, dtype: str) -> bool:
 
 
 def _notes(
-    judged: Sequence[Side], here: Sequence[Side], columns: dict[str, cost.Column | None], ground: Ground
+    judged: Sequence[Operand],
+    here: Sequence[Operand],
+    columns: dict[str, cost.TargetCosts | None],
+    ground: Ground,
 ) -> Iterator[str]:
     yield THRESHOLDS
     for side in here:
@@ -123,7 +126,7 @@ def _notes(
             yield f"{side.name} is not timed in {ground.dtype} at the shapes of this use: {how}."
 
 
-def _how(side: Side, dtype: str) -> str:
+def _how(side: Operand, dtype: str) -> str:
     """What times it, or why nothing does."""
     adapter, _, mode = split_target(side.target)
     if dtype not in FORMATS or mode not in ("eager", cost.COMPILED.get(adapter, "eager")):

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from conformance.record.records import BrokenRecord
 from reports.differences import markdown, terminal
-from reports.differences.compared import compare
-from reports.differences.sides import UnknownSide, find, sides
+from reports.differences.comparison import compare
+from reports.differences.operands import UnknownOperand, find, operands
 from reports.site.evidence import RECORDS, RELEASES, NoEvidence, gather
 
 PLAIN_WIDTH = 160  # columns where the output is no terminal
@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> int:
     """Print what differs; the exit code."""
     try:
         evidence = gather([options.records], options.releases, options.results)
-        known = [side for group in sides(evidence.records, evidence.history) for side in group]
+        known = [one for group in operands(evidence.records, evidence.history) for one in group]
         first, second = (find(name, known) for name in (options.first, options.second))
-    except (NoEvidence, UnknownSide, BrokenRecord) as error:
+    except (NoEvidence, UnknownOperand, BrokenRecord) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     for problem in evidence.problems:
