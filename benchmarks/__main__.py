@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from importlib import import_module
+
+from conformance.run.processes import child
 
 # command → its module; those that tell people live in `reports`, the layer above this one
 COMMANDS = {
@@ -31,15 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
         module.add_arguments(below)
     options = parser.parse_args(arguments)
     try:
-        return int(modules[options.command].run(options))
+        with child.interruptible():
+            return int(modules[options.command].run(options))
     except KeyboardInterrupt:
         print(f"{options.command}: interrupted", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
-    # SIGTERM and a closed terminal are taken for an interrupt; SIGINT is heeded even where a shell has it ignored
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) == signal.SIG_DFL:  # not so under nohup
-            signal.signal(number, signal.default_int_handler)
     sys.exit(main())

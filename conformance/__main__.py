@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -20,7 +18,7 @@ from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
 from conformance.record.records import Record
 from conformance.requirements import TIERS
-from conformance.run.processes import releases, supervisor
+from conformance.run.processes import child, releases, supervisor
 
 # the reference first, for the truths it leaves on disk; then those that compile longest
 DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
@@ -31,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run, print one line a target; exit code 0: holds, 1: does not, 2: wrong usage, 130: interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["releases"]:
-        with _terminated_like_interrupted():
+        with child.interruptible():
             return releases.main(arguments[1:])
     options = _parser().parse_args(arguments)
     console = Console()
@@ -48,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     began = time.monotonic()
     try:
-        with _terminated_like_interrupted():
+        with child.interruptible():
             records = _with_progress(orders, options.jobs, console)
     except KeyboardInterrupt:
         print(
@@ -77,16 +75,6 @@ def _report(options: argparse.Namespace, records: list[Record], before: Mapping[
         )
         return 2
     return 0
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Take SIGTERM, a CI's way to stop a job, for an interrupt: the targets' processes end with this one."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from conformance.operations import OPERATIONS
+
 FAMILIES = {
     "ACC": "accuracy",
     "SPV": "special values",
@@ -45,6 +47,11 @@ class Requirement:
         return self.id[:3]
 
 
+def of_kinds(kinds: list[str]) -> tuple[str, ...]:
+    """The names of the operations of `kinds`."""
+    return tuple(name for name, operation in OPERATIONS.items() if operation.kind in kinds)
+
+
 FILE = Path(__file__).with_name("requirements.toml")
 
 
@@ -55,7 +62,7 @@ def load(path: Path = FILE) -> dict[str, Requirement]:
     return {
         name: Requirement(
             id=name,
-            operations=tuple(table["operations"]),
+            operations=tuple(table["operations"]) if "operations" in table else of_kinds(table["kinds"]),
             level=table["level"],
             text=table["text"],
             sources=tuple(table["sources"]),

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from adapters.protocol import NotProvided
+from conformance import operations
 from conformance.cases.rows import regimes, with_labels
+from conformance.cases.views import VIEWS
 from conformance.run.case import Case
 from conformance.run.measure import compare
 from conformance.run.processes.machine import free_memory
@@ -41,7 +43,7 @@ def plain(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def no_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """A batch of no rows."""
     case = Case("no-rows", "np.zeros((0, 33))")
-    if operation != "softmax_cross_entropy":
+    if not operations.get(operation).labelled:
         yield case
         return
     yield replace(case, name="index-no-rows", labels="np.zeros(0, int)")
@@ -110,15 +112,6 @@ def many_elements(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield Case("elements-2-to-24", regimes(33, seed=33))
     if dtype == "bfloat16" and tier == "exhaustive":
         yield Case("elements-2-to-31", regimes(33, seed=33))
-
-
-VIEWS = {
-    "transposed": lambda x: np.ascontiguousarray(x.T).T,
-    "strided": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
-    "offset": lambda x: np.concatenate([x[:, :1], x], axis=1)[:, 1:],
-    "reversed": lambda x: np.ascontiguousarray(x[:, ::-1])[:, ::-1],
-    "rows-strided": lambda x: np.repeat(x, 3, axis=0)[::3],
-}
 
 
 def views(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -214,15 +207,15 @@ def test_rows_of_no_classes_have_one_answer(check: Check) -> None:
 @pytest.mark.requirement("IFC-09", cases=single_class)
 def test_single_class_is_certain(check: Check) -> None:
     got = check.result()
-    certain = 1.0 if check.operation == "softmax" else 0.0
-    check.show(got, np.full(got.shape, certain))
+    certain = check.op.single(check.call.rows(check.call.x))
+    check.show(got, certain)
     assert (got == certain).all()
 
 
 @pytest.mark.requirement("IFC-10", cases=scalar)
 def test_zero_dimensional_logit_has_one_answer(check: Check) -> None:
     got = check.attempt(lambda: exact(check.call.run(check.adapter)))
-    certain = 1.0 if check.operation == "softmax" else 0.0
+    certain = check.op.single(exact(check.call.x).reshape(1, 1)).item()
     check.show(got, certain)
     check.choose(
         {"shape ()": "error" if isinstance(got, Refused) else "accepted" if (got == certain).all() else "other"}
@@ -306,9 +299,8 @@ def test_complex_logits_have_one_answer(check: Check) -> None:
     got: Any = check.attempt(
         lambda: check.adapter.to_numpy(check.call.function(check.adapter)(check.adapter.asarray(z)))
     )
-    e = np.exp(z.astype(np.complex128))
-    expected = e / e.sum(axis=-1, keepdims=True)
-    expected = np.log(expected) if check.operation == "log_softmax" else expected
+    assert check.op.formula is not None
+    expected = check.op.formula(z.astype(np.complex128))
     if isinstance(got, Refused):
         answer = "error"
     else:
@@ -389,7 +381,7 @@ def enough_memory(size: int) -> None:
 def shape_of_result(check: Check) -> None:
     """The shape of the logits, or that without the class axis."""
     expected = check.call.x.shape
-    if check.operation == "softmax_cross_entropy":
+    if check.op.per_row:
         expected = expected[:-1]
     got = check.call.run(check.adapter).shape
     check.show(str(got), str(expected))

@@ -249,7 +249,7 @@ def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     imported = set(done.stdout.split())
     # what a run imports to write its record and to name an outcome decides none
-    told = {"processes.machine", "processes.supervisor", "records", "verdict"}
+    told = {"files", "processes.child", "processes.machine", "processes.supervisor", "records", "verdict"}
     assert {name.partition("run.")[2] or name.rpartition(".")[2] for name in left_out & imported} == told
     assert judges - imported <= left_out
 

@@ -24,6 +24,15 @@ OWN = {
     "scipy": {"scipy"},
     "onnxruntime": {"onnxruntime", "onnx"},
 }
+# inside conformance: the rooms of each room's imports, "" for the test modules
+ROOMS = {
+    "truth": {"truth"},
+    "operations": {"operations", "truth"},
+    "record": {"record", "operations"},
+    "run": {"run", "record", "operations", "truth"},
+    "cases": {"cases", "run", "operations", "truth"},
+    "tests": {"cases", "run", "record", "operations", "truth"},
+}
 LONGEST = 400
 MODULES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
 
@@ -83,6 +92,44 @@ def test_every_folder_is_looked_at() -> None:
 @everywhere()
 def test_imports_go_one_way(path: Path) -> None:
     assert upward(path.read_text(encoding="utf-8"), path.relative_to(ROOT).parts[0]) == []
+
+
+def room(name: str) -> str:
+    """The room of a module of conformance: its folder, "tests", or "" for a module of the folder itself."""
+    parts = name.split(".")[1:]
+    return "tests" if parts and parts[0].startswith("test_") else parts[0] if parts and parts[0] in ROOMS else ""
+
+
+def across(source: str, module: str) -> list[str]:
+    """Imports between rooms of conformance that a module may not make."""
+    if room(module) not in ROOMS:
+        return []
+    tree = ast.parse(source)
+    names = {name for name in imported(tree) if name.startswith("conformance.")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "conformance":
+            names |= {f"conformance.{alias.name}" for alias in node.names}
+    return sorted(name for name in names if room(name) and room(name) not in ROOMS[room(module)])
+
+
+@everywhere()
+def test_rooms_of_conformance_import_one_way(path: Path) -> None:
+    assert across(path.read_text(encoding="utf-8"), dotted(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "found"),
+    [
+        ("from conformance.test_range import offsets", "conformance.cases.rows", ["conformance.test_range"]),
+        ("from conformance import test_range", "conformance.test_gradients", ["conformance.test_range"]),
+        ("from conformance.run.case import Case", "conformance.operations.softmax", ["conformance.run.case"]),
+        ("import conformance.operations.query", "conformance.truth.cache", ["conformance.operations.query"]),
+        ("from conformance import requirements", "conformance.run.target", []),
+        ("from conformance.run.case import Case", "conformance.__main__", []),
+    ],
+)
+def test_an_import_between_rooms_the_wrong_way_is_found(source: str, module: str, found: list[str]) -> None:
+    assert across(source, module) == found
 
 
 @everywhere()

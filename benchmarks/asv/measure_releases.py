@@ -12,13 +12,10 @@ import json
 import os
 import platform
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,11 +27,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import ROOT
 from adapters.releases import PACKAGES, BadReleases, Release, named, releases
 from benchmarks.asv import release_repository
+from conformance import files
+from conformance.run.processes import child
 
 CONFIG = ROOT / "asv.conf.json"
 TIERS = {"core": r"^core\.", "full": r"^(core|full)\."}
 CHOICES = {f"SOFTMARK_{what}" for what in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER")}  # the suite's
-PATIENCE = 60  # seconds that an interrupted asv may take to end its own processes
 
 Tell = Callable[[str], None]
 
@@ -126,8 +124,7 @@ def run(options: argparse.Namespace) -> int:
         return measure(place, release, commits[release.tag], order, versions, tell)
 
     try:
-        with _interruptible():
-            failures = walk(todo, one, console) if todo else []
+        failures = walk(todo, one, console) if todo else []
     except KeyboardInterrupt:
         print("history: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
@@ -163,21 +160,14 @@ def measure(
     progress.write_text("", encoding="utf-8")
     where = ["--config", str(place.config), "run", f"{commit}^!", "--machine", place.machine]
     variables = {**order.variables, "SOFTMARK_PROGRESS": str(progress)}
-    with log.open("w", encoding="utf-8") as out:
-        asv = subprocess.Popen(
-            [*place.asv, *where, *order.arguments(lacking(place, commit, versions))],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            env=variables,
-            start_new_session=True,
-        )
+    command = [*place.asv, *where, *order.arguments(lacking(place, commit, versions))]
     try:
-        while asv.poll() is None:
-            tell(_last_line(progress) or _last_line(log))
-            time.sleep(0.2)
+        with log.open("w", encoding="utf-8") as out:
+            child.run(
+                command, progress=lambda: tell(_last_line(progress) or _last_line(log)), grace=child.PATIENCE,
+                env=variables, stdout=out, stderr=out,
+            )  # fmt: skip
     finally:
-        _end(asv)
         progress.unlink()
     said = log.read_text(encoding="utf-8", errors="replace")
     failure = None
@@ -241,10 +231,7 @@ def noted(file: Path) -> list[dict[str, Any]]:
 
 def rewrite(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write such a file, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    partial.replace(file)
+    files.write(file, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def suite(folder: Path, pattern: str) -> dict[str, str]:
@@ -290,26 +277,3 @@ def machine() -> str:
 def _last_line(file: Path) -> str:
     text = file.read_bytes()[-400:].decode(errors="replace").rstrip()
     return text.rpartition("\n")[2].strip(" ·")[:80]
-
-
-def _end(asv: subprocess.Popen[bytes]) -> None:
-    """Interrupt asv, in a session of its own, if it still runs: it ends what it has started."""
-    if asv.poll() is None:
-        asv.send_signal(signal.SIGINT)
-        try:
-            asv.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            asv.kill()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Take SIGTERM for an interrupt, and heed SIGINT even where a shell in the background has it ignored."""
-    before = {
-        number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -138,14 +138,13 @@ def error(cell: Cell, given: Inputs, found: list[Array]) -> float:
     `found` is [result], or [value, gradient]. The truth is the conformance oracle's, kept by content.
     """
     axis = SHAPES[cell.shape].axis
-    operation = "softmax_cross_entropy" if cell.operation.startswith("cross_entropy") else cell.operation
+    operation, per_row = cell.judged.name, cell.judged.per_row
     logits = ends(given.logits, axis)
     labels = None
     if given.labels is not None:
         same = given.labels.shape == given.logits.shape
         labels = ends(given.labels, axis) if same else given.labels.reshape(-1)[list(ROWS)]
     options = {"ignore_index": IGNORED} if cell.data == "ignored" else {}
-    per_row = operation == "softmax_cross_entropy"
     forward = Call(operation, logits, labels=labels, options=options)
     rows = found[0].reshape(-1)[list(ROWS)] if per_row else ends(found[0], axis)
     worst = compare(forward, exact(rows)).worst("D")

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
+from conformance import operations
+from conformance.operations import softmax
+from conformance.operations.operation import Operation
 from conformance.requirements import Requirement
 from conformance.run import single_thread
 from conformance.run.case import Case
@@ -44,7 +47,7 @@ class Target:
         if dtype not in self._flushes:
             tiny = np.log(format_of(dtype).smallest_normal / 4)
             x = round_to([[0.0, tiny, tiny]], dtype)
-            self._flushes[dtype] = bool(exact(Call("softmax", x).run(self.adapter))[0, 1] == 0)
+            self._flushes[dtype] = bool(exact(Call(softmax.OPERATION.name, x).run(self.adapter))[0, 1] == 0)
         return self._flushes[dtype]
 
     def errors(self, dtype: str) -> Errors:
@@ -129,6 +132,11 @@ class Check:
         return self.subject.operation
 
     @property
+    def op(self) -> Operation:
+        """What is known of the operation."""
+        return operations.get(self.operation)
+
+    @property
     def dtype(self) -> str:
         """The format under test."""
         return self.subject.dtype
@@ -148,6 +156,12 @@ class Check:
         missing = [feature for feature in features if feature not in self.adapter.features]
         if missing:
             raise NotProvided(f"{self.adapter.name} has no {', '.join(missing)}")
+
+    def need_arguments(self, *features: str) -> None:
+        """Raise NotProvided unless the adapter has `features`, and those that the case's arguments ask for."""
+        asked = {argument.name: argument.feature for argument in self.op.arguments}
+        axis = ["class_axis"] if self.case.axis != -1 else []
+        self.need(*features, *axis, *(asked[option] for option in self.case.options))
 
     def result(self, case: Case | None = None) -> Floats:
         """What the framework returns for the case, as exact float64."""

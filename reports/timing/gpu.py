@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from benchmarks.asv import filing
 from benchmarks.timing import rounds
 from benchmarks.timing.cells import TIERS
 from conformance.requirements import TIERS as RIGOURS
+from conformance.run.processes import child
 from reports.timing import current
 
 FRAMEWORKS = ("torch", "jax", "tensorflow")
@@ -126,10 +126,4 @@ def folder(options: argparse.Namespace, name: str) -> str:
 def ended(command: Sequence[str]) -> int:
     """The exit status of a command that says itself how far it is; an interrupt reaches it too."""
     # no process takes the device for itself
-    child = subprocess.Popen(command, cwd=ROOT, env=os.environ | rounds.PLAIN)
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.send_signal(signal.SIGINT)  # a terminal has sent it already; whoever ends jobs may not have
-        child.wait()
-        raise
+    return child.run(command, grace=child.PATIENCE, cwd=ROOT, env=os.environ | rounds.PLAIN).code

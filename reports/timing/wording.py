@@ -6,15 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from benchmarks.asv.results import Machine, Row
-from benchmarks.timing.cells import SHAPES, Cell
+from benchmarks.timing.cells import SHAPES, TIMED, Cell
 
 NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
-OPERATIONS = {
-    "softmax": "softmax",
-    "log_softmax": "log_softmax",
-    "cross_entropy_index": "cross-entropy with index labels",
-    "cross_entropy_probability": "cross-entropy with probability labels",
-}
+OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
 DIRECTIONS = {"forward": "forward", "forward+backward": "forward + backward"}
 DATA = {"normal": "", "peaked": ", peaked logits", "ignored": ", 30 % of labels ignored"}
 # metric → what a larger and a smaller value is called

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from adapters import MODES, ROOT
 from adapters.releases import PACKAGES, Release, named, releases
-from conformance import deviations, requirements
+from conformance import deviations, files, requirements
 from conformance.record import archive, records, timeline
 from conformance.record.records import BrokenRecord, Footer, Record
 from conformance.requirements import TIERS
@@ -159,7 +159,7 @@ def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], 
         except environments.NotInstalled as problem:
             return refused(release, order, str(problem))
         record = supervisor.run(replace(order, python=python), report, plan.stop)
-        if record.footer and record.footer.error:
+        if record.footer and record.footer.error and not record.checks:
             return refused(release, order, _reason(record.footer.error, order.log))
     found = record.header.framework["version"]
     if Version(found).public != release.version:
@@ -186,9 +186,7 @@ def keep(record: Record, path: Path) -> str | None:
     """Write the record, and return why nothing was judged, if so; that takes the place of no finished record."""
     problem = record.footer.error if record.footer else "the run was cut off"
     if problem is None or not _finished(path):
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(archive.pack(record))
-        partial.replace(path)
+        files.write(path, archive.pack(record))
     return problem
 
 

@@ -22,6 +22,7 @@ from rich.console import Console
 from adapters.releases import Release
 from benchmarks.asv import measure_releases
 from benchmarks.asv.measure_releases import Failure, Order, Place
+from conformance.run.processes import child
 
 COMMIT = "12345678" + "0" * 32
 VERSIONS = {"core.Eager.track_latency": "1", "core.Eager.track_error": "2"}
@@ -194,7 +195,7 @@ def test_an_interrupt_ends_asv_and_the_walk(place: Place, number: signal.Signals
             (here / "ended").write_text("")
     """
     does(place, script.replace("NUMBER", str(int(number))))
-    with pytest.raises(KeyboardInterrupt), measure_releases._interruptible():
+    with pytest.raises(KeyboardInterrupt), child.interruptible():
         measure(place)
     assert (place.config.parent / "ended").exists()
 
