@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from conformance.record import records
-from reports import choose, compare, markdown, model, page, terminal
+from reports import choose, compare, html, markdown, model, terminal
 from reports.site import build
 
 COMMANDS = {"build": build, "compare": compare, "choose": choose}  # name → module with `add_arguments` and `run`
@@ -95,7 +95,7 @@ def _beside(first: Path) -> Path:
 
 
 def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
-    texts = {"report.html": page.render(report)} if with_html else {}
+    texts = {"report.html": html.render(report)} if with_html else {}
     texts["report.md"] = markdown.render(report)
     try:
         folder.mkdir(parents=True, exist_ok=True)

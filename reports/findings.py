@@ -21,7 +21,7 @@ MOST_CASES = 40  # of one finding and target that are listed
 
 
 @dataclass(frozen=True)
-class Evidence:
+class WorstCheck:
     """The worst check of one target: where, the witness, why it fails, how many checks fail with it."""
 
     target: str
@@ -43,7 +43,7 @@ class Finding:
     reason: str
     link: tuple[Part, ...]
     requirements: tuple[Requirement, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[WorstCheck, ...]
     reproduction: str = ""
     prints: str = ""
     expected: str = ""
@@ -231,14 +231,14 @@ def _raised(check: Check) -> str:
     return f": {last[:LONGEST_LINE]}{'…' if len(last) > LONGEST_LINE else ''}"
 
 
-def evidence(checks: Sequence[Judged], alone: bool) -> tuple[Evidence, ...]:
+def evidence(checks: Sequence[Judged], alone: bool) -> tuple[WorstCheck, ...]:
     """The worst check of each target, with its call where the finding has no reproduction of its own."""
     found = []
     for target in _targets(checks):
         group = [judged for judged in checks if judged.target == target]
         worst = max(group, key=severity).check
         found.append(
-            Evidence(
+            WorstCheck(
                 target=target,
                 check=worst.id,
                 witness=rows(worst),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from conformance.ci.markup import escape, list_of, table_of
 from conformance.record.accuracy_keys import number
 from conformance.record.records import Check, Record
-from reports.accuracy import Grade, Row, by_format
+from reports.accuracy import AccuracyRow, Grade, by_format
 from reports.markdown import grades
 from reports.model import GRADES, Report
 from reports.witness import rows, short
@@ -51,7 +51,7 @@ def page(records: Sequence[Record], report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _target(every: Sequence[Row], place: int) -> Iterator[str]:
+def _target(every: Sequence[AccuracyRow], place: int) -> Iterator[str]:
     found = [(row, cell) for row in every if (cell := row.cells[place]) is not None]
     if not found:
         yield "No errors were measured."
@@ -67,7 +67,7 @@ def _target(every: Sequence[Row], place: int) -> Iterator[str]:
     yield "</details>"
 
 
-def _numbers(row: Row, cell: Grade) -> tuple[str, ...]:
+def _numbers(row: AccuracyRow, cell: Grade) -> tuple[str, ...]:
     relative = "–" if cell.relative is None else "yes" if cell.relative else "no"
     told = cell.spread
     spread = (
@@ -79,7 +79,7 @@ def _numbers(row: Row, cell: Grade) -> tuple[str, ...]:
     return (*place, cell.letter, relative, short(cell.worst), *spread, str(cell.checks))
 
 
-def _witness(row: Row, cell: Grade) -> tuple[str, ...]:
+def _witness(row: AccuracyRow, cell: Grade) -> tuple[str, ...]:
     witness, told = cell.check.witness, dict(rows(cell.check))
     call = "; ".join(f"{name} {told[name]}" for name in CALL if name in told)
     return (

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conformance.ci.markup import escape, fence, inert, list_of, table_of
 from conformance.requirements import Requirement
-from reports.accuracy import Grade, Table
+from reports.accuracy import AccuracyTable, Grade
 from reports.behaviour import Answer, Behaviour, told
 from reports.checks import Counts, Part, parts
-from reports.findings import Evidence, Finding, Section
+from reports.findings import Finding, Section, WorstCheck
 from reports.model import GRADES, LEVELS, Report
 from reports.witness import short
 
@@ -118,7 +118,7 @@ def _body(finding: Finding) -> Iterator[str]:
         yield from _evidence(item)
 
 
-def _evidence(item: Evidence) -> Iterator[str]:
+def _evidence(item: WorstCheck) -> Iterator[str]:
     more = f" (the worst of {item.checks} checks)" if item.checks > 1 else ""
     yield f"{escape(item.target)}, {escape(item.check)}{more}"
     yield fence("\n".join(f"{name}: {value}" for name, value in item.witness))
@@ -168,7 +168,7 @@ def _answers(cell: Sequence[Answer]) -> str:
     return "<br>".join(f"{escape(told(answer))} ({escape(answer.where)})" for answer in cell) or "–"
 
 
-def _accuracy(report: Report, table: Table) -> Iterator[str]:
+def _accuracy(report: Report, table: AccuracyTable) -> Iterator[str]:
     yield f"### {table.title.capitalize()}"
     yield grades(table, [target.name for target in report.targets])
     yield "<details><summary>The inputs that attain these errors</summary>"
@@ -187,7 +187,7 @@ def _accuracy(report: Report, table: Table) -> Iterator[str]:
     yield "</details>"
 
 
-def grades(table: Table, targets: Iterable[str]) -> str:
+def grades(table: AccuracyTable, targets: Iterable[str]) -> str:
     """A row for each operation, format and direction, a column for each target."""
     rows = (
         (escape(row.operation), escape(row.dtype), escape(row.direction), *map(_grade, row.cells))

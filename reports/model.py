@@ -15,7 +15,7 @@ from conformance.record.records import Record
 from conformance.requirements import Requirement
 from reports import accuracy, behaviour, findings
 from reports.checks import Judged, all_checks, plural, split_target
-from reports.targets import Family, Target, families, summary
+from reports.targets import Family, TargetSummary, families, summary
 
 LEVELS = {
     "must": "every implementation; a failure that is no known deviation fails the run",
@@ -38,11 +38,11 @@ GRADES = {
 class Report:
     """Everything the report says, in the order it says it; `facts` are label and text."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[TargetSummary, ...]
     families: tuple[Family, ...]
     sections: tuple[findings.Section, ...]
     behaviour: tuple[behaviour.Behaviour, ...]
-    accuracy: tuple[accuracy.Table, ...]
+    accuracy: tuple[accuracy.AccuracyTable, ...]
     notes: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
 

@@ -11,7 +11,7 @@ from conformance.record.records import Check
 
 
 @dataclass(frozen=True)
-class Spread:
+class ErrorSpread:
     """The mean and the variance of the signed errors of `elements` outputs, and the largest error, in ulps."""
 
     elements: int
@@ -20,7 +20,7 @@ class Spread:
     largest: float
 
 
-def spread(checks: Iterable[Check]) -> Spread | None:
+def spread(checks: Iterable[Check]) -> ErrorSpread | None:
     """The spread over all outputs of `checks`, a call that several of them judge taken once.
 
     None where no check tells the three numbers, as older records do not, or none has an output.
@@ -35,13 +35,13 @@ def spread(checks: Iterable[Check]) -> Spread | None:
     # not E[x²] − bias², which cancels; and no **, which raises where a square overflows
     around = [part.variance + (part.bias - bias) * (part.bias - bias) for part in parts]
     variance = sum(share * value for share, value in zip(shares, around, strict=True))
-    return Spread(elements, bias, variance, max(part.largest for part in parts))
+    return ErrorSpread(elements, bias, variance, max(part.largest for part in parts))
 
 
-def _told(check: Check) -> Spread | None:
+def _told(check: Check) -> ErrorSpread | None:
     elements, bias, variance, largest = (
         number(check.measured.get(key)) for key in ("elements", "bias", "variance", "ulps")
     )
     if elements is None or bias is None or variance is None or not 0 < elements < math.inf:
         return None
-    return Spread(int(elements), bias, variance, math.nan if largest is None else largest)
+    return ErrorSpread(int(elements), bias, variance, math.nan if largest is None else largest)

@@ -11,7 +11,7 @@ from reports.checks import Counts, Judged, count, plural, split_target
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetSummary:
     """One target's run; `state` is "holds", "failures", "incomplete" or "error", and `verdict` its words."""
 
     name: str
@@ -43,12 +43,12 @@ class Family:
     cells: tuple[Counts, ...]
 
 
-def summary(record: Record, checks: Sequence[Judged]) -> Target:
+def summary(record: Record, checks: Sequence[Judged]) -> TargetSummary:
     """The summary of one record."""
     header = record.header
     framework = header.framework
     state, verdict = _verdict(record, checks)
-    return Target(
+    return TargetSummary(
         name=header.target,
         framework=f"{framework.get('name', '?')} {framework.get('version', '?')}",
         device=header.device_model,
@@ -82,7 +82,7 @@ def _verdict(record: Record, checks: Sequence[Judged]) -> tuple[str, str]:
     return ("failures", "; ".join(found)) if found else ("holds", "holds")
 
 
-def families(targets: Sequence[Target], checks: Sequence[Judged]) -> tuple[Family, ...]:
+def families(targets: Sequence[TargetSummary], checks: Sequence[Judged]) -> tuple[Family, ...]:
     """The families that have a check, in the order of the specification, unknown ones last."""
     prefixes = [*FAMILIES, *sorted({judged.check.requirement[:3] for judged in checks} - set(FAMILIES))]
     found = []

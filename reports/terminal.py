@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.accuracy import Grade
-from reports.accuracy import Table as Accuracy
+from reports.accuracy import AccuracyTable, Grade
 from reports.behaviour import Answer, told
 from reports.checks import Counts
 from reports.findings import Section
@@ -101,7 +100,7 @@ def _section(section: Section, console: Console) -> None:
     console.print()
 
 
-def _accuracy(report: Report, accuracy: Accuracy) -> Table:
+def _accuracy(report: Report, accuracy: AccuracyTable) -> Table:
     title = f"Accuracy of {accuracy.title}: grade, largest error over the bound of grade D"
     table = _table(
         title,

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from conformance.record.accuracy_keys import FORWARD, place, ratio
 from conformance.record.records import Check, Record
 from conformance.truth.arithmetic import GRADES
-from reports.accuracy import REQUIRED, Grade, Row, Table, by_format
+from reports.accuracy import REQUIRED, AccuracyRow, AccuracyTable, Grade, by_format
 from reports.checks import split_target
 from reports.model import GRADES as MEANINGS
 from reports.reproduce import reproduction
 from reports.site.evidence import Evidence
 from reports.site.page import Page
 from reports.site.witnesses import Witnesses, values
-from reports.targets import Target
+from reports.targets import TargetSummary
 from reports.witness import short
 
 LENGTHS = (4, 64, 512, 1536, 8192)  # where a column ends; those of the suite lie in groups between these
@@ -34,7 +34,7 @@ LENGTH = re.compile(r"(?:^|-)n(\d+)(?:-|$)")
 
 
 @dataclass(frozen=True)
-class Cell:
+class HeatCell:
     """The worst error over the bound at one place, and the number of its witness."""
 
     worst: float
@@ -53,22 +53,22 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class HeatRow:
     """One operation, format and direction of one target; a cell for each range of row lengths."""
 
     operation: str
     dtype: str
     direction: str
     grade: Grade
-    cells: tuple[Cell | None, ...]
+    cells: tuple[HeatCell | None, ...]
 
 
 @dataclass(frozen=True)
-class Section:
+class TargetSection:
     """One target: its lines for results and for derivatives, by title."""
 
-    target: Target
-    tables: tuple[tuple[str, tuple[Line, ...]], ...]
+    target: TargetSummary
+    tables: tuple[tuple[str, tuple[HeatRow, ...]], ...]
     outside: int
     places: int
 
@@ -79,12 +79,12 @@ class Multiple:
 
     title: str
     dtypes: tuple[str, ...]
-    rows: tuple[tuple[Target, tuple[Cell | None, ...]], ...]
+    rows: tuple[tuple[TargetSummary, tuple[HeatCell | None, ...]], ...]
     worst: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Finding:
+class OutsideBound:
     """Where one input takes targets outside the bound, with the witness of the first of them."""
 
     place: str
@@ -144,7 +144,7 @@ def row_length(check: Check) -> int | None:
     return int(named[1]) if named else None
 
 
-def findings(targets: Sequence[str], tables: Iterable[Table]) -> list[Finding]:
+def findings(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> list[OutsideBound]:
     """What is outside the bound, the largest first; targets that err alike on the same input share a finding."""
     found: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
     for row, target, grade in _cells(targets, tables):
@@ -154,10 +154,10 @@ def findings(targets: Sequence[str], tables: Iterable[Table]) -> list[Finding]:
     return sorted(made, key=lambda one: -one.worst)
 
 
-def _finding(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> Finding:
+def _finding(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> OutsideBound:
     target, grade = group[0]
     code = reproduction(target, grade.check)
-    return Finding(
+    return OutsideBound(
         place=named,
         worst=grade.worst,
         length=row_length(grade.check),
@@ -170,7 +170,7 @@ def _finding(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> Findi
     )
 
 
-def within(targets: Sequence[str], tables: Iterable[Table]) -> str:
+def within(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> str:
     """The largest error inside the bound, in one sentence; "" where there is none."""
     inside = [(grade.worst, row, target) for row, target, grade in _cells(targets, tables) if grade.worst <= 1]
     if not inside:
@@ -179,7 +179,7 @@ def within(targets: Sequence[str], tables: Iterable[Table]) -> str:
     return f"{len(inside)} are within it; the largest there is {short(worst)}, of {target} in {_named(row)}."
 
 
-def _cells(targets: Sequence[str], tables: Iterable[Table]) -> Iterator[tuple[Row, str, Grade]]:
+def _cells(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> Iterator[tuple[AccuracyRow, str, Grade]]:
     for table in tables:
         for row in table.rows:
             for target, grade in zip(targets, row.cells, strict=True):
@@ -187,7 +187,7 @@ def _cells(targets: Sequence[str], tables: Iterable[Table]) -> Iterator[tuple[Ro
                     yield row, target, grade
 
 
-def _named(row: Row) -> str:
+def _named(row: AccuracyRow) -> str:
     return f"{row.operation} {row.direction} in {row.dtype}"
 
 
@@ -226,26 +226,26 @@ def _span(lengths: set[int]) -> str:
 
 def _section(
     record: Record,
-    target: Target,
+    target: TargetSummary,
     at: int,
-    tables: Iterable[Table],
+    tables: Iterable[AccuracyTable],
     ranges: dict[int | None, str],
     store: Witnesses,
-) -> Section:
+) -> TargetSection:
     """The section of the target that is the column `at` of the tables."""
     worst = _worst(record)
 
-    def line(row: Row, grade: Grade) -> Line:
+    def line(row: AccuracyRow, grade: Grade) -> HeatRow:
         here = (row.operation, row.dtype, row.direction)
         checks = [worst.get((here, column)) for column in ranges]
         cells = tuple(_cell(target.name, check, "", store) if check else None for check in checks)
-        return Line(*here, grade, cells)
+        return HeatRow(*here, grade, cells)
 
     made = {
         table.title: tuple(line(row, grade) for row in table.rows if (grade := row.cells[at])) for table in tables
     }
     grades = [one.grade for lines in made.values() for one in lines]
-    return Section(
+    return TargetSection(
         target,
         tuple((title, lines) for title, lines in made.items() if lines),
         sum(grade.worst > 1 for grade in grades),
@@ -265,20 +265,24 @@ def _worst(record: Record) -> dict[tuple[tuple[str, str, str], int | None], Chec
     return worst
 
 
-def _cell(target: str, check: Check, letter: str, store: Witnesses) -> Cell:
-    return Cell(ratio(check, REQUIRED) or 0.0, letter, store.add(target, check))
+def _cell(target: str, check: Check, letter: str, store: Witnesses) -> HeatCell:
+    return HeatCell(ratio(check, REQUIRED) or 0.0, letter, store.add(target, check))
 
 
-def _multiples(targets: Sequence[Target], tables: Iterable[Table], store: Witnesses) -> list[Multiple]:
+def _multiples(
+    targets: Sequence[TargetSummary], tables: Iterable[AccuracyTable], store: Witnesses
+) -> list[Multiple]:
     """One for each operation and part, all formats that any of them has."""
-    found: dict[str, list[Row]] = defaultdict(list)
+    found: dict[str, list[AccuracyRow]] = defaultdict(list)
     for table in tables:
         for row in table.rows:
             found[f"{row.operation}, {FORWARD if row.direction == FORWARD else table.title}"].append(row)
     return [_multiple(title, targets, rows, store) for title, rows in found.items()]
 
 
-def _multiple(title: str, targets: Sequence[Target], rows: Sequence[Row], store: Witnesses) -> Multiple:
+def _multiple(
+    title: str, targets: Sequence[TargetSummary], rows: Sequence[AccuracyRow], store: Witnesses
+) -> Multiple:
     dtypes = sorted({row.dtype for row in rows}, key=by_format)
     grid = []
     for at, target in enumerate(targets):
@@ -293,13 +297,13 @@ def _multiple(title: str, targets: Sequence[Target], rows: Sequence[Row], store:
     )
 
 
-def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> Cell:
+def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> HeatCell:
     worst = max(grades, key=lambda grade: grade.worst)
     letter = max((grade.letter for grade in grades), key=(*GRADES, "F").index)
     return _cell(target, worst.check, letter, store)
 
 
-def _most(grid: Sequence[tuple[Target, tuple[Cell | None, ...]]], at: int, dtype: str) -> str:
+def _most(grid: Sequence[tuple[TargetSummary, tuple[HeatCell | None, ...]]], at: int, dtype: str) -> str:
     """ "float32 0.32 (jax:cpu:jit and 1 other)"."""
     told = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
     worst = max(told, key=lambda one: one[0].worst)[0]

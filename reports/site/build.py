@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from reports.page import CSS
+from reports.html import CSS
 from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
 from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.site.page import HERE, Page

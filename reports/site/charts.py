@@ -81,7 +81,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Point:
+class ChartPoint:
     """A value of one day; a `step` is ringed."""
 
     day: date
@@ -95,7 +95,7 @@ class Panel:
     """One small chart of several lines."""
 
     title: str
-    lines: tuple[tuple[Series, tuple[Point, ...]], ...]
+    lines: tuple[tuple[Series, tuple[ChartPoint, ...]], ...]
 
 
 def available() -> bool:

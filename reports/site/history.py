@@ -26,7 +26,7 @@ LOOKS = {
 
 
 @dataclass(frozen=True)
-class Group:
+class FamilyHistory:
     """The requirements of one family: those that changed, and how many of the others are in which state."""
 
     name: str
@@ -58,12 +58,12 @@ class News:
 
 
 @dataclass(frozen=True)
-class Table:
+class FrameworkHistory:
     """One framework's releases, and its requirements through them."""
 
     timeline: Timeline
     anchor: str
-    groups: tuple[Group, ...]
+    groups: tuple[FamilyHistory, ...]
 
     @property
     def framework(self) -> str:
@@ -90,7 +90,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     yield Page("history.html", "History", "history.html.j2", "history.html", values)
 
 
-def table(timeline: Timeline, anchor: str) -> Table:
+def table(timeline: Timeline, anchor: str) -> FrameworkHistory:
     """The table of a target: its families in their usual order, then requirements of unknown ones."""
     families = dict.fromkeys((*FAMILIES, *(row.requirement.family for row in timeline.rows)))
     groups = []
@@ -99,8 +99,8 @@ def table(timeline: Timeline, anchor: str) -> Table:
         changing = tuple(row for row in rows if row.changes)
         steady = tuple(row for row in rows if not row.changes)
         if rows:
-            groups.append(Group(f"{family}: {FAMILIES.get(family, 'unknown')}", changing, steady))
-    return Table(timeline, anchor, tuple(groups))
+            groups.append(FamilyHistory(f"{family}: {FAMILIES.get(family, 'unknown')}", changing, steady))
+    return FrameworkHistory(timeline, anchor, tuple(groups))
 
 
 def news(found: Sequence[Timeline]) -> list[News]:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from reports.site import charts
-from reports.site.charts import Panel, Point, Series
+from reports.site.charts import ChartPoint, Panel, Series
 
 if TYPE_CHECKING:
     from adapters.releases import Release
     from benchmarks.asv.changes import Group
     from benchmarks.asv.results import Machine, Row
     from benchmarks.timing.cells import Cell
-    from reports.site.performance import Over
+    from reports.site.performance import LatencyHistory
     from reports.timing.performance import Column
 
 SHAPES = ("imagenet", "llama2")
@@ -24,7 +24,9 @@ COLUMNS = 2
 Where = tuple[str, str]  # operation, shape
 
 
-def over(rows: Iterable[Row], groups: Iterable[Group], machine: Machine, suffix: str) -> tuple[Over, ...]:
+def over(
+    rows: Iterable[Row], groups: Iterable[Group], machine: Machine, suffix: str
+) -> tuple[LatencyHistory, ...]:
     """The latency at `SHAPES` for each direction that was measured there, on as few threads as there are."""
     from benchmarks.timing.cells import DIRECTIONS, THREADS
 
@@ -44,9 +46,9 @@ def _shown(cell: Cell) -> bool:
 
 def _over(
     direction: str, rows: Sequence[Row], steps: set[tuple[Release, Cell]], machine: Machine, name: str
-) -> Over:
+) -> LatencyHistory:
     from benchmarks.timing.cells import OPERATIONS
-    from reports.site.performance import Over
+    from reports.site.performance import LatencyHistory
     from reports.timing import wording
 
     found: dict[Where, list[Row]] = defaultdict(list)
@@ -59,7 +61,7 @@ def _over(
     on = "the GPU" if machine.device == "cuda" else wording.threads(rows[0].cell)
     title = f"{wording.DIRECTIONS[direction]}, {FORMAT} on {on}"
     panels = [Panel(text, _lines(found[where], steps)) for where, text in zip(order, titles, strict=True)]
-    return Over(
+    return LatencyHistory(
         title=title,
         chart=charts.trends(name, f"Latency over releases: {title}", panels, COLUMNS, _seconds)
         if charts.available()
@@ -76,7 +78,9 @@ def _seconds(value: float) -> str:
     return f"{value / 1e-9:g} ns"
 
 
-def _lines(rows: Iterable[Row], steps: set[tuple[Release, Cell]]) -> tuple[tuple[Series, tuple[Point, ...]], ...]:
+def _lines(
+    rows: Iterable[Row], steps: set[tuple[Release, Cell]]
+) -> tuple[tuple[Series, tuple[ChartPoint, ...]], ...]:
     from adapters import releases
     from adapters.releases import PACKAGES
     from benchmarks.timing.cells import MODES
@@ -89,11 +93,11 @@ def _lines(rows: Iterable[Row], steps: set[tuple[Release, Cell]]) -> tuple[tuple
     return tuple((series(column), tuple(_point(row, steps) for row in found[column])) for column in columns)
 
 
-def _point(row: Row, steps: set[tuple[Release, Cell]]) -> Point:
+def _point(row: Row, steps: set[tuple[Release, Cell]]) -> ChartPoint:
     from reports.timing import wording
 
     told = f"{wording.version(row)}, {row.cell.mode}: {wording.quantity(row.value, row.metric)}"
-    return Point(row.release.day, row.value, told, (row.release, row.cell) in steps)
+    return ChartPoint(row.release.day, row.value, told, (row.release, row.cell) in steps)
 
 
 def _table(rows: Iterable[Row], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:

@@ -19,7 +19,7 @@ TITLE = "What frameworks compute at the end of a model"
 
 
 @dataclass(frozen=True)
-class Cell:
+class FamilyCell:
     """What one target did in one family; `level` is the strictest one broken, "" where nothing is."""
 
     counts: Counts
@@ -44,7 +44,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     yield Page("index.html", TITLE, "overview.html.j2", "index.html", values)
 
 
-def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[Cell, ...]], ...]:
+def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[FamilyCell, ...]], ...]:
     """Prefix, name and a cell for each target, of every family that has a check."""
     broken: dict[tuple[str, str], set[str]] = {}
     for judged in all_checks(evidence.records, evidence.specification):
@@ -56,7 +56,7 @@ def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[Cell, ...]], ...]:
             family.prefix,
             family.name,
             tuple(
-                Cell(counts, min(broken.get((family.prefix, name), {""}), key=("", *STRICTEST).index))
+                FamilyCell(counts, min(broken.get((family.prefix, name), {""}), key=("", *STRICTEST).index))
                 for name, counts in zip(names, family.cells, strict=True)
             ),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.checks import parts, plural
-from reports.page import LOOKS, STATES
+from reports.html import LOOKS, STATES
 from reports.site.evidence import Evidence
 from reports.witness import short
 

@@ -20,7 +20,7 @@ from reports.site.page import Page
 if TYPE_CHECKING:
     from benchmarks.asv.results import Machine, Results, Row
     from benchmarks.timing.cells import Cell
-    from reports.timing.performance import Column, Fresh, Table
+    from reports.timing.performance import Column, FreshMemory, PerformanceTable
 
 # framework → its colour and the shape of its marks
 LOOKS = {"numpy": (1, "v"), "scipy": (2, "D"), "torch": (3, "o"), "tensorflow": (4, "s"), "jax": (5, "^")}
@@ -29,7 +29,7 @@ HEAD = "llama2"  # the shape whose order a table's first sentence tells
 
 
 @dataclass(frozen=True)
-class Value:
+class GridValue:
     """Times the roofline, and logit copies or ""; `least` is the least of its line."""
 
     text: str
@@ -38,11 +38,11 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Line:
+class GridLine:
     """One shape: a value for each column, and the addresses of its plots in asv's site by mode."""
 
     label: str
-    values: tuple[Value | None, ...]
+    values: tuple[GridValue | None, ...]
     plots: tuple[tuple[str, str], ...]
 
 
@@ -54,13 +54,13 @@ class Grid:
     title: str
     told: str
     heads: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[GridLine, ...]
     errors: str
     chart: Markup | None
 
 
 @dataclass(frozen=True)
-class Measured:
+class FrameworkStatus:
     """What was measured of one framework; no `newest` where nothing was."""
 
     name: str
@@ -72,7 +72,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Change:
+class LatencyChange:
     """A step between two releases in one sentence, with the address of its plot or ""."""
 
     release: str
@@ -81,7 +81,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Over:
+class LatencyHistory:
     """The latency of one direction over releases: a chart and the same as a table."""
 
     title: str
@@ -91,17 +91,17 @@ class Over:
 
 
 @dataclass(frozen=True)
-class Place:
+class MachineSection:
     """One machine: what was measured there, and what it says."""
 
     anchor: str
     name: str
     told: str
-    measured: tuple[Measured, ...]
+    measured: tuple[FrameworkStatus, ...]
     grids: tuple[Grid, ...]
-    fresh: Fresh | None
-    over: tuple[Over, ...]
-    changes: tuple[Change, ...]
+    fresh: FreshMemory | None
+    over: tuple[LatencyHistory, ...]
+    changes: tuple[LatencyChange, ...]
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
@@ -122,13 +122,13 @@ def _texts() -> dict[str, str]:
     return {"rule": CHANGES, "fresh": FRESH}
 
 
-def _places(found: Results, asv: str) -> tuple[Place, ...]:
+def _places(found: Results, asv: str) -> tuple[MachineSection, ...]:
     rows = {name: [row for row in found.rows if row.machine == name] for name in found.machines}
     there = [name for name in found.machines if rows[name]]
     return tuple(_place(found.machines[name], rows[name], asv, first=name == there[0]) for name in there)
 
 
-def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Place:
+def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> MachineSection:
     from reports.site import latency
     from reports.timing import performance, wording
 
@@ -136,7 +136,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
     newest = performance.newest_releases(rows)
     today = [row for row in rows if newest[row.release.framework] == row.release]
     groups = performance.latency_changes(rows)
-    return Place(
+    return MachineSection(
         anchor=f"machine{suffix}",
         name=machine.name,
         told=wording.machine(machine),
@@ -145,7 +145,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
         fresh=performance.fresh(today, machine.device),
         over=latency.over(rows, groups, machine, suffix),
         changes=tuple(
-            Change(
+            LatencyChange(
                 wording.version(group.worst.after),
                 performance.change(group, machine.device),
                 plot(asv, machine, group.worst.after.cell, group.worst.after.metric, group.after.framework),
@@ -155,7 +155,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
     )
 
 
-def _measured(rows: Sequence[Row]) -> Iterator[Measured]:
+def _measured(rows: Sequence[Row]) -> Iterator[FrameworkStatus]:
     from adapters import releases
     from reports.timing import performance, wording
 
@@ -163,7 +163,7 @@ def _measured(rows: Sequence[Row]) -> Iterator[Measured]:
     for framework, name in wording.NAMES.items():
         here = {row.release for row in rows if row.release.framework == framework}
         last = newest.get(framework)
-        yield Measured(
+        yield FrameworkStatus(
             name=name,
             newest=last.version if last else "",
             day=last.day.isoformat() if last else "",
@@ -173,7 +173,7 @@ def _measured(rows: Sequence[Row]) -> Iterator[Measured]:
         )
 
 
-def _grid(table: Table, machine: Machine, suffix: str, asv: str) -> Grid:
+def _grid(table: PerformanceTable, machine: Machine, suffix: str, asv: str) -> Grid:
     from reports.timing import performance, wording
 
     columns, lines = table.columns, table.lines
@@ -185,7 +185,7 @@ def _grid(table: Table, machine: Machine, suffix: str, asv: str) -> Grid:
         told=_told(table, labels),
         heads=tuple(map(performance.head, columns)),
         lines=tuple(
-            Line(label, tuple(_values(table, line)), tuple(_plots(table, line, machine, asv)))
+            GridLine(label, tuple(_values(table, line)), tuple(_plots(table, line, machine, asv)))
             for label, line in zip(labels, lines, strict=True)
         ),
         errors=performance.errors(table),
@@ -193,7 +193,7 @@ def _grid(table: Table, machine: Machine, suffix: str, asv: str) -> Grid:
     )
 
 
-def _values(table: Table, line: Cell) -> Iterator[Value | None]:
+def _values(table: PerformanceTable, line: Cell) -> Iterator[GridValue | None]:
     from reports.timing import wording
 
     entries = [table.entry(line, column) for column in table.columns]
@@ -202,7 +202,7 @@ def _values(table: Table, line: Cell) -> Iterator[Value | None]:
         yield (
             None
             if entry is None
-            else Value(
+            else GridValue(
                 text=wording.number(entry.roofline.value),
                 copies=wording.number(entry.memory.value) if entry.memory else "",
                 least=entry.roofline.value == least,
@@ -210,14 +210,14 @@ def _values(table: Table, line: Cell) -> Iterator[Value | None]:
         )
 
 
-def _plots(table: Table, line: Cell, machine: Machine, asv: str) -> Iterator[tuple[str, str]]:
+def _plots(table: PerformanceTable, line: Cell, machine: Machine, asv: str) -> Iterator[tuple[str, str]]:
     timed = [entry.roofline.cell for column in table.columns if (entry := table.entry(line, column))]
     for cell in dict.fromkeys(timed):
         if url := plot(asv, machine, cell, "roofline"):
             yield cell.mode, url
 
 
-def _told(table: Table, labels: Sequence[str]) -> str:
+def _told(table: PerformanceTable, labels: Sequence[str]) -> str:
     """The order at one shape, and the ends of the whole table."""
     from reports.timing import performance, wording
 
@@ -246,7 +246,7 @@ def series(column: Column) -> Series:
     return Series(performance.head(column), *LOOKS[framework], hollow=mode == "compiled")
 
 
-def _chart(name: str, table: Table, labels: Sequence[str]) -> Markup:
+def _chart(name: str, table: PerformanceTable, labels: Sequence[str]) -> Markup:
     from reports.timing import performance, wording
 
     found = []

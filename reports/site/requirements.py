@@ -11,8 +11,8 @@ from reports.behaviour import Answer
 from reports.checks import Counts, Judged, all_checks, count, split_target
 from reports.findings import Finding, finding_id
 from reports.findings import evidence as evidence_of
+from reports.html import TONES
 from reports.kills import fault
-from reports.page import TONES
 from reports.site.evidence import Evidence
 from reports.site.judging import judges
 from reports.site.page import Page
@@ -30,7 +30,7 @@ MOST_CASES = 5  # of one finding and target that are listed
 
 
 @dataclass(frozen=True)
-class Did:
+class TargetOutcome:
     """What one target did with one requirement.
 
     `worst` is its largest error over the bound, "" without one; `case` the operation/format/case that has it.
@@ -45,7 +45,7 @@ class Did:
 
 
 @dataclass(frozen=True)
-class Group:
+class FamilyRequirements:
     """The requirements of a family, each with the outcomes of every framework over its targets."""
 
     prefix: str
@@ -114,16 +114,18 @@ def frameworks(evidence: Evidence) -> tuple[str, ...]:
     return tuple(dict.fromkeys(split_target(target.name)[0] for target in evidence.report.targets))
 
 
-def did(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ()) -> Did:
+def did(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ()) -> TargetOutcome:
     """What the checks of one requirement say of a target."""
     measured = [(value, judged.check) for judged in checks if (value := over_bound(judged.check)) is not None]
     value, check = max(measured, key=lambda pair: pair[0], default=(None, None))
     case = "/".join((check.operation, check.dtype, check.case)) if check else ""
     absent = next((judged.check.message or "" for judged in checks if judged.check.outcome == "absent"), "")
-    return Did(target, count(checks), "" if value is None else short(value), case, answers, absent)
+    return TargetOutcome(target, count(checks), "" if value is None else short(value), case, answers, absent)
 
 
-def _did(evidence: Evidence, requirement: str, checks: Mapping[str, Sequence[Judged]]) -> tuple[Did, ...]:
+def _did(
+    evidence: Evidence, requirement: str, checks: Mapping[str, Sequence[Judged]]
+) -> tuple[TargetOutcome, ...]:
     """What every target did, in their order, with its answers where several are legal."""
     targets = evidence.report.targets
     rows = (row.cells for row in evidence.report.behaviour if row.requirement.id == requirement)
@@ -144,7 +146,7 @@ def _index(evidence: Evidence, found: Mapping[str, Mapping[str, list[Judged]]]) 
         )
 
     groups = [
-        Group(
+        FamilyRequirements(
             prefix,
             name,
             tuple(

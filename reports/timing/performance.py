@@ -63,7 +63,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Fresh:
+class FreshMemory:
     """How many times as long calls take where their memory comes from the system, and their page faults."""
 
     heads: tuple[str, ...]
@@ -71,7 +71,7 @@ class Fresh:
 
 
 @dataclass(frozen=True)
-class Table:
+class PerformanceTable:
     """The values of one operation and direction: cell → framework → metric → row."""
 
     operation: str
@@ -190,7 +190,7 @@ def newest_releases(rows: Iterable[Row]) -> dict[str, Release]:
     return {framework: last[framework] for framework in PACKAGES if framework in last}
 
 
-def tables(rows: Iterable[Row]) -> list[Table]:
+def tables(rows: Iterable[Row]) -> list[PerformanceTable]:
     """A table for each operation and direction of which a time over the roofline was measured."""
     values: dict[Cell, dict[str, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
@@ -204,7 +204,7 @@ def tables(rows: Iterable[Row]) -> list[Table]:
                 if (cell.operation, cell.direction) == (operation, direction)
             }
             if any(map(_timed, here.values())):
-                made.append(Table(operation, direction, here))
+                made.append(PerformanceTable(operation, direction, here))
     return made
 
 
@@ -231,7 +231,7 @@ def head(column: Column) -> str:
     return wording.NAMES[framework] + (", compiled" if mode == "compiled" else "")
 
 
-def _table(table: Table, device: str) -> str:
+def _table(table: PerformanceTable, device: str) -> str:
     columns = table.columns
     rows = (
         (wording.where(line, device), *(_entry(table.entry(line, column)) for column in columns))
@@ -247,7 +247,7 @@ def _entry(found: Entry | None) -> str:
     return f"{wording.number(found.roofline.value)}{copies}"
 
 
-def fresh(rows: Iterable[Row], device: str) -> Fresh | None:
+def fresh(rows: Iterable[Row], device: str) -> FreshMemory | None:
     """The table of fresh memory; None where it was not measured."""
     found = {(row.metric, row.release.framework, row.cell): row.value for row in rows}
     slowed: dict[Cell, dict[Column, str]] = defaultdict(dict)
@@ -264,10 +264,10 @@ def fresh(rows: Iterable[Row], device: str) -> Fresh | None:
             slowed, key=lambda cell: (OPERATIONS.index(cell.operation), cell.direction, _order(cell))
         )
     )
-    return Fresh(tuple(map(head, columns)), tuple(lines)) if slowed else None
+    return FreshMemory(tuple(map(head, columns)), tuple(lines)) if slowed else None
 
 
-def errors(table: Table) -> str:
+def errors(table: PerformanceTable) -> str:
     """The worst error of each framework in a table, in one sentence."""
     worst = table.errors
     told = [f"{wording.NAMES[name]} {wording.number(worst[name])}" for name in PACKAGES if name in worst]

@@ -10,7 +10,7 @@ from reports.checks import parts
 from reports.model import GRADES, LEVELS, Report
 from reports.witness import short
 
-CSS = Path(__file__).with_name("page.css")
+CSS = Path(__file__).with_name("report.css")
 # How each kind of outcome looks: a class, which gives the colour, and a sign, which says it without one.
 LOOKS = {
     "crash": ("bad", "✕"),
@@ -45,5 +45,5 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"short": short, "parts": parts}
-    template = environment.get_template("page.html.j2")
+    template = environment.get_template("report.html.j2")
     return template.render(report=report, looks=LOOKS, tones=TONES, states=STATES, levels=LEVELS, grades=GRADES)
