@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
-    """The records at `places`, and one line for each file that is none."""
+    """Return the records at `places`, and a line for each file that is not a record."""
     for place in places:
         if not place.exists():
             raise ReportError(f"{place}: no such file or folder")

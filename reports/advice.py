@@ -53,7 +53,7 @@ class Advice:
     facts: tuple[Fact, ...]
 
     def of(self, verdict: str) -> tuple[Fact, ...]:
-        """The facts of one verdict."""
+        """Return the facts of one verdict."""
         return tuple(fact for fact in self.facts if fact.verdict == verdict)
 
 
@@ -68,7 +68,7 @@ class Ground:
 
 
 def advise(sides: Sequence[Operand], columns: Mapping[str, TargetCosts | None], ground: Ground) -> list[Advice]:
-    """The facts of each side, in their order; `columns` are their costs by name."""
+    """Return the facts of each operand in their order; `costs` are their costs by name."""
     timed = {name: _cells(column, ground) for name, column in columns.items() if column}
     return [
         Advice(
@@ -86,14 +86,14 @@ def advise(sides: Sequence[Operand], columns: Mapping[str, TargetCosts | None], 
 
 
 def concerns(check: Check, task: Task) -> bool:
-    """Whether a check is of the operations and label form of a task."""
+    """Tell whether a check belongs to the operations and the label form of a task."""
     if check.operation not in task.operations:
         return False
     return not task.form or label_form(check) in (task.form, None)
 
 
 def _judged(record: Record, names: Sequence[str], ground: Ground) -> tuple[list[Check], str]:
-    """The checks of requirements in the format, or in all where none is in it; and a word where that is so."""
+    """Return the checks of these requirements in the format, or in all formats with a remark that says so."""
     found = [check for check in record.checks if check.requirement in names and concerns(check, ground.task)]
     own = [check for check in found if check.dtype == ground.dtype]
     others = ", ".join(dict.fromkeys(check.dtype for check in found))
@@ -114,7 +114,7 @@ def _feature(feature: Feature, checks: Sequence[Check]) -> Fact:
 
 
 def _need(record: Record, need: Need, ground: Ground) -> Iterator[Fact]:
-    """One fact for each fault, one for each legal choice, and one for all that holds where there is no fault."""
+    """Yield a fact for each fault and each legal choice, and one for all that holds if there is no fault."""
     checks, beside = _judged(record, need.requirements, ground)
     there = [check for check in checks if check.outcome != "absent"]
     entries = concerned(record.header.target, ground.entries.values())
@@ -140,7 +140,7 @@ def _need(record: Record, need: Need, ground: Ground) -> Iterator[Fact]:
 
 
 def _fault(key: str, group: Sequence[Check], among: int, ground: Ground) -> str:
-    """The deviation with its reason, or the requirement that is not met; and in how many checks."""
+    """Return the deviation and its reason, or the requirement that is not met, and the number of checks."""
     entry, requirement = ground.entries.get(key), ground.specification.get(group[0].requirement)
     if entry:
         told = f"{entry.title}. {entry.reason}"
@@ -171,7 +171,7 @@ Cells = dict[tuple[str, Cell], Cost]
 
 
 def _cells(column: TargetCosts, ground: Ground) -> Cells:
-    """The cells of the use: its calls, shapes and format."""
+    """Return the costs of the cells that the task uses: its calls, shapes and format."""
     task = ground.task
     return {
         (machine, cell): one
@@ -184,7 +184,7 @@ def _cells(column: TargetCosts, ground: Ground) -> Cells:
 
 
 def _speed(name: str, timed: Mapping[str, Cells]) -> Iterator[Fact]:
-    """In how many cells it is the fastest, in how many not far from it, and in how many far, with the worst."""
+    """Yield in how many cells it is the fastest, close to it, and far from it, each with its worst cell."""
     groups: dict[str, list[tuple[float, Cell, Cost]]] = {GOOD: [], NEITHER: [], BAD: []}
     own = timed.get(name, {})
     for key, one in own.items():
@@ -206,7 +206,7 @@ def _speed(name: str, timed: Mapping[str, Cells]) -> Iterator[Fact]:
 
 
 def _copies(name: str, timed: Mapping[str, Cells]) -> Iterator[Fact]:
-    """Memory that another target does without, where it is most."""
+    """Yield the cell where it takes the most memory beyond what another target takes."""
     extra: list[tuple[float, Cell, str]] = []
     for key, one in timed.get(name, {}).items():
         known = [(cells[key].copies, other) for other, cells in timed.items() if key in cells]
@@ -224,6 +224,6 @@ def _call(name: str, cell: Cell) -> str:
 
 
 def _named(cells: Iterable[Cell]) -> tuple[str, ...]:
-    """The cells as the benchmarks name them, without a mode; the first few."""
+    """Return the names of the first few cells, without a mode, as the benchmarks write them."""
     names = [" ".join(cell.name.split()) for cell in cells]
     return (*names[:MOST_CELLS], *([f"and {len(names) - MOST_CELLS} more"] if len(names) > MOST_CELLS else []))

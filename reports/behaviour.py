@@ -33,13 +33,13 @@ class Behaviour:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """Every answer found, in the order of the specification and then as found."""
+        """Every answer, in the order of the specification; unlisted ones follow."""
         found = dict.fromkeys(answer.text for cell in self.cells for answer in cell)
         return tuple(sorted(found, key=lambda text: _place(text, self.requirement)))
 
 
 def table(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Behaviour, ...]:
-    """One row for each such requirement that has an answer, in the order of the specification."""
+    """Return a row for each such requirement that has an answer, in the order of the specification."""
     found: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
         compared = judged.check.case == CASE  # a row about the answers of other rows, which stand here themselves
@@ -66,8 +66,8 @@ def _answers(checks: list[Judged]) -> tuple[Answer, ...]:
     )
 
 
-def told(given: Answer) -> str:
-    """The answer, and what was judged of it where it is not legal."""
+def with_verdict(given: Answer) -> str:
+    """Return the answer, and its verdict if the answer is not legal."""
     return f"{given.text} [{given.verdict}]" if given.verdict else given.text
 
 
@@ -85,7 +85,7 @@ def _differ(checks: list[Judged]) -> bool:
 
 
 def answer(judged: Judged) -> str | None:
-    """The choice found, or the numbers measured where no choice is asked; None where there is neither."""
+    """Return the choice that was recorded, or else the measured numbers; None if there are neither."""
     check = judged.check
     if check.observed is not None:
         return check.observed
@@ -93,7 +93,7 @@ def answer(judged: Judged) -> str | None:
 
 
 def where(checks: Iterable[Judged]) -> str:
-    """The operations and formats of the checks: "softmax, log_softmax float16; softmax float64"."""
+    """Return the operations and formats of the checks: "softmax, log_softmax float16; softmax float64"."""
     formats: dict[str, list[str]] = defaultdict(list)
     for judged in checks:
         if judged.check.dtype not in formats[judged.check.operation]:

@@ -37,7 +37,7 @@ class Missing(Exception):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m reports choose` takes."""
+    """Add the arguments of `python -m reports choose`."""
     parser.add_argument("--task", required=True, choices=tuple(tasks.load()))
     parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--dtype", default="float32", choices=GRADED)
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def collect(evidence: Evidence, task: str, device: str, dtype: str) -> tuple[list[Advice], list[str]]:
-    """The facts of every target on the device that holds the format, and what they leave out.
+    """Return the facts of every target on the device that has the format, and notes on what is left out.
 
     Raises:
         Missing: there is no such target.
@@ -127,7 +127,7 @@ def _notes(
 
 
 def _how(side: Operand, dtype: str) -> str:
-    """What times it, or why nothing does."""
+    """Return the command that times it, or the reason why none does."""
     adapter, _, mode = split_target(side.target)
     if dtype not in FORMATS or mode not in ("eager", cost.COMPILED.get(adapter, "eager")):
         return "the benchmarks have no such mode or format"
@@ -135,7 +135,7 @@ def _how(side: Operand, dtype: str) -> str:
 
 
 def show(head: str, found: Sequence[Advice], notes: Sequence[str], console: Console) -> None:
-    """The facts as lines of a terminal."""
+    """Print the facts as lines on a terminal."""
     console.print(Text(head, "bold"))
     for note in notes:
         console.print(Text(f"note: {note}", "yellow" if note is not THRESHOLDS else "dim"))
@@ -153,7 +153,7 @@ def show(head: str, found: Sequence[Advice], notes: Sequence[str], console: Cons
 
 
 def markdown(head: str, found: Sequence[Advice], notes: Sequence[str]) -> str:
-    """The facts as Markdown."""
+    """Return the facts as Markdown."""
     blocks = [f"# {escape(head)}", *(f"> {escape(note)}" for note in notes)]
     for advice in found:
         blocks.append(f"## {escape(advice.side.label)}")

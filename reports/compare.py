@@ -22,7 +22,7 @@ PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m reports compare` takes."""
+    """Add the arguments of `python -m reports compare`."""
     parser.add_argument("first", metavar="A", help="a target, a release (jax-0.7.2) or a record's file")
     parser.add_argument("second", metavar="B", help="another one")
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of a table")
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what differs; the exit code."""
+    """Print the differences and return the exit code."""
     try:
         evidence = gather([options.records], options.releases, options.results)
         known = [one for group in operands(evidence.records, evidence.history) for one in group]

@@ -71,7 +71,7 @@ class Section:
 def sections(
     records: Sequence[Record], checks: Sequence[Judged], entries: Iterable[Deviation]
 ) -> tuple[Section, ...]:
-    """Every sort of finding, empty ones too: that nothing was found is an answer."""
+    """Return every section, also those without findings: nothing found is an answer too."""
     known = {entry.id: entry for entry in entries}
 
     def of(name: str, title: str, note: str, wanted: Callable[[Judged], bool]) -> Section:
@@ -112,7 +112,7 @@ def sections(
 
 
 def _faults(checks: Iterable[Judged]) -> tuple[Finding, ...]:
-    """One finding for each requirement, operation, outcome and framework; its modes share the line."""
+    """Return a finding for each requirement, operation, outcome and framework; its modes share it."""
     found: dict[tuple[str, str, str, str], list[Judged]] = defaultdict(list)
     for judged in checks:
         check, adapter = judged.check, split_target(judged.target)[0]
@@ -132,12 +132,12 @@ def _fault(checks: list[Judged]) -> Finding:
         reason=_reason(checks),
         link=(),
         requirements=(requirement,) if requirement else (),
-        evidence=evidence(checks, alone=True),
+        evidence=worst_checks(checks, with_code=True),
     )
 
 
 def finding_id(judged: Judged) -> str:
-    """The id of the finding that a check belongs to, if its outcome makes one."""
+    """Return the id of the finding that a check belongs to, if its outcome makes one."""
     check = judged.check
     if check.outcome == "deviation":
         return check.entry or check.requirement
@@ -164,7 +164,7 @@ def _deviation(name: str, checks: list[Judged], entry: Deviation | None) -> Find
         reason=entry.reason if entry else _reason(checks),
         link=parts(entry.link if entry else UNREPORTED),
         requirements=tuple(met[key] for key in sorted(met)),
-        evidence=evidence(checks, alone=entry is None),
+        evidence=worst_checks(checks, with_code=entry is None),
         reproduction=entry.reproduction.strip() if entry else "",
         prints=entry.prints.strip() if entry else "",
         expected=entry.expected.strip() if entry else "",
@@ -195,7 +195,7 @@ def _stale(
                 reason="; ".join(reasons),
                 link=parts(entry.link) if entry else (),
                 requirements=(),
-                evidence=evidence(group, alone=True),
+                evidence=worst_checks(group, with_code=True),
             )
         )
     return tuple(found)
@@ -206,13 +206,13 @@ def _targets(checks: Iterable[Judged]) -> tuple[str, ...]:
 
 
 def severity(judged: Judged) -> float:
-    """The error over the bound, −1 where none was measured."""
+    """Return the error over the bound, −1 if none was measured."""
     value = over_bound(judged.check)
     return -1.0 if value is None else value
 
 
 def _reason(checks: list[Judged]) -> str:
-    """How many checks, and by how much the worst is outside its bound."""
+    """Return the number of checks, and by how much the worst exceeds its bound."""
     worst = max(checks, key=severity).check
     value = over_bound(worst)
     found = f"{plural(len(checks))} ({where(checks)})"
@@ -224,15 +224,15 @@ def _reason(checks: list[Judged]) -> str:
 
 
 def _raised(check: Check) -> str:
-    """The last line of the message, which names what was raised, where the check left no witness."""
+    """Return the last line of the message, which names the exception, if the check left no witness."""
     last = (check.message or "").strip().split("\n")[-1].strip()
     if check.witness or not last or last.startswith(("assert", "required:")):
         return ""
     return f": {last[:LONGEST_LINE]}{'…' if len(last) > LONGEST_LINE else ''}"
 
 
-def evidence(checks: Sequence[Judged], alone: bool) -> tuple[WorstCheck, ...]:
-    """The worst check of each target, with its call where the finding has no reproduction of its own."""
+def worst_checks(checks: Sequence[Judged], with_code: bool) -> tuple[WorstCheck, ...]:
+    """Return the worst check of each target, `with_code` that is the call in the framework alone."""
     found = []
     for target in _targets(checks):
         group = [judged for judged in checks if judged.target == target]
@@ -243,7 +243,7 @@ def evidence(checks: Sequence[Judged], alone: bool) -> tuple[WorstCheck, ...]:
                 check=worst.id,
                 witness=rows(worst),
                 message=(worst.message or "").strip(),
-                code=reproduction(target, worst) if alone else None,
+                code=reproduction(target, worst) if with_code else None,
                 checks=len(group),
                 cases=tuple(judged.check.id for judged in group[:MOST_CASES]),
             )

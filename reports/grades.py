@@ -32,7 +32,7 @@ NUMBERS = (
 
 
 def page(records: Sequence[Record], report: Report) -> str:
-    """The page; `report` is that of `records`."""
+    """Return the page; `report` is the report of `records`."""
     names = [target.name for target in report.targets]
     blocks = [
         "# Grades",
@@ -92,7 +92,7 @@ def _witness(row: AccuracyRow, cell: Grade) -> tuple[str, ...]:
 
 
 def hexed(value: object) -> str:
-    """A witness value as it stands in the record, hex floats without the zeros they end in."""
+    """Return a witness value as the record holds it, hex floats without trailing zeros."""
     return re.sub(r"\.([0-9a-f]*?)0*p(?=[+-]?\d)", lambda match: f"{'.' * bool(match[1])}{match[1]}p", str(value))
 
 

@@ -36,7 +36,7 @@ STATES = {
 
 
 def render(report: Report) -> str:
-    """The page."""
+    """Return the page."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

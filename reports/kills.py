@@ -30,7 +30,7 @@ Kills = Mapping[str, set[str]]  # the requirements that each class fails, by its
 
 
 def kills(read: Iterable[records.Record]) -> dict[str, set[str]]:
-    """The requirements that each gallery class fails, by its name."""
+    """Return the requirements that each gallery class fails, by the name of the class."""
     return {
         record.header.target.removeprefix(PREFIX).split(":")[0]: {
             check.requirement for check in record.checks if check.outcome in CAUGHT
@@ -40,7 +40,7 @@ def kills(read: Iterable[records.Record]) -> dict[str, set[str]]:
 
 
 def judge(output: Path, jobs: int = 2) -> dict[str, set[str]]:
-    """Judge every class on the quick tier, with its records in the folder `output`; what each of them failed."""
+    """Judge every class on the quick tier with records in the folder `output`; return what each failed."""
     output.mkdir(parents=True, exist_ok=True)
     orders = [
         supervisor.Order(f"{PREFIX}{name}", "cpu", "eager", "quick", output, check_timeout=60) for name in GALLERY
@@ -49,7 +49,7 @@ def judge(output: Path, jobs: int = 2) -> dict[str, set[str]]:
 
 
 def survivors(found: Kills) -> list[str]:
-    """The pairs that `requirements.toml` lists under `catches` and that did not come about."""
+    """List the pairs in `catches` of `requirements.toml` in which the requirement does not catch the class."""
     return [
         f"{requirement.id} does not catch {name}"
         for requirement in requirements.load().values()
@@ -59,7 +59,7 @@ def survivors(found: Kills) -> list[str]:
 
 
 def table(found: Kills) -> str:
-    """The matrix as Markdown: `X` where a listed pair came about, `x` where another did, `!` where it did not."""
+    """Return the matrix as Markdown: `X` is a listed pair that catches, `x` another, `!` one that misses."""
     columns = judging()
     lines = ["| class | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, caught in sorted(found.items()):
@@ -69,7 +69,7 @@ def table(found: Kills) -> str:
 
 
 def judging() -> dict[str, Requirement]:
-    """The requirements that have a verdict."""
+    """Return the requirements that have a verdict."""
     return {name: found for name, found in requirements.load().items() if found.level != "report"}
 
 
@@ -78,7 +78,7 @@ def _cell(wanted: bool, caught: bool) -> str:
 
 
 def page(found: Kills) -> str:
-    """The matrix as a page that can be read: a row for each class, and one for each requirement."""
+    """Return the matrix as a page with a row for each class and one for each requirement."""
     pairs = sum(len(caught) for caught in found.values())
     blocks = [
         "# What catches what",
@@ -95,7 +95,7 @@ def page(found: Kills) -> str:
 
 
 def _classes(found: Kills) -> Iterator[str]:
-    """A table for each module of the gallery."""
+    """Yield a table for each module of the gallery."""
     modules: dict[str, list[str]] = {}
     for name in sorted(found):
         modules.setdefault(_module(name), []).append(name)
@@ -111,7 +111,7 @@ def _classes(found: Kills) -> Iterator[str]:
 
 
 def _requirements(found: Kills) -> Iterator[str]:
-    """A table for each family."""
+    """Yield a table for each family."""
     for prefix, family in FAMILIES.items():
         rows = [
             (
@@ -127,18 +127,18 @@ def _requirements(found: Kills) -> Iterator[str]:
 
 
 def _split(caught: set[str], listed: set[str]) -> tuple[str, str]:
-    """Those that were listed, with those of them that did not come about, and the others."""
+    """Return the listed names, those that were missed marked, and the other names."""
     wanted = [escape(name) if name in caught else f"{escape(name)} (missed)" for name in sorted(listed)]
     return ", ".join(wanted) or "–", ", ".join(map(escape, sorted(caught - listed))) or "–"
 
 
 def listing(name: str) -> set[str]:
-    """The requirements that list a class under `catches`."""
+    """Return the requirements that list a class under `catches`."""
     return {requirement.id for requirement in requirements.load().values() if name in requirement.catches}
 
 
 def fault(name: str) -> str:
-    """The sentence that says what is wrong with a class and where it was seen."""
+    """Return the sentence that says what is wrong with a class and where the fault was seen."""
     return (
         " ".join((inspect.getdoc(GALLERY[name]) or "").split()) if name in GALLERY else "no longer in the gallery"
     )

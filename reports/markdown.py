@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from conformance.ci.markup import escape, fence, inert, list_of, table_of
 from conformance.requirements import Requirement
 from reports.accuracy import AccuracyTable, Grade
-from reports.behaviour import Answer, Behaviour, told
+from reports.behaviour import Answer, Behaviour, with_verdict
 from reports.checks import Counts, Part, parts
 from reports.findings import Finding, Section, WorstCheck
 from reports.model import GRADES, LEVELS, Report
@@ -17,7 +17,7 @@ from reports.witness import short
 
 
 def render(report: Report) -> str:
-    """The whole report."""
+    """Return the whole report."""
     blocks = [
         "# Softmark report",
         *(f"> {escape(note)}" for note in report.notes),
@@ -89,7 +89,7 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _one_line(finding: Finding) -> str:
-    """The finding as the HTML of a summary element."""
+    """Return the finding as the HTML of a summary element."""
     named = [
         f"<b>{_text(finding.title)}</b> {_text(finding.statement)}".strip(),
         _text(", ".join(finding.targets)),
@@ -103,7 +103,7 @@ def _one_line(finding: Finding) -> str:
 
 
 def _text(text: str) -> str:
-    """`text` as that of an HTML element; Markdown's own marks as entities."""
+    """Return `text` as the text of an HTML element, with Markdown's own marks as entities."""
     text = html.escape(" ".join(text.split()))
     return re.sub(r"[`*_\[\]~|\\]", lambda match: f"&#{ord(match[0])};", text)
 
@@ -127,7 +127,7 @@ def _evidence(item: WorstCheck) -> Iterator[str]:
 
 
 def linked(pieces: Iterable[Part]) -> str:
-    """Text with its threads and addresses as links."""
+    """Return the text of the parts with its threads and addresses as links."""
     spaced = ((re.sub(r"\s+", " ", piece.text), piece.url) for piece in pieces)
     return "".join(f"[{inert(text)}]({url})" if url else inert(text) for text, url in spaced).strip()
 
@@ -145,13 +145,13 @@ def _behaviour(report: Report) -> str:
 
 
 def quoted(requirement: Requirement) -> str:
-    """A requirement as a quotation with its sources."""
+    """Return a requirement as a quotation with its sources."""
     named = f"> **{requirement.id}** ({requirement.level}) {escape(requirement.text)}"
     return f"{named} Sources: {sources(requirement)}" if requirement.sources else named
 
 
 def sources(requirement: Requirement) -> str:
-    """The threads and papers that a requirement cites, linked."""
+    """Return the threads and papers that a requirement cites, as links."""
     return "; ".join(linked(parts(source)) for source in requirement.sources)
 
 
@@ -164,8 +164,8 @@ def _required(row: Behaviour) -> str:
 
 def _answers(cell: Sequence[Answer]) -> str:
     if len(cell) == 1:
-        return escape(told(cell[0]))
-    return "<br>".join(f"{escape(told(answer))} ({escape(answer.where)})" for answer in cell) or "–"
+        return escape(with_verdict(cell[0]))
+    return "<br>".join(f"{escape(with_verdict(answer))} ({escape(answer.where)})" for answer in cell) or "–"
 
 
 def _accuracy(report: Report, table: AccuracyTable) -> Iterator[str]:
@@ -188,7 +188,7 @@ def _accuracy(report: Report, table: AccuracyTable) -> Iterator[str]:
 
 
 def grades(table: AccuracyTable, targets: Iterable[str]) -> str:
-    """A row for each operation, format and direction, a column for each target."""
+    """Return a table with a row for each operation, format and direction and a column for each target."""
     rows = (
         (escape(row.operation), escape(row.dtype), escape(row.direction), *map(_grade, row.cells))
         for row in table.rows

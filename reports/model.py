@@ -52,7 +52,7 @@ def assemble(
     requirements: Mapping[str, Requirement] | None = None,
     entries: Sequence[Deviation] | None = None,
 ) -> Report:
-    """The report of `records`, by this suite's specification and deviations unless others are given."""
+    """Return the report of `records`, by this suite's specification and deviations unless others are given."""
     requirements = specification.load() if requirements is None else requirements
     entries = known.load() if entries is None else entries
     used = latest(records)
@@ -72,12 +72,12 @@ def assemble(
 
 
 def lines(report: Report, section: str = "deviations") -> tuple[str, ...]:
-    """One line for each finding of a section ("failures", "crashes", "deviations", "should", "stale")."""
+    """Return a line for each finding of a section ("failures", "crashes", "deviations", "should", "stale")."""
     return tuple(finding.line for part in report.sections if part.name == section for finding in part.findings)
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
-    """The record of each target that started last, in the order of the targets' names; the fuller one of two."""
+    """Return the record of each target that started last, sorted by target; the fuller one of a tie."""
     used: dict[str, Record] = {}
     for record in records:
         name = record.header.target

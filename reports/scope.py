@@ -13,7 +13,7 @@ from conformance.ci.markup import escape, table_of
 from conformance.record.records import Record
 from conformance.requirements import Requirement
 from reports.accuracy import by_format
-from reports.behaviour import REST, Behaviour, told
+from reports.behaviour import REST, Behaviour, with_verdict
 from reports.checks import parts
 from reports.markdown import linked, sources
 from reports.model import Report
@@ -40,7 +40,7 @@ class Limits:
 
 
 def load(path: Path = FILE) -> Limits:
-    """The file.
+    """Read the file.
 
     Raises:
         ValueError: it is not TOML, or an entry is not one; a line that names the file.
@@ -67,7 +67,7 @@ def _left(path: Path, table: dict[str, Any]) -> Left:
 def page(
     records: Sequence[Record], report: Report, specification: dict[str, Requirement], limits: Limits | None = None
 ) -> str:
-    """The page; `report` is that of `records`, and `limits` those of `scope.toml` unless others are given."""
+    """Return the page; `report` is made of `records`, and `limits` are those of `scope.toml` unless given."""
     limits = limits or load()
     blocks = [
         "# What is not tested, and what is legal",
@@ -130,7 +130,7 @@ def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | 
                 others += [target] * (target not in others)
                 continue
             place = "elsewhere" if answer.where == REST else answer.where
-            given.setdefault(told(answer), []).append(target if len(cell) == 1 else f"{target} ({place})")
+            given.setdefault(with_verdict(answer), []).append(target if len(cell) == 1 else f"{target} ({place})")
     if not given:
         return "Not measured in these records."
     rows = [
@@ -144,7 +144,7 @@ def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | 
 
 
 def _absent(records: Iterable[Record]) -> str:
-    """A row for each thing that a framework lacks; a check that lacks two counts at both."""
+    """Return a row for each missing feature; a check that lacks two features counts for both."""
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     asked: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
@@ -171,7 +171,7 @@ def _absent(records: Iterable[Record]) -> str:
 
 
 def _lacking(adapter: str, message: str) -> list[str]:
-    """The features of "torch has no where, vmap"; any other message as it is."""
+    """Return the features in "torch has no where, vmap"; any other message is returned as it is."""
     features = message.removeprefix(f"{adapter} has no ")
     return [message] if features == message else features.split(", ")
 

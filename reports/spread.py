@@ -21,9 +21,9 @@ class ErrorSpread:
 
 
 def spread(checks: Iterable[Check]) -> ErrorSpread | None:
-    """The spread over all outputs of `checks`, a call that several of them judge taken once.
+    """Return the spread over all outputs of `checks`; a call that several of them judge counts once.
 
-    None where no check tells the three numbers, as older records do not, or none has an output.
+    None if no check has the three numbers, as in older records, or none has an output.
     """
     told = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
     parts = told.values()

@@ -44,7 +44,7 @@ class Family:
 
 
 def summary(record: Record, checks: Sequence[Judged]) -> TargetSummary:
-    """The summary of one record."""
+    """Return the summary of one record."""
     header = record.header
     framework = header.framework
     state, verdict = _verdict(record, checks)
@@ -83,7 +83,7 @@ def _verdict(record: Record, checks: Sequence[Judged]) -> tuple[str, str]:
 
 
 def families(targets: Sequence[TargetSummary], checks: Sequence[Judged]) -> tuple[Family, ...]:
-    """The families that have a check, in the order of the specification, unknown ones last."""
+    """Return the families that have a check, in the order of the specification, unknown ones last."""
     prefixes = [*FAMILIES, *sorted({judged.check.requirement[:3] for judged in checks} - set(FAMILIES))]
     found = []
     for prefix in prefixes:

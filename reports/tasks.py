@@ -47,7 +47,7 @@ class Task:
 
 @cache
 def load(path: Path = FILE) -> dict[str, Task]:
-    """Every task by name, in the order of the file."""
+    """Return every task by name, in the order of the file."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
         name: Task(

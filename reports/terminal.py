@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.accuracy import AccuracyTable, Grade
-from reports.behaviour import Answer, told
+from reports.behaviour import Answer, with_verdict
 from reports.checks import Counts
 from reports.findings import Section
 from reports.model import Report
@@ -75,7 +75,7 @@ def _summary(report: Report) -> Table:
 
 
 def _families(report: Report) -> Table:
-    """Targets down, families across: the other way round it does not fit a terminal."""
+    """Return a table with targets down and families across: the other way round it does not fit a terminal."""
     table = _table("Checks by family", "target", *(family.prefix for family in report.families))
     for place, target in enumerate(report.targets):
         cells = (_counts(family.cells[place], "\n") or Text("–", "dim") for family in report.families)
@@ -122,7 +122,7 @@ def _grade(cell: Grade | None) -> Text:
 
 
 def _behaviour(report: Report, console: Console) -> None:
-    """The answers that differ between targets; those that do not are on the page."""
+    """Print the answers that differ between targets; the page has the others."""
     differing = [row for row in report.behaviour if row.differs]
     if not differing:
         return
@@ -140,5 +140,5 @@ def _behaviour(report: Report, console: Console) -> None:
 
 def _answers(cell: Sequence[Answer]) -> str:
     if len(cell) == 1:
-        return told(cell[0])
-    return " | ".join(f"{told(answer)} ({answer.where})" for answer in cell)
+        return with_verdict(cell[0])
+    return " | ".join(f"{with_verdict(answer)} ({answer.where})" for answer in cell)

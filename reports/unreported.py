@@ -10,7 +10,7 @@ from conformance.deviations import Deviation
 from conformance.record.records import Header, Record
 from conformance.requirements import Requirement
 from reports.checks import Judged, all_checks, parts, plural
-from reports.findings import UNREPORTED, evidence, severity
+from reports.findings import UNREPORTED, severity, worst_checks
 from reports.markdown import linked, quoted
 from reports.witness import over_bound, rows, short
 
@@ -29,7 +29,7 @@ SHOWS = ("deviation", "crash", "timeout")
 def page(
     records: Sequence[Record], specification: dict[str, Requirement], entries: Iterable[Deviation] | None = None
 ) -> str:
-    """The page, from the entries of `deviations.toml` unless others are given."""
+    """Return the page, made of the entries of `deviations.toml` unless others are given."""
     entries = deviations.load() if entries is None else tuple(entries)
     new = [entry for entry in entries if entry.link == UNREPORTED]
     checks = all_checks(records, specification)
@@ -83,7 +83,7 @@ def _measured(shown: Sequence[Judged], headers: dict[str, Header]) -> Iterator[s
     yield "\n".join(
         f"- {escape(item.target)}: {plural(item.checks)}, the worst {escape(item.check)}. "
         f"{escape(_machine(headers[item.target]))}"
-        for item in evidence(shown, alone=False)
+        for item in worst_checks(shown, with_code=False)
     )
     worst = max(shown, key=severity)
     value = over_bound(worst.check)
@@ -93,7 +93,7 @@ def _measured(shown: Sequence[Judged], headers: dict[str, Header]) -> Iterator[s
 
 
 def _machine(header: Header) -> str:
-    """Versions, build and machine in one line."""
+    """Return versions, build and machine in one line."""
     framework = header.framework
     told = (
         f"{framework.get('name', '?')} {framework.get('version', '?')}",

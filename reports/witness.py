@@ -25,7 +25,7 @@ NAMES = {
 
 
 def short(value: float) -> str:
-    """A number in three significant digits, as it stands in a table."""
+    """Return a number in three significant digits, for a table."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -36,7 +36,7 @@ def short(value: float) -> str:
 
 
 def over_bound(check: Check) -> float | None:
-    """The witness's error over its bound, and otherwise what was measured over one."""
+    """Return the witness's error over its bound, or else the measured ratio."""
     error, bound = number(check.witness.get("error")), number(check.witness.get("bound"))
     if error is not None and bound is not None and not math.isnan(error):
         if error == 0:
@@ -47,7 +47,7 @@ def over_bound(check: Check) -> float | None:
 
 
 def rows(check: Check) -> tuple[tuple[str, str], ...]:
-    """The witness, a label and a text each, in reading order."""
+    """Return the witness as labels and texts, in reading order."""
     call = check.witness.get("call")
     found = list(_call(call)) if isinstance(call, dict) else []
     for key in (*NAMES, *(key for key in check.witness if key not in NAMES)):
@@ -62,7 +62,7 @@ def rows(check: Check) -> tuple[tuple[str, str], ...]:
 
 
 def difference(check: Check) -> str:
-    """ ", got NaN, expected −481": result and truth where both are short, and otherwise nothing."""
+    """Return ", got NaN, expected −481" if both texts are short, or else ""."""
     found = []
     for key in ("got", "expected"):
         if key not in check.witness:
@@ -74,7 +74,7 @@ def difference(check: Check) -> str:
 
 
 def numbers(measured: dict[str, Any]) -> str:
-    """What was measured in one line: "ulps 1.2, ratio (A 2.4, B 0.6)"."""
+    """Return the measured numbers in one line: "ulps 1.2, ratio (A 2.4, B 0.6)"."""
     found = []
     for key, value in measured.items():
         if isinstance(value, dict):
@@ -101,7 +101,7 @@ def _call(call: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def spelled(value: Any) -> str:
-    """A witness value as text: hex floats with their decimal values, a list up to its first values."""
+    """Return a witness value as text: hex floats with their decimal values, the first values of a list."""
     if isinstance(value, list):
         more = f", … ({len(value)} values)" if len(value) > LONGEST else ""
         value = f"[{', '.join(_plain(item) for item in value[:LONGEST])}{more}]"

@@ -34,14 +34,14 @@ class Item:
 
     @property
     def checks(self) -> int:
-        """How many checks there are."""
+        """The number of checks."""
         return sum(number for _, number in self.scopes)
 
 
 def items(
     records: Sequence[Record], specification: Mapping[str, Requirement], entries: Sequence[Deviation]
 ) -> list[Item]:
-    """The items in which two of the records differ, musts first and then as the specification has them."""
+    """Return the items in which two of the records differ, musts first and then as the specification has them."""
     known = [concerned(record.header.target, entries) for record in records]
     columns = [{check.id: check for check in record.checks} for record in records]
     found: dict[tuple[str, tuple[Value | None, ...]], list[str]] = defaultdict(list)
@@ -87,7 +87,7 @@ def _item(
 
 
 def simplicity(item: Item) -> tuple[bool, int, float, int, str]:
-    """What items of one requirement are sorted by: the example that is easiest to follow first."""
+    """Return a sort key that puts the item with the simplest example first."""
     return _simple(item.example)
 
 
@@ -103,6 +103,6 @@ def _simple(row: tuple[Check | None, ...]) -> tuple[bool, int, float, int, str]:
 
 
 def asked(check: Check) -> Mapping[str, Any]:
-    """The call as the record keeps it, empty where it does not."""
+    """Return the call in the check's witness, empty if the record does not hold it."""
     call = check.witness.get("call")
     return call if isinstance(call, dict) else {}

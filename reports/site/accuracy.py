@@ -43,12 +43,12 @@ class HeatCell:
 
     @property
     def text(self) -> str:
-        """The number, marked where it is outside the bound."""
+        """The number, marked if it is outside the bound."""
         return f"{OUTSIDE} {short(self.worst)}" if self.worst > 1 else short(self.worst)
 
     @property
     def tone(self) -> str:
-        """The class that colours it."""
+        """The CSS class that colours the cell."""
         return next((tone for end, tone in TONES.items() if self.worst <= end), "o3")
 
 
@@ -108,11 +108,11 @@ class OutsideBound:
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The page."""
+    """Yield the page."""
     report = evidence.report
     names = [target.name for target in report.targets]
     store = Witnesses()
-    found = findings(names, report.accuracy)
+    errors = outside(names, report.accuracy)
     ranges = _ranges(evidence.records)
     shown: dict[str, object] = {
         "multiples": _multiples(report.targets, report.accuracy, store),
@@ -121,8 +121,8 @@ def pages(evidence: Evidence) -> Iterator[Page]:
             for at, (record, target) in enumerate(zip(evidence.records, report.targets, strict=True))
         ],
         "ranges": list(ranges.values()),
-        "findings": found[:MOST],
-        "more": len(found[MOST:]),
+        "errors": errors[:MOST],
+        "more": len(errors[MOST:]),
         "within": within(names, report.accuracy),
         "meanings": MEANINGS,
         "outside": OUTSIDE,
@@ -133,7 +133,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
 
 
 def row_length(check: Check) -> int | None:
-    """The number of classes in a row, from the call or the name of the case; None where neither tells it."""
+    """Return the number of classes in a row, from the call or the case's name; None if neither has it."""
     call = check.witness.get("call")
     call = call if isinstance(call, dict) else {}
     shape, axis = call.get("shape"), call.get("axis", -1)
@@ -144,17 +144,17 @@ def row_length(check: Check) -> int | None:
     return int(named[1]) if named else None
 
 
-def findings(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> list[OutsideBound]:
-    """What is outside the bound, the largest first; targets that err alike on the same input share a finding."""
+def outside(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> list[OutsideBound]:
+    """List the errors outside the bound, largest first; targets that err alike on one input share an entry."""
     found: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
     for row, target, grade in _cells(targets, tables):
         if grade.worst > 1:
             found[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
-    made = [_finding(named, case, group) for (named, case, _), group in found.items()]
+    made = [_outside(named, case, group) for (named, case, _), group in found.items()]
     return sorted(made, key=lambda one: -one.worst)
 
 
-def _finding(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> OutsideBound:
+def _outside(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> OutsideBound:
     target, grade = group[0]
     code = reproduction(target, grade.check)
     return OutsideBound(
@@ -171,7 +171,7 @@ def _finding(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> Outsi
 
 
 def within(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> str:
-    """The largest error inside the bound, in one sentence; "" where there is none."""
+    """Return a sentence with the largest error inside the bound, "" if there is none."""
     inside = [(grade.worst, row, target) for row, target, grade in _cells(targets, tables) if grade.worst <= 1]
     if not inside:
         return ""
@@ -192,7 +192,7 @@ def _named(row: AccuracyRow) -> str:
 
 
 def _scale() -> list[tuple[str, str]]:
-    """The legend: class and text of each colour."""
+    """Return the legend: the class and the text of each colour."""
     ends = list(TONES)
     texts = [f"up to {end:g}" for end in ends[:-1]]
     return [
@@ -202,7 +202,7 @@ def _scale() -> list[tuple[str, str]]:
 
 
 def _ranges(records: Iterable[Record]) -> dict[int | None, str]:
-    """The columns: place among `LENGTHS` → the lengths that were tried there, None where none is told."""
+    """Return the columns: place among `LENGTHS` → the lengths in the records, None → those without a length."""
     lengths: dict[int | None, set[int]] = defaultdict(set)
     for record in records:
         for check in record.checks:
@@ -232,7 +232,7 @@ def _section(
     ranges: dict[int | None, str],
     store: Witnesses,
 ) -> TargetSection:
-    """The section of the target that is the column `at` of the tables."""
+    """Return the section of the target in column `at` of the tables."""
     worst = _worst(record)
 
     def line(row: AccuracyRow, grade: Grade) -> HeatRow:
@@ -254,7 +254,7 @@ def _section(
 
 
 def _worst(record: Record) -> dict[tuple[tuple[str, str, str], int | None], Check]:
-    """The check with the largest error at each place and in each column."""
+    """Return the check with the largest error for each place and column."""
     worst: dict[tuple[tuple[str, str, str], int | None], Check] = {}
     for check in record.checks:
         here, value = place(check), ratio(check, REQUIRED)
@@ -272,7 +272,7 @@ def _cell(target: str, check: Check, letter: str, store: Witnesses) -> HeatCell:
 def _multiples(
     targets: Sequence[TargetSummary], tables: Iterable[AccuracyTable], store: Witnesses
 ) -> list[Multiple]:
-    """One for each operation and part, all formats that any of them has."""
+    """Return a grid for each operation and part, with every format that a target has."""
     found: dict[str, list[AccuracyRow]] = defaultdict(list)
     for table in tables:
         for row in table.rows:
@@ -304,7 +304,7 @@ def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> HeatCell:
 
 
 def _most(grid: Sequence[tuple[TargetSummary, tuple[HeatCell | None, ...]]], at: int, dtype: str) -> str:
-    """ "float32 0.32 (jax:cpu:jit and 1 other)"."""
+    """Return the target that errs most: "float32 0.32 (jax:cpu:jit and 1 other)"."""
     told = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
     worst = max(told, key=lambda one: one[0].worst)[0]
     names = [name for cell, name in told if short(cell.worst) == short(worst.worst)]

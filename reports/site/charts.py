@@ -99,12 +99,12 @@ class Panel:
 
 
 def available() -> bool:
-    """Whether charts can be drawn."""
+    """Tell whether charts can be drawn."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def dots(name: str, title: str, rows: Sequence[str], values: Sequence[Dot], axis: str) -> Markup:
-    """A row of marks for each of `rows` on a logarithmic axis, with a wall at 1; `name` makes ids unique."""
+    """Draw a row of marks for each of `rows` on a logarithmic axis with a line at 1; `name` makes ids unique."""
     tips: list[str] = []
     with _settings():
         left = 0.2 + 0.072 * max(map(len, rows))
@@ -126,7 +126,7 @@ def dots(name: str, title: str, rows: Sequence[str], values: Sequence[Dot], axis
 
 
 def trends(name: str, title: str, panels: Sequence[Panel], columns: int, unit: Callable[[float], str]) -> Markup:
-    """Values over days, a small chart for each of `panels`, all over the same days."""
+    """Draw values over days, a small chart for each of `panels`, all over the same days."""
     tips: list[str] = []
     days = [point.day.toordinal() for panel in panels for _, points in panel.lines for point in points]
     with _settings():
@@ -168,7 +168,7 @@ def _panel(
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """matplotlib with settings that no file and no earlier drawing decides."""
+    """Set matplotlib up so that neither a settings file nor an earlier drawing changes the result."""
     with suppress(OSError):  # matplotlib finds a folder of its own then
         FOLDER.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("MPLCONFIGDIR", str(FOLDER))
@@ -210,7 +210,7 @@ def _tip(mark: Any, text: str, tips: list[str]) -> None:
 
 
 def _axis(axis: Any, values: Sequence[float], text: Callable[[float], str]) -> None:
-    """A logarithmic axis over positive values, ticked at 1, 2, 5, or at 1 alone where it is long."""
+    """Make a logarithmic axis for positive values, with ticks at 1, 2, 5, or only at 1 on a long axis."""
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
     low, high = min(values) / 1.25, max(values) * 1.25
@@ -240,7 +240,7 @@ def _legend(figure: Figure, series: Iterable[Series]) -> None:
 
 
 def _inline(figure: Figure, name: str, title: str, tips: Sequence[str]) -> Markup:
-    """The figure as an element of a page: no metadata, ids that are unique, the page's colours and font."""
+    """Return the figure as an element of a page: no metadata, unique ids, the page's colours and font."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     made = io.StringIO()

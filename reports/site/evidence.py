@@ -49,7 +49,7 @@ class Evidence:
 
 
 def gather(places: Sequence[Path], releases: Path = RELEASES, timings: Path | None = None) -> Evidence:
-    """Read the records at `places`, those of the `releases` and asv's results (of its own folder unless given).
+    """Read the records at `places` and of the `releases`, and asv's results in `timings` (reports/asv).
 
     Raises:
         NoEvidence: there is no record at `places`, or a place does not exist.
@@ -75,7 +75,7 @@ def assemble(
     entries: Sequence[Deviation] | None = None,
     problems: Iterable[str] = (),
 ) -> Evidence:
-    """The evidence that these make, by this suite's specification and deviations unless others are given."""
+    """Return the evidence of these records, by this suite's specification and deviations unless given."""
     today = list(today)
     requirements = specification.load() if requirements is None else requirements
     entries = known.load() if entries is None else entries

@@ -35,7 +35,7 @@ class FamilyHistory:
 
     @property
     def counts(self) -> str:
-        """ "9 hold, 1 deviation" of the steady ones."""
+        """The number of unchanged requirements in each state: "9 hold, 1 deviation"."""
         found = Counter(_steady(row).state for row in self.steady)
         return ", ".join(f"{found[state]} {state}" for state in LOOKS if found[state])
 
@@ -53,7 +53,7 @@ class News:
 
     @property
     def count(self) -> int:
-        """How many changes these are."""
+        """The number of changes."""
         return len(self.came) + len(self.went) + len(self.changes)
 
 
@@ -76,22 +76,22 @@ class FrameworkHistory:
         return ", ".join(dict.fromkeys(release.tier for release in self.timeline.releases))
 
     def heading(self, span: Span) -> str:
-        """The anchor of a deviation."""
+        """Return the anchor of a deviation."""
         return f"{self.anchor}-{span.entry.id}"
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The one page, also where there is no record of a release."""
+    """Yield the page, also if there are no records of releases."""
     days = {release.tag: release.day for release in releases()}
     found = timelines(evidence.history, evidence.specification, evidence.deviations, days)
     tables = [table(one, f"releases-{number}") for number, one in enumerate(found, 1)]
     values = {"tables": tables, "news": news(found), "history_looks": LOOKS, "meanings": STATES}
-    values |= {"steady": _steady, "said": said}
+    values |= {"steady": _steady, "counted": counted}
     yield Page("history.html", "History", "history.html.j2", "history.html", values)
 
 
 def table(timeline: Timeline, anchor: str) -> FrameworkHistory:
-    """The table of a target: its families in their usual order, then requirements of unknown ones."""
+    """Return the table of a target: its families in their usual order, then unknown families."""
     families = dict.fromkeys((*FAMILIES, *(row.requirement.family for row in timeline.rows)))
     groups = []
     for family in families:
@@ -104,7 +104,7 @@ def table(timeline: Timeline, anchor: str) -> FrameworkHistory:
 
 
 def news(found: Sequence[Timeline]) -> list[News]:
-    """What each release changed, the newest first; releases that changed nothing are left out."""
+    """Return the changes of each release, the newest first; releases without changes are left out."""
     made = []
     for one in found:
         for at, release in enumerate(one.releases):
@@ -117,18 +117,18 @@ def news(found: Sequence[Timeline]) -> list[News]:
 
 
 def explained(change: Change, moved: set[str]) -> bool:
-    """Whether a requirement changed by nothing but deviations that came or went."""
+    """Tell whether a requirement changed only by deviations that came or went."""
     states = {change.before.state, change.after.state}
     entries = {*change.before.entries} ^ {*change.after.entries}
     return states <= {"holds", "deviation"} and "deviation" in states and bool(entries) and entries <= moved
 
 
-def said(cell: Cell) -> str:
-    """A cell's counts in words: "in 8 of 10 checks"; "" where none fails."""
+def counted(cell: Cell) -> str:
+    """Return a cell's counts in words: "in 8 of 10 checks"; "" if nothing fails."""
     return f"in {cell.failed} of {plural(cell.checks)}" if cell.failed else ""
 
 
 def _steady(row: Row) -> Cell:
-    """The one cell of a row that never changes: the last that is known."""
+    """Return the last known cell of a row that never changes."""
     known = [cell for cell in row.cells if cell.state != "unknown"]
     return known[-1] if known else Cell("unknown")

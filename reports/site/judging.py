@@ -34,7 +34,7 @@ class Judge:
 
 @cache
 def judges(folder: Path = FOLDER) -> dict[str, Judge]:
-    """Requirement → the test that carries its marker."""
+    """Return requirement → the test that carries its marker."""
     modules = {path.stem: path for path in (*sorted(folder.glob("*.py")), *sorted(folder.glob("cases/*.py")))}
     tests = (name for name in modules if name.startswith("test_"))
     return dict(found for name in tests for found in _tests(modules[name], modules))
@@ -51,7 +51,7 @@ def _tests(path: Path, modules: dict[str, Path]) -> Iterator[tuple[str, Judge]]:
 
 
 def _provider(path: Path, named: ast.expr, modules: dict[str, Path]) -> Code | None:
-    """The function that yields the cases: `cases`, `module.cases` or the maker of them that is called."""
+    """Return the function that yields the cases: `cases`, `module.cases` or the one called to make it."""
     called = named.func if isinstance(named, ast.Call) else named
     home, _, name = ast.unparse(called).rpartition(".")
     if not home and name not in _functions(path):
@@ -67,7 +67,7 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _functions(path: Path) -> dict[str, tuple[Code, ast.FunctionDef]]:
-    """The functions at the module's top, by name."""
+    """Return the functions at the top level of the module, by name."""
     lines = path.read_text(encoding="utf-8").splitlines()
     found = {}
     for node in _tree(path).body:
@@ -80,7 +80,7 @@ def _functions(path: Path) -> dict[str, tuple[Code, ast.FunctionDef]]:
 
 
 def _address(path: Path) -> str:
-    """The file as the repository names it: "conformance/cases/losses.py"."""
+    """Return the file's path in the repository: "conformance/cases/losses.py"."""
     return str(
         path.relative_to(FOLDER.parent) if path.is_relative_to(FOLDER) else Path(path.parent.name, path.name)
     )
@@ -88,7 +88,7 @@ def _address(path: Path) -> str:
 
 @cache
 def _imported(path: Path) -> dict[str, tuple[str, str]]:
-    """Name → the module and the name there, of what is imported from modules beside this one."""
+    """Return name → module and the name in it, for imports from modules beside this one."""
     return {
         alias.asname or alias.name: ((node.module or "").rpartition(".")[2], alias.name)
         for node in _tree(path).body
@@ -98,5 +98,5 @@ def _imported(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def _source(path: Path, node: ast.expr) -> str:
-    """The text of an expression as it is written."""
+    """Return the source text of an expression."""
     return ast.get_source_segment(path.read_text(encoding="utf-8"), node) or ast.unparse(node)

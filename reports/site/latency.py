@@ -27,7 +27,7 @@ Where = tuple[str, str]  # operation, shape
 def over(
     rows: Iterable[Row], groups: Iterable[Group], machine: Machine, suffix: str
 ) -> tuple[LatencyHistory, ...]:
-    """The latency at `SHAPES` for each direction that was measured there, on as few threads as there are."""
+    """Return the latency at `SHAPES` for each direction that was measured, on the fewest threads timed."""
     from benchmarks.timing.cells import DIRECTIONS, THREADS
 
     here = [row for row in rows if row.metric == "latency" and row.value > 0 and _shown(row.cell)]
@@ -101,7 +101,7 @@ def _point(row: Row, steps: set[tuple[Release, Cell]]) -> ChartPoint:
 
 
 def _table(rows: Iterable[Row], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
-    """A line a release: eager and compiled latency at each place."""
+    """Yield a line for each release: eager and compiled latency at each place."""
     from adapters import releases
     from benchmarks.timing.cells import MODES
     from reports.timing import wording

@@ -27,7 +27,7 @@ class FamilyCell:
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The one page."""
+    """Yield the page."""
     found = faults(evidence)
     values = {
         "faults": found[:MOST],
@@ -45,7 +45,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
 
 
 def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[FamilyCell, ...]], ...]:
-    """Prefix, name and a cell for each target, of every family that has a check."""
+    """Return prefix, name and a cell for each target, for every family that has a check."""
     broken: dict[tuple[str, str], set[str]] = {}
     for judged in all_checks(evidence.records, evidence.specification):
         if judged.kind in BROKEN:

@@ -40,7 +40,7 @@ class Page:
 
 
 def environment() -> Environment:
-    """Jinja as every page is rendered by it: everything is escaped, and a missing value is an error."""
+    """Return the Jinja environment of every page: everything is escaped, and a missing value is an error."""
     made = Environment(
         loader=FileSystemLoader([HERE, HERE.parent]),
         autoescape=True,
@@ -55,6 +55,6 @@ def environment() -> Environment:
 
 
 def render(page: Page, evidence: Evidence, jinja: Environment) -> str:
-    """The text of one page. `root` in a template leads from the page to the site's root."""
+    """Return the text of a page. `root` in a template leads from the page to the site's root."""
     root = "../" * page.path.count("/")
     return jinja.get_template(page.template).render(page=page, root=root, evidence=evidence, **page.values)

@@ -105,7 +105,7 @@ class MachineSection:
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The page."""
+    """Yield the page."""
     places = _places(evidence.results, evidence.asv) if evidence.results else ()
     values: dict[str, object] = {
         "places": places,
@@ -182,7 +182,7 @@ def _grid(table: PerformanceTable, machine: Machine, suffix: str, asv: str) -> G
     return Grid(
         anchor=anchor,
         title=table.title,
-        told=_told(table, labels),
+        told=_sentence(table, labels),
         heads=tuple(map(performance.head, columns)),
         lines=tuple(
             GridLine(label, tuple(_values(table, line)), tuple(_plots(table, line, machine, asv)))
@@ -217,8 +217,8 @@ def _plots(table: PerformanceTable, line: Cell, machine: Machine, asv: str) -> I
             yield cell.mode, url
 
 
-def _told(table: PerformanceTable, labels: Sequence[str]) -> str:
-    """The order at one shape, and the ends of the whole table."""
+def _sentence(table: PerformanceTable, labels: Sequence[str]) -> str:
+    """Return the order at one shape, and the two extremes of the whole table."""
     from reports.timing import performance, wording
 
     found: list[tuple[float, Column, Cell, str]] = [
@@ -239,7 +239,7 @@ def _told(table: PerformanceTable, labels: Sequence[str]) -> str:
 
 
 def series(column: Column) -> Series:
-    """How a framework and mode is drawn everywhere: a mode that is compiled is hollow."""
+    """Return the look of a framework and mode, the same in every chart; a compiled mode is hollow."""
     from reports.timing import performance
 
     framework, mode = column
@@ -261,7 +261,7 @@ def _chart(name: str, table: PerformanceTable, labels: Sequence[str]) -> Markup:
 
 
 def plot(asv: str, machine: Machine, cell: Cell, metric: str, *frameworks: str) -> str:
-    """The address of a plot in asv's site, of the frameworks or all; "" where there is no such site."""
+    """Return the address of a plot in asv's site, of these frameworks or all; "" if there is no such site."""
     from adapters.releases import PACKAGES
     from benchmarks.timing.cells import PARAMS, TIERS
     from reports.timing.asv_site import Plot

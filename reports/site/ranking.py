@@ -40,23 +40,23 @@ class Fault:
 
     @property
     def frameworks(self) -> tuple[str, ...]:
-        """The adapters that show it, the one that shows most of it first."""
+        """The adapters that show the fault, the one that shows most of it first."""
         return tuple(dict.fromkeys(split_target(name)[0] for name in self.targets))
 
     @property
     def unreported(self) -> bool:
-        """Whether no thread upstream tells of any of it."""
+        """True if no upstream thread describes any of it."""
         return all("".join(part.text for part in finding.link) == UNREPORTED for finding in self.findings)
 
     @property
     def rank(self) -> tuple[bool, int, bool, int, bool, int, int, int, str]:
-        """The rule, as what is sorted by; what it leaves open goes by frameworks, requirements, checks and id."""
+        """The sort key of the rule; ties are broken by frameworks, requirements, checks and id."""
         matters = (not self.new, LEVELS.index(self.level), self.narrow, -self.reach, not self.unreported)
         return (*matters, -len(self.frameworks), -len(self.requirements), -self.checks, self.requirement)
 
 
 def faults(evidence: Evidence) -> list[Fault]:
-    """Every fault, what matters most first."""
+    """Return every fault, the most important first."""
     checks: dict[str, list[Judged]] = defaultdict(list)
     for judged in all_checks(evidence.records, evidence.specification):
         checks[finding_id(judged)].append(judged)
@@ -70,7 +70,7 @@ def faults(evidence: Evidence) -> list[Fault]:
 
 
 def _first(checks: Sequence[Judged], evidence: Evidence) -> str:
-    """The requirement that a finding belongs to: the first that its entry names, or that was met."""
+    """Return the requirement that a finding belongs to: the first of its entry that was met, or of its checks."""
     met = {judged.check.requirement for judged in checks}
     entry = next((entry for entry in evidence.deviations if entry.id == checks[0].check.entry), None)
     named = [scope.requirement for scope in entry.scopes] if entry else []

@@ -9,8 +9,7 @@ from itertools import pairwise
 from conformance.requirements import FAMILIES, LEVELS, Requirement
 from reports.behaviour import Answer
 from reports.checks import Counts, Judged, all_checks, count, split_target
-from reports.findings import Finding, finding_id
-from reports.findings import evidence as evidence_of
+from reports.findings import Finding, finding_id, worst_checks
 from reports.html import TONES
 from reports.kills import fault
 from reports.site.evidence import Evidence
@@ -54,7 +53,7 @@ class FamilyRequirements:
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The index, and a page for each requirement of the suite."""
+    """Yield the index, and a page for each requirement of the suite."""
     found = by_requirement(evidence)
     yield _index(evidence, found)
     order = list(evidence.specification.values())
@@ -70,7 +69,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
             part=INDEX,
             values={
                 "requirement": one,
-                "did": _did(evidence, one.id, checks),
+                "outcomes": _outcomes(evidence, one.id, checks),
                 "findings": here(evidence, every),
                 "tones": TONES,
                 "signs": SIGNS,
@@ -84,12 +83,12 @@ def pages(evidence: Evidence) -> Iterator[Page]:
 
 
 def path(requirement: str) -> str:
-    """Where the page of a requirement lies."""
+    """Return the path of a requirement's page."""
     return f"requirements/{requirement}.html"
 
 
 def by_requirement(evidence: Evidence) -> dict[str, dict[str, list[Judged]]]:
-    """Requirement → target → checks."""
+    """Return requirement → target → checks."""
     found: dict[str, dict[str, list[Judged]]] = {}
     for judged in all_checks(evidence.records, evidence.specification):
         found.setdefault(judged.check.requirement, {}).setdefault(judged.target, []).append(judged)
@@ -97,12 +96,12 @@ def by_requirement(evidence: Evidence) -> dict[str, dict[str, list[Judged]]]:
 
 
 def here(evidence: Evidence, checks: Sequence[Judged]) -> tuple[tuple[str, Finding], ...]:
-    """The findings that the checks of one requirement belong to, each with its section, and evidence of these."""
+    """Return the findings that these checks belong to, each with its section and these checks as evidence."""
     own: dict[str, list[Judged]] = {}
     for judged in checks:
         own.setdefault(finding_id(judged), []).append(judged)
     return tuple(
-        (section.name, replace(finding, evidence=evidence_of(own[finding.id], alone=True)))
+        (section.name, replace(finding, evidence=worst_checks(own[finding.id], with_code=True)))
         for section in evidence.report.sections
         for finding in section.findings
         if finding.id in own
@@ -110,12 +109,12 @@ def here(evidence: Evidence, checks: Sequence[Judged]) -> tuple[tuple[str, Findi
 
 
 def frameworks(evidence: Evidence) -> tuple[str, ...]:
-    """The adapters of all targets, in their order."""
+    """Return the adapters of all targets, in their order."""
     return tuple(dict.fromkeys(split_target(target.name)[0] for target in evidence.report.targets))
 
 
-def did(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ()) -> TargetOutcome:
-    """What the checks of one requirement say of a target."""
+def outcome(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ()) -> TargetOutcome:
+    """Summarise the checks of one requirement for a target."""
     measured = [(value, judged.check) for judged in checks if (value := over_bound(judged.check)) is not None]
     value, check = max(measured, key=lambda pair: pair[0], default=(None, None))
     case = "/".join((check.operation, check.dtype, check.case)) if check else ""
@@ -123,15 +122,15 @@ def did(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ())
     return TargetOutcome(target, count(checks), "" if value is None else short(value), case, answers, absent)
 
 
-def _did(
+def _outcomes(
     evidence: Evidence, requirement: str, checks: Mapping[str, Sequence[Judged]]
 ) -> tuple[TargetOutcome, ...]:
-    """What every target did, in their order, with its answers where several are legal."""
+    """Return the outcome of every target, in their order, with its answers if several are legal."""
     targets = evidence.report.targets
     rows = (row.cells for row in evidence.report.behaviour if row.requirement.id == requirement)
     answers = next(rows, ((),) * len(targets))
     return tuple(
-        did(target.name, checks.get(target.name, ()), given)
+        outcome(target.name, checks.get(target.name, ()), given)
         for target, given in zip(targets, answers, strict=True)
     )
 

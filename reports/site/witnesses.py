@@ -21,7 +21,7 @@ class Witnesses:
     _witnesses: list[tuple[int, int, list[int], list[int]]] = field(default_factory=list)
 
     def add(self, target: str, check: Check) -> int:
-        """The number of the witness of a check."""
+        """Return the number of the witness of a check."""
         key = (target, check.id)
         if key not in self._found:
             self._found[key] = len(self._witnesses)
@@ -38,7 +38,7 @@ class Witnesses:
         return self._found[key]
 
     def data(self) -> dict[str, object]:
-        """For JSON: `texts`, and each witness as places in them: target, check, labels and values, lines."""
+        """Return the data of the script: `texts`, and witnesses as numbers of target, check, values and lines."""
         return {"texts": list(self._texts), "witnesses": self._witnesses}
 
     def _text(self, text: str) -> int:
@@ -46,7 +46,7 @@ class Witnesses:
 
 
 def values(check: Check, short: bool) -> tuple[tuple[str, str], ...]:
-    """The labels and values of a witness; those of the call only where not `short`."""
+    """Return the labels and values of a witness, without those of the call if `short`."""
     told = tuple(
         (name, text) for name, text in rows(check) if name != "measured" and not (short and name in ASKED)
     )

@@ -40,18 +40,18 @@ class Agreement:
 
     @property
     def cells(self) -> int:
-        """Those that could disagree."""
+        """The number of cells that could disagree."""
         return self.agree + len(self.apart)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two folders."""
+    """Add the two folders."""
     parser.add_argument("a", type=Path, metavar="A", help="a folder of asv's results, such as reports/asv")
     parser.add_argument("b", type=Path, metavar="B")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line a release, and all together; exit code 1: fewer agree than 95 %, 2: nothing to compare."""
+    """Print a line for each release and one for all; exit code 1: fewer than 95 % agree, 2: nothing to do."""
     try:
         runs = [results.read(place) for place in (options.a, options.b)]
         for problem in chain.from_iterable(run.problems for run in runs):
@@ -66,14 +66,14 @@ def run(options: argparse.Namespace) -> int:
     for one in found:
         print(line(one))
         for first, second in one.apart:
-            print(f"  {first.cell.name}: {told(first)} and {told(second)}")
+            print(f"  {first.cell.name}: {interval(first)} and {interval(second)}")
     agree = sum(one.agree for one in found)
     print(f"{agree} of {plural(cells, 'cell')} agree, {agree / cells:.1%}")
     return 0 if agree >= WANTED * cells else 1
 
 
 def compare(first: Iterable[Row], second: Iterable[Row]) -> Iterator[Agreement]:
-    """Each release that both runs have, in the order of the first."""
+    """Yield each release that both runs have, in the order of the first."""
     other = {(row.machine, row.release, row.cell): row for row in second if row.metric == METRIC and row.value}
     pairs: dict[str, list[tuple[Row, Row]]] = defaultdict(list)
     for row in first:
@@ -88,14 +88,14 @@ def compare(first: Iterable[Row], second: Iterable[Row]) -> Iterator[Agreement]:
 
 
 def overlap(a: Row, b: Row) -> bool:
-    """Whether the intervals of two values have a point in common."""
+    """Tell whether the intervals of two values have a point in common."""
     assert a.interval is not None
     assert b.interval is not None
     return a.interval[0] <= b.interval[1] and b.interval[0] <= a.interval[1]
 
 
 def line(one: Agreement) -> str:
-    """A release in one line."""
+    """Return the agreement of a release in one line."""
     share = f", {one.agree / one.cells:.1%}" if one.cells else ""
     without = f"; {plural(one.without, 'cell')} without an interval" if one.without else ""
     return (
@@ -104,8 +104,8 @@ def line(one: Agreement) -> str:
     )
 
 
-def told(row: Row) -> str:
-    """Microseconds and their interval."""
+def interval(row: Row) -> str:
+    """Return the value in microseconds with its interval."""
     assert row.interval is not None
     low, high = (f"{1e6 * end:.4g}" for end in row.interval)
     return f"{1e6 * row.value:.4g} µs ({low} to {high})"

@@ -21,12 +21,12 @@ exponentials of the call, measured in the same process: a machine that was slow 
 
 
 def text(group: Group, machine: Machine) -> str:
-    """The whole issue, its title as the heading."""
+    """Return the whole issue, its title as the heading."""
     return "\n\n".join([f"# {title(group, machine)}", *_blocks(group, machine)]) + "\n"
 
 
 def title(group: Group, machine: Machine) -> str:
-    """One line: release, call, factor, release before."""
+    """Return one line: release, call, factor, release before."""
     worst = group.worst
     most = "up to " if len(group.steps) > 1 else ""
     return (
@@ -36,12 +36,12 @@ def title(group: Group, machine: Machine) -> str:
 
 
 def file_name(group: Group) -> str:
-    """A name that no other group has."""
+    """Return a file name that no other group has."""
     return f"{group.machine}-{group.before.tag}-{group.after.version}-{group.worst.after.metric}.md"
 
 
 def lasting(step: Step, device: str) -> str:
-    """Whether the step is still there in the newest release measured."""
+    """Say whether the step is still there in the newest release measured."""
     newest, now = step.newest, wording.factor(changes.ratio(step.before, step.newest))
     cell = f"{wording.call(newest.cell)}, {wording.where(newest.cell, device)}"
     told = f"{wording.measured(newest)}, {now} times the value of {step.before.release.version}"
@@ -89,7 +89,7 @@ def _pins(release: Release) -> str:
 
 
 def _confidence(step: Step) -> str:
-    """The word, and what it stands on."""
+    """Return the confidence and the reasons for it."""
     reasons = []
     if step.different:
         reasons.append("`asv compare` tells the two releases apart")

@@ -80,7 +80,7 @@ class PerformanceTable:
 
     @property
     def title(self) -> str:
-        """The operation and direction by name."""
+        """The names of the operation and the direction."""
         return f"{wording.OPERATIONS[self.operation]}, {wording.DIRECTIONS[self.direction]}"
 
     @property
@@ -96,11 +96,11 @@ class PerformanceTable:
 
     @property
     def lines(self) -> list[Cell]:
-        """The timed cells, one for those that differ in the mode only."""
+        """The timed cells; cells that differ only in the mode share a line."""
         return sorted({_line(cell) for cell, found in self.values.items() if _timed(found)}, key=_order)
 
     def entry(self, line: Cell, column: Column) -> Entry | None:
-        """What stands in a line and column, None where it was not timed."""
+        """Return the entry in a line and column, None if it was not timed."""
         framework, mode = column
         found = self.values.get(replace(line, mode=mode), {}).get(framework, {})
         if "roofline" not in found:
@@ -119,7 +119,7 @@ class PerformanceTable:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where from, and whether to write."""
+    """Add the folder to read and the choice to write."""
     parser.add_argument("--write", action="store_true", help=f"to reports/{PAGE.name} instead of the terminal")
     parser.add_argument("--results", type=Path, metavar="FOLDER", help="of asv's files; reports/asv by default")
 
@@ -141,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def page(found: Results) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Raises:
         NoResults: no machine has a value.
@@ -184,14 +184,14 @@ def _machine(machine: Machine, rows: Sequence[Row], several: bool) -> Iterator[s
 
 
 def newest_releases(rows: Iterable[Row]) -> dict[str, Release]:
-    """The last release of each framework that has a value."""
+    """Return the last release of each framework that has a value."""
     found = {row.release for row in rows}
     last = {release.framework: release for release in sorted(found, key=releases.order)}
     return {framework: last[framework] for framework in PACKAGES if framework in last}
 
 
 def tables(rows: Iterable[Row]) -> list[PerformanceTable]:
-    """A table for each operation and direction of which a time over the roofline was measured."""
+    """Return a table for each operation and direction that has a time over the roofline."""
     values: dict[Cell, dict[str, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         values[row.cell][row.release.framework][row.metric] = row
@@ -213,7 +213,7 @@ def _timed(frameworks: Mapping[str, Mapping[str, Row]]) -> bool:
 
 
 def _line(cell: Cell) -> Cell:
-    """The cell that stands for those of all modes, which share a line."""
+    """Return the cell that stands for all modes, which share a line."""
     return replace(cell, mode=MODES[0])
 
 
@@ -226,7 +226,7 @@ def _order(cell: Cell) -> tuple[int, ...]:
 
 
 def head(column: Column) -> str:
-    """A framework and mode by name."""
+    """Return the name of a framework and mode."""
     framework, mode = column
     return wording.NAMES[framework] + (", compiled" if mode == "compiled" else "")
 
@@ -248,7 +248,7 @@ def _entry(found: Entry | None) -> str:
 
 
 def fresh(rows: Iterable[Row], device: str) -> FreshMemory | None:
-    """The table of fresh memory; None where it was not measured."""
+    """Return the table of fresh memory; None if it was not measured."""
     found = {(row.metric, row.release.framework, row.cell): row.value for row in rows}
     slowed: dict[Cell, dict[Column, str]] = defaultdict(dict)
     for (metric, framework, cell), value in found.items():
@@ -268,7 +268,7 @@ def fresh(rows: Iterable[Row], device: str) -> FreshMemory | None:
 
 
 def errors(table: PerformanceTable) -> str:
-    """The worst error of each framework in a table, in one sentence."""
+    """Return a sentence with the worst error of each framework in a table."""
     worst = table.errors
     told = [f"{wording.NAMES[name]} {wording.number(worst[name])}" for name in PACKAGES if name in worst]
     return f"Worst error over bound: {', '.join(told)}." if told else "Errors were not measured."
@@ -286,14 +286,14 @@ def _steps(rows: Sequence[Row], device: str) -> Iterator[str]:
 
 
 def latency_changes(rows: Sequence[Row]) -> list[Group]:
-    """The sure steps of the latency, those of one call together, the largest first."""
+    """Return the sure changes of the latency, those of one call together, the largest first."""
     sure = [step for step in changes.find(rows, METRIC) if step.confidence != "low"]
     found = [part for group in changes.grouped(sure, rows) for part in by_call(group)]
     return sorted(found, key=lambda group: -group.worst.size)
 
 
 def by_call(group: Group) -> list[Group]:
-    """A group for each operation and direction in a group: what one sentence tells."""
+    """Split a group by operation and direction: one sentence describes each part."""
     parts: dict[tuple[str, str], list[Step]] = defaultdict(list)
     for step in group.steps:
         parts[step.after.cell.operation, step.after.cell.direction].append(step)
@@ -301,12 +301,12 @@ def by_call(group: Group) -> list[Group]:
 
 
 def sentence(group: Group, device: str) -> str:
-    """The step between two releases in Markdown: release, call, factor, size, and what became of it."""
+    """Describe the change between two releases in Markdown: release, call, factor, size, and the newest state."""
     return f"**{wording.version(group.worst.after)}**: {change(group, device)}"
 
 
 def change(group: Group, device: str) -> str:
-    """A step without its release: "softmax forward 2.0 times slower than 0.7.2 at …"."""
+    """Describe a change without its release: "softmax forward 2.0 times slower than 0.7.2 at …"."""
     worst = group.worst
     cell = worst.after.cell
     others = group.steps[1:]

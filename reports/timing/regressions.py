@@ -22,7 +22,7 @@ STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is listed, and where issue texts go."""
+    """Add the filters and the folder of the issue texts."""
     parser.add_argument(
         "--threshold", type=_threshold, default=changes.THRESHOLD, metavar="FACTOR", help="least step"
     )
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the steps; exit code 2: there is nothing to read, or no such metric or machine."""
+    """Print the changes; exit code 2: there is nothing to read, or no such metric or machine."""
     try:
         found = results.read(options.results)
         groups = listed(found, options)
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def listed(found: Results, options: argparse.Namespace) -> list[Group]:
-    """The groups that are asked for, the worst first.
+    """Return the groups that the options select, the worst first.
 
     Raises:
         NoResults: nothing is measured of what is asked for.
@@ -72,7 +72,7 @@ def listed(found: Results, options: argparse.Namespace) -> list[Group]:
 
 
 def write(groups: list[Group], found: Results, folder: Path) -> list[Path]:
-    """The files of the issue texts; what became faster needs none."""
+    """Write an issue text for each regression and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for group in groups:
@@ -84,7 +84,7 @@ def write(groups: list[Group], found: Results, folder: Path) -> list[Path]:
 
 
 def table(groups: list[Group], found: Results, metric: str) -> Table:
-    """The groups of one machine."""
+    """Return a table of the groups of one machine."""
     machine = found.machines[groups[0].machine]
     title = f"Steps of {metric} on {machine.name}"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold", pad_edge=False)

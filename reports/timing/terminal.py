@@ -28,17 +28,17 @@ Found = Mapping[str, Mapping[Cell, Measured]]  # by framework
 
 
 def usual(framework: str) -> str:
-    """The mode that people run a framework in."""
+    """Return the mode in which people usually run a framework."""
     return "eager" if adapters.MODES[framework][0] == "eager" else "compiled"
 
 
 def timed(found: Mapping[Cell, Measured]) -> bool:
-    """Whether there is a number in it."""
+    """Tell whether any cell has a number."""
     return any(entry.rows for entry in found.values())
 
 
 def show(console: Console, found: Found, versions: Mapping[str, str], device: str) -> None:
-    """The tables, what the numbers mean and are of, and what was not measured."""
+    """Print the tables, the meaning and conditions of their numbers, and the cells that were not measured."""
     first = {name: usual(name) for name in found}
     second = {name: next(mode for mode in MODES if mode != usual(name)) for name in found}
     for title, modes in (("in its usual mode", first), ("in its other mode", second)):
@@ -59,7 +59,7 @@ def show(console: Console, found: Found, versions: Mapping[str, str], device: st
 
 
 def figures(found: Found, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]]:
-    """What stands in a table: by cell, mode aside, and framework."""
+    """Return the texts of a table by cell (without its mode) and framework."""
     rows: dict[Cell, dict[str, str]] = {}
     for name, mode in modes.items():
         for cell, entry in found[name].items():
@@ -72,7 +72,7 @@ def figures(found: Found, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]
 
 
 def table(rows: Mapping[Cell, Mapping[str, str]], modes: Mapping[str, str], versions: Mapping[str, str]) -> Table:
-    """A row a cell under the name of what is called, a column a framework."""
+    """Return a table with a row for each cell, grouped by call, and a column for each framework."""
     names = [name for name in modes if any(name in row for row in rows.values())]
     shown = compact("", "threads")
     for name in names:
@@ -85,12 +85,12 @@ def table(rows: Mapping[Cell, Mapping[str, str]], modes: Mapping[str, str], vers
 
 
 def compact(*columns: str) -> Table:
-    """An empty table that takes no more room than its words."""
+    """Return an empty table that takes only the room of its words."""
     return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def order(cell: Cell) -> tuple[int | str, ...]:
-    """The key that rows are sorted by."""
+    """Return the sort key of a row."""
     places = zip((OPERATIONS, DIRECTIONS, tuple(FORMATS), tuple(SHAPES)), _fields(cell), strict=True)
     return (*(names.index(value) for names, value in places), cell.data, cell.threads)
 
@@ -100,31 +100,31 @@ def _fields(cell: Cell) -> tuple[str, str, str, str]:
 
 
 def call(cell: Cell) -> str:
-    """What is called, shortly."""
+    """Return a short name of the call."""
     return cell.form.column + (" + backward" if cell.direction == "forward+backward" else "")
 
 
 def on(cell: Cell) -> str:
-    """On what, where it is not float32 and normal."""
+    """Return the shape, with format and data if they are not float32 and normal."""
     rest = (cell.format if cell.format != "float32" else "", cell.data if cell.data != "normal" else "")
     return " ".join(filter(None, (cell.shape, *rest)))
 
 
 def shapes(cells: Iterable[Cell], device: str) -> str:
-    """The shapes of cells with their dimensions."""
+    """Return the shapes of cells with their dimensions."""
     names = {cell.shape for cell in cells}
     return ", ".join(f"{name} {'×'.join(map(str, SHAPES[name].on(device)))}" for name in SHAPES if name in names)
 
 
 def where(device: str) -> str:
-    """The machine in a line."""
+    """Describe the machine in one line."""
     if device == "cuda":
         return "Device: " + ", ".join(f"{name} {value}" for name, value in devices.describe().items())
     return f"Machine: {machine.cpu('model name') or 'a CPU'}, {plural(len(clock.cores()), 'core')}."
 
 
 def disturbance(found: Found) -> str:
-    """In how many samples something else ran, and what became of them."""
+    """Say in how many samples something else ran, and whether they were kept."""
     rows = [row for cells_of in found.values() for entry in cells_of.values() for row in entry.rows]
     taken, disturbed, discarded = (sum(row[key] for row in rows) for key in ("taken", "disturbed", "discarded"))
     told = f"Something else ran during {disturbed} of {plural(taken, 'sample')}: "
@@ -136,7 +136,7 @@ def disturbance(found: Found) -> str:
 
 
 def watched(found: Found) -> str:
-    """For how long the device was slowed, if anybody knows."""
+    """Say for how long heat or power limits slowed the device, if its driver reports it."""
     rows = [row for of in found.values() for entry in of.values() for row in entry.rows]
     if any(row.get("slowed") is None for row in rows):
         return "Whether heat slowed the device is unknown: its driver does not count it for nvidia-smi."
@@ -148,12 +148,12 @@ def watched(found: Found) -> str:
 
 
 def doubtful(entry: Measured) -> bool:
-    """Whether a time stands on samples that something else ran in."""
+    """Tell whether a time includes samples during which something else ran."""
     return any(row["disturbed"] > row["discarded"] for row in entry.rows)
 
 
 def troubles(found: Found) -> list[str]:
-    """What was not measured though it was asked for; of absent cells where a framework has no others."""
+    """Say which cells were asked for and not measured; absent ones only if a framework has no others."""
     lines = []
     for name, cells_of in found.items():
         without = [(cell, entry.why) for cell, entry in cells_of.items() if entry.why]
@@ -165,7 +165,7 @@ def troubles(found: Found) -> list[str]:
 
 
 def reasons(name: str, without: Iterable[tuple[Cell, str]]) -> list[str]:
-    """Why cells have no numbers, each reason once."""
+    """Return each reason for which cells have no numbers, once."""
     cells_of: dict[str, list[Cell]] = {}
     for cell, why in without:
         cells_of.setdefault(why, []).append(cell)
