@@ -1,10 +1,10 @@
-"""`python -m reports DIR_OR_FILE…`: what records say, on the terminal, as one HTML page and as Markdown.
+"""`python -m reports DIR_OR_FILE…`: report what records say, on the terminal, as one HTML page and as Markdown.
 
-`python -m reports build` makes the site, `compare` tells what differs between two targets, `choose`
-what each does well and badly for a use; a folder of such a name is given as `./build`.
+`python -m reports build` makes the site, `compare` lists the differences of two targets, and `choose` what each
+does well and badly for a use; write `./build` for a folder with such a name.
 
-Exit code 0 when all records were reported, 1 when some were broken, 2 when there is nothing to report or the
-report cannot be written.
+Exit code 0: all records were reported; 1: some were broken; 2: there is nothing to report or the report cannot be
+written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 class ReportError(Exception):
-    """Nothing can be done; the message says why, on one line."""
+    """No report can be made; the message says why, on one line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -57,12 +57,12 @@ class AccuracyTable:
 
 def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[AccuracyTable, ...]:
     """A table for results and one for derivatives, each where there is something in it."""
-    found: dict[tuple[str, str, str], dict[str, list[Check]]] = defaultdict(lambda: defaultdict(list))
+    by_place: dict[tuple[str, str, str], dict[str, list[Check]]] = defaultdict(lambda: defaultdict(list))
     for judged in checks:
         at = place(judged.check)
         if at is not None:
-            found[at][judged.target].append(judged.check)
-    every = [_row(targets, at, found[at]) for at in sorted(found, key=_order)]
+            by_place[at][judged.target].append(judged.check)
+    every = [_row(targets, at, by_place[at]) for at in sorted(by_place, key=_order)]
     parts = {
         "results": [row for row in every if row.direction == FORWARD],
         "derivatives": [row for row in every if row.direction != FORWARD],
@@ -79,8 +79,10 @@ def letter(checks: Iterable[Check]) -> str:
     return held[0] if held else "F"
 
 
-def _row(targets: Sequence[str], at: tuple[str, str, str], found: dict[str, list[Check]]) -> AccuracyRow:
-    return AccuracyRow(*at, tuple(_grade(found[target]) if target in found else None for target in targets))
+def _row(targets: Sequence[str], at: tuple[str, str, str], by_target: dict[str, list[Check]]) -> AccuracyRow:
+    return AccuracyRow(
+        *at, tuple(_grade(by_target[target]) if target in by_target else None for target in targets)
+    )
 
 
 def _grade(checks: list[Check]) -> Grade | None:

@@ -1,4 +1,4 @@
-"""What targets do where several answers are legal, or nothing is required: answers side by side."""
+"""Puts the answers of targets side by side where several answers are legal or nothing is required."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REST = "all other checks"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of one target, and where it was given; the most frequent one stands for the rest."""
+    """One answer of one target, and the checks that gave it; the most frequent one stands for the rest."""
 
     text: str
     where: str
@@ -34,18 +34,18 @@ class Behaviour:
     @property
     def answers(self) -> tuple[str, ...]:
         """Every answer, in the order of the specification; unlisted ones follow."""
-        found = dict.fromkeys(answer.text for cell in self.cells for answer in cell)
-        return tuple(sorted(found, key=lambda text: _place(text, self.requirement)))
+        texts = dict.fromkeys(answer.text for cell in self.cells for answer in cell)
+        return tuple(sorted(texts, key=lambda text: _place(text, self.requirement)))
 
 
 def table(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Behaviour, ...]:
     """Return a row for each such requirement that has an answer, in the order of the specification."""
-    found: dict[str, list[Judged]] = defaultdict(list)
+    by_requirement: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
         compared = judged.check.case == CASE  # a row about the answers of other rows, which stand here themselves
         if judged.level in ("choice", "report") and not compared and answer(judged) is not None:
-            found[judged.check.requirement].append(judged)
-    return tuple(_row(targets, found[name]) for name in sorted(found))
+            by_requirement[judged.check.requirement].append(judged)
+    return tuple(_row(targets, by_requirement[name]) for name in sorted(by_requirement))
 
 
 def _row(targets: Sequence[str], checks: list[Judged]) -> Behaviour:
@@ -56,12 +56,12 @@ def _row(targets: Sequence[str], checks: list[Judged]) -> Behaviour:
 
 
 def _answers(checks: list[Judged]) -> tuple[Answer, ...]:
-    found: dict[str, list[Judged]] = defaultdict(list)
+    by_text: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        found[answer(judged) or ""].append(judged)
-    order = sorted(found, key=lambda text: (-len(found[text]), text))
+        by_text[answer(judged) or ""].append(judged)
+    order = sorted(by_text, key=lambda text: (-len(by_text[text]), text))
     return tuple(
-        Answer(text, where(found[text]) if place else REST, _verdict(found[text]))
+        Answer(text, where(by_text[text]) if place else REST, _verdict(by_text[text]))
         for place, text in enumerate(order)
     )
 

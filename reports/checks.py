@@ -1,6 +1,6 @@
-"""A recorded check beside what it was judged by: the row, its target and its requirement.
+"""Joins a recorded check with its target and its requirement.
 
-Nothing here decides anew what the run decided; it only says under which name an outcome is shown.
+Nothing here judges anew; an outcome only gets the name under which it is shown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGE = re.compile(r"https://[^\s<>\"()\[\]|`]*[^\s<>\"()\[\]|`.,;:]")
 
 @dataclass(frozen=True)
 class Judged:
-    """One check of one target; `requirement` is None where this suite has none by that id."""
+    """One check of one target; `requirement` is None if this suite has none with that id."""
 
     target: str
     check: Check
@@ -58,7 +58,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many checks there are of each kind, worst kind first, none that is zero."""
+    """The number of checks of each kind, the worst kind first; kinds without checks are left out."""
 
     items: tuple[tuple[str, int], ...]
 
@@ -96,31 +96,31 @@ def all_checks(records: Iterable[Record], specification: Mapping[str, Requiremen
 
 def count(checks: Iterable[Judged]) -> Counts:
     """Count the checks by kind."""
-    found = Counter(judged.kind for judged in checks)
-    return Counts(tuple((kind, found[kind]) for kind in KINDS if found[kind]))
+    numbers = Counter(judged.kind for judged in checks)
+    return Counts(tuple((kind, numbers[kind]) for kind in KINDS if numbers[kind]))
 
 
 def parts(text: str) -> tuple[Part, ...]:
     """Split `text` into parts, with upstream threads ("owner/repo#number") and https addresses as links."""
-    found: list[Part] = []
+    pieces: list[Part] = []
     end = 0
     for match in sorted((*THREAD.finditer(text), *PAGE.finditer(text)), key=lambda match: match.start()):
         if match.start() < end:  # a thread's name within an address
             continue
         if match.start() > end:
-            found.append(Part(text[end : match.start()]))
+            pieces.append(Part(text[end : match.start()]))
         thread = match.re is THREAD
         url = f"https://github.com/{match[1]}/issues/{match[2]}" if thread else match[0]
-        found.append(Part(match[0], url))
+        pieces.append(Part(match[0], url))
         end = match.end()
     if text[end:]:
-        found.append(Part(text[end:]))
-    return tuple(found)
+        pieces.append(Part(text[end:]))
+    return tuple(pieces)
 
 
 def plural(number: int, noun: str = "check") -> str:
     """Return a number with its noun: "1 check", "2 checks", "1,000 checks"."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def split_target(target: str) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
-"""`python -m reports choose --task TASK [--device cpu] [--dtype float32]`: facts for who chooses a framework.
+"""`python -m reports choose --task TASK [--device cpu] [--dtype float32]`: list facts for choosing a framework.
 
-What each framework does well and badly for a use, from records and results alone. No score, no ranking. Exit code
-1 where the device or format is in no record, 2 for a use, device or format that there is not.
+It lists what each framework does well and badly for a use, from records and results alone, without score or
+ranking. Exit code 1: the device or format is in no record; 2: there is no such use, device or format.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from reports.checks import parts, split_target
 from reports.compare import PLAIN_WIDTH
 from reports.differences import cost
 from reports.differences.operands import Operand, operands
+from reports.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.markdown import linked
-from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 
 DEVICES = ("cpu", "cuda")
 OURS = "numpy"  # NumPy has no softmax: its adapter is this project's reference, and no framework to choose
@@ -33,7 +33,7 @@ MARKS = {GOOD: ("✓", "green"), BAD: ("✗", "red"), NEITHER: ("·", "dim")}
 
 
 class Missing(Exception):
-    """Nothing is recorded of what is asked; the message says how to get it."""
+    """No record has what is asked for; the message says how to get it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the facts; the exit code."""
     try:
         evidence = gather([options.records], RELEASES, options.results)
-        found, notes = collect(evidence, options.task, options.device, options.dtype)
+        advice, notes = collect(evidence, options.task, options.device, options.dtype)
     except NoEvidence as error:
         print(f"choose: {error}", file=sys.stderr)
         return 2
@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
     task = tasks.load()[options.task]
     head = f"{task.title}; {options.dtype} on {options.device}"
     if options.markdown:
-        print(markdown(head, found, notes), end="")
+        print(markdown(head, advice, notes), end="")
     else:
-        show(head, found, notes, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
+        show(head, advice, notes, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
     return 0
 
 
@@ -134,12 +134,12 @@ def _how(side: Operand, dtype: str) -> str:
     return f"python -m benchmarks current {adapter} --tier full"
 
 
-def show(head: str, found: Sequence[Advice], notes: Sequence[str], console: Console) -> None:
+def show(head: str, every: Sequence[Advice], notes: Sequence[str], console: Console) -> None:
     """Print the facts as lines on a terminal."""
     console.print(Text(head, "bold"))
     for note in notes:
         console.print(Text(f"note: {note}", "yellow" if note is not THRESHOLDS else "dim"))
-    for advice in found:
+    for advice in every:
         console.print(Text(f"\n{advice.side.label}", "bold cyan"))
         for verdict in TITLES:
             mark, style = MARKS[verdict]
@@ -152,10 +152,10 @@ def show(head: str, found: Sequence[Advice], notes: Sequence[str], console: Cons
                 console.print(line)
 
 
-def markdown(head: str, found: Sequence[Advice], notes: Sequence[str]) -> str:
+def markdown(head: str, every: Sequence[Advice], notes: Sequence[str]) -> str:
     """Return the facts as Markdown."""
     blocks = [f"# {escape(head)}", *(f"> {escape(note)}" for note in notes)]
-    for advice in found:
+    for advice in every:
         blocks.append(f"## {escape(advice.side.label)}")
         for verdict, title in TITLES.items():
             facts = advice.of(verdict)

@@ -1,7 +1,7 @@
-"""`python -m reports compare A B [--markdown] [--all]`: what differs between two targets, releases or records.
+"""`python -m reports compare A B [--markdown] [--all]`: list the differences of two targets, releases or records.
 
-A side is a target ("jax:cpu:jit"), a release ("jax-0.7.2") or a record's file. Exit code 0 when both were
-compared, whatever differs; 2 where there is no such side.
+A and B are each a target ("jax:cpu:jit"), a release ("jax-0.7.2") or a record's file. Exit code 0: both were
+compared, whatever differs; 2: there is no such target, release or file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conformance.record.records import BrokenRecord
 from reports.differences import markdown, terminal
 from reports.differences.comparison import compare
 from reports.differences.operands import UnknownOperand, find, operands
-from reports.site.evidence import RECORDS, RELEASES, NoEvidence, gather
+from reports.evidence import RECORDS, RELEASES, NoEvidence, gather
 
 PLAIN_WIDTH = 160  # columns where the output is no terminal
 
@@ -36,17 +36,17 @@ def run(options: argparse.Namespace) -> int:
     """Print the differences and return the exit code."""
     try:
         evidence = gather([options.records], options.releases, options.results)
-        known = [one for group in operands(evidence.records, evidence.history) for one in group]
+        known = [operand for group in operands(evidence.records, evidence.history) for operand in group]
         first, second = (find(name, known) for name in (options.first, options.second))
     except (NoEvidence, UnknownOperand, BrokenRecord) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     for problem in evidence.problems:
         print(f"compare: left out: {problem}", file=sys.stderr)
-    found = compare(first, second, evidence)
+    comparison = compare(first, second, evidence)
     if options.markdown:
-        print(markdown.render(found, options.all), end="")
+        print(markdown.render(comparison, options.all), end="")
     else:
         console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-        terminal.show(found, console, options.all)
+        terminal.show(comparison, console, options.all)
     return 0

@@ -1,4 +1,4 @@
-"""What was found: failures, known deviations, stale entries; one line each, the evidence behind it."""
+"""Lists failures, known deviations and stale entries, one line each, with the evidence behind them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class WorstCheck:
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault on one line, with all that is needed to judge and reproduce it."""
+    """One fault in one line, with everything that is needed to judge and reproduce it."""
 
     id: str
     title: str
@@ -99,13 +99,14 @@ def sections(
         of(
             "should",
             "Failures of good practice",
-            "Level should (or report): told here, they do not fail the run.",
+            "These have level should (or report): they are listed here and do not fail the run.",
             lambda judged: judged.kind in ("fail (should)", "fail (report)"),
         ),
         Section(
             "stale",
             "Entries of deviations.toml to narrow",
-            "Listed as failing, yet passing or met by no check. These fail the run until they are narrowed.",
+            "These are listed as failing, yet they pass or match no check. They fail the run until they are "
+            "narrowed.",
             _stale(records, checks, known),
         ),
     )
@@ -113,11 +114,11 @@ def sections(
 
 def _faults(checks: Iterable[Judged]) -> tuple[Finding, ...]:
     """Return a finding for each requirement, operation, outcome and framework; its modes share it."""
-    found: dict[tuple[str, str, str, str], list[Judged]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, str], list[Judged]] = defaultdict(list)
     for judged in checks:
         check, adapter = judged.check, split_target(judged.target)[0]
-        found[check.requirement, check.operation, adapter, check.outcome].append(judged)
-    return tuple(_fault(found[key]) for key in sorted(found))
+        groups[check.requirement, check.operation, adapter, check.outcome].append(judged)
+    return tuple(_fault(groups[key]) for key in sorted(groups))
 
 
 def _fault(checks: list[Judged]) -> Finding:
@@ -147,12 +148,12 @@ def finding_id(judged: Judged) -> str:
 
 
 def _known(checks: Iterable[Judged], entries: dict[str, Deviation]) -> tuple[Finding, ...]:
-    found: dict[str, list[Judged]] = defaultdict(list)
+    groups: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        found[finding_id(judged)].append(judged)
+        groups[finding_id(judged)].append(judged)
     order = list(entries)
-    names = sorted(found, key=lambda name: (order.index(name) if name in entries else len(order), name))
-    return tuple(_deviation(name, found[name], entries.get(name)) for name in names)
+    names = sorted(groups, key=lambda name: (order.index(name) if name in entries else len(order), name))
+    return tuple(_deviation(name, groups[name], entries.get(name)) for name in names)
 
 
 def _deviation(name: str, checks: list[Judged], entry: Deviation | None) -> Finding:
@@ -182,12 +183,16 @@ def _stale(
     for record in records:
         for name in record.footer.unmatched if record.footer else ():
             unmatched[name].append(record.header.target)
-    found = []
+    findings = []
     for name in sorted({*passing, *unmatched}):
         group, entry = passing.get(name, []), entries.get(name)
-        reasons = [f"passing, of what it lists: {plural(len(group))} ({where(group)})"] if group else []
+        reasons = (
+            [f"{plural(len(group))} that it lists pass{'es' * (len(group) == 1)} ({where(group)})"]
+            if group
+            else []
+        )
         reasons += ["it matches no check"] if name in unmatched else []
-        found.append(
+        findings.append(
             Finding(
                 id=f"stale-{name}",
                 title=f"{name}: {entry.title}" if entry else name,
@@ -198,7 +203,7 @@ def _stale(
                 evidence=worst_checks(group, with_code=True),
             )
         )
-    return tuple(found)
+    return tuple(findings)
 
 
 def _targets(checks: Iterable[Judged]) -> tuple[str, ...]:
@@ -215,12 +220,12 @@ def _reason(checks: list[Judged]) -> str:
     """Return the number of checks, and by how much the worst exceeds its bound."""
     worst = max(checks, key=severity).check
     value = over_bound(worst)
-    found = f"{plural(len(checks))} ({where(checks)})"
+    number = f"{plural(len(checks))} ({where(checks)})"
     if value is not None and 1 < value < math.inf:
-        return f"{found}, outside the bound by {short(value)}×"
+        return f"{number}, outside the bound by {short(value)}×"
     if worst.observed is not None:
-        return f"{found}, observed: {worst.observed}"
-    return f"{found}{difference(worst) or _raised(worst)}"
+        return f"{number}, observed: {worst.observed}"
+    return f"{number}{difference(worst) or _raised(worst)}"
 
 
 def _raised(check: Check) -> str:
@@ -233,11 +238,11 @@ def _raised(check: Check) -> str:
 
 def worst_checks(checks: Sequence[Judged], with_code: bool) -> tuple[WorstCheck, ...]:
     """Return the worst check of each target, `with_code` that is the call in the framework alone."""
-    found = []
+    worst_of = []
     for target in _targets(checks):
         group = [judged for judged in checks if judged.target == target]
         worst = max(group, key=severity).check
-        found.append(
+        worst_of.append(
             WorstCheck(
                 target=target,
                 check=worst.id,
@@ -248,4 +253,4 @@ def worst_checks(checks: Sequence[Judged], with_code: bool) -> tuple[WorstCheck,
                 cases=tuple(judged.check.id for judged in group[:MOST_CASES]),
             )
         )
-    return tuple(found)
+    return tuple(worst_of)

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: text from records is escaped, and nothing on it is fetched from anywhere."""
+"""Renders the report as one HTML page: text from records is escaped, and nothing is fetched from anywhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`python -m reports.kills [DIR] [--write]`: which requirement catches which class of the gallery.
+"""`python -m reports.kills [DIR] [--write]`: show which requirement catches which class of the gallery.
 
-From the records in DIR; without one, the whole gallery is judged. `--write` makes the page kills.md of it.
+It reads the records in DIR, or judges the whole gallery without one. `--write` writes the page kills.md.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ def judge(output: Path, jobs: int = 2) -> dict[str, set[str]]:
     return kills(supervisor.run_all(orders, jobs, report=lambda progress: None))
 
 
-def survivors(found: Kills) -> list[str]:
+def survivors(caught: Kills) -> list[str]:
     """List the pairs in `catches` of `requirements.toml` in which the requirement does not catch the class."""
     return [
         f"{requirement.id} does not catch {name}"
         for requirement in requirements.load().values()
         for name in requirement.catches
-        if requirement.id not in found.get(name, set())
+        if requirement.id not in caught.get(name, set())
     ]
 
 
-def table(found: Kills) -> str:
+def table(caught_by: Kills) -> str:
     """Return the matrix as Markdown: `X` is a listed pair that catches, `x` another, `!` one that misses."""
     columns = judging()
     lines = ["| class | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, caught in sorted(found.items()):
+    for name, caught in sorted(caught_by.items()):
         cells = [_cell(name in requirement.catches, column in caught) for column, requirement in columns.items()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -70,53 +70,57 @@ def table(found: Kills) -> str:
 
 def judging() -> dict[str, Requirement]:
     """Return the requirements that have a verdict."""
-    return {name: found for name, found in requirements.load().items() if found.level != "report"}
+    return {
+        name: requirement for name, requirement in requirements.load().items() if requirement.level != "report"
+    }
 
 
 def _cell(wanted: bool, caught: bool) -> str:
     return ("X" if wanted else "x") if caught else ("!" if wanted else " ")
 
 
-def page(found: Kills) -> str:
+def page(kills_of: Kills) -> str:
     """Return the matrix as a page with a row for each class and one for each requirement."""
-    pairs = sum(len(caught) for caught in found.values())
+    pairs = sum(len(caught) for caught in kills_of.values())
     blocks = [
         "# What catches what",
-        f"The gallery: {plural(len(found), 'implementation')}, wrong on purpose, one fault each, judged on the "
-        f"quick tier by {plural(len(judging()), 'requirement')} that give a verdict. {plural(pairs, 'pair')} of "
-        "a class and a requirement that catches it came about: *listed* are those that requirements.toml names "
-        "and a test holds it to, *also* those besides.",
+        f"The gallery holds {plural(len(kills_of), 'implementation')} that are wrong on purpose, with one fault "
+        f"each. {plural(len(judging()), 'requirement')} with a verdict judged them on the quick tier, and caught "
+        f"them in {plural(pairs, 'pair')} of a class and a requirement. *Listed* pairs are those that "
+        "requirements.toml names and a test requires; *also* are the others.",
         "## The classes",
-        *_classes(found),
+        *_classes(kills_of),
         "## The requirements",
-        *_requirements(found),
+        *_requirements(kills_of),
     ]
     return head("python -m reports.kills --write") + "\n\n".join(blocks) + "\n"
 
 
-def _classes(found: Kills) -> Iterator[str]:
+def _classes(kills_of: Kills) -> Iterator[str]:
     """Yield a table for each module of the gallery."""
     modules: dict[str, list[str]] = {}
-    for name in sorted(found):
+    for name in sorted(kills_of):
         modules.setdefault(_module(name), []).append(name)
     for module in sorted(modules):
         yield f"### {escape(module)}"
         yield table_of(
             ("class", "its fault", "caught by, listed", "also by"),
             (
-                (f"**{escape(name)}**", linked(parts(fault(name))), *_split(found[name], listing(name)))
+                (f"**{escape(name)}**", linked(parts(fault(name))), *_split(kills_of[name], listing(name)))
                 for name in modules[module]
             ),
         )
 
 
-def _requirements(found: Kills) -> Iterator[str]:
+def _requirements(kills_of: Kills) -> Iterator[str]:
     """Yield a table for each family."""
     for prefix, family in FAMILIES.items():
         rows = [
             (
                 f"**{name}** ({requirement.level}) {escape(requirement.text)}",
-                *_split({fault for fault, caught in found.items() if name in caught}, set(requirement.catches)),
+                *_split(
+                    {fault for fault, caught in kills_of.items() if name in caught}, set(requirement.catches)
+                ),
             )
             for name, requirement in judging().items()
             if requirement.family == prefix
@@ -149,16 +153,16 @@ def _module(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the matrix or write the page; 1, and no page, where a class survives, 2 without records."""
+    """Print the matrix or write the page; return 1 and write nothing if a class survives, 2 without records."""
     write = "--write" in arguments
     places = [Path(argument) for argument in arguments if argument != "--write"]
     try:
-        found = kills(_read(places)) if places else _judged()
-        missing = survivors(found)
+        kills_of = kills(_read(places)) if places else _judged()
+        missing = survivors(kills_of)
         if not write:
-            print(table(found))
+            print(table(kills_of))
         elif not missing:
-            PAGE.write_text(page(found), encoding="utf-8")
+            PAGE.write_text(page(kills_of), encoding="utf-8")
             print(f"wrote {PAGE}")
     except (records.BrokenRecord, OSError) as error:
         print(f"reports.kills: {error}", file=sys.stderr)
@@ -174,10 +178,10 @@ def _judged() -> dict[str, set[str]]:
 
 
 def _read(places: list[Path]) -> list[records.Record]:
-    found = [records.read(path) for path in records.find(places)]
-    if not found:
+    read = [records.read(path) for path in records.find(places)]
+    if not read:
         raise records.BrokenRecord("no records; give the folder that holds the gallery's, or none to judge it")
-    return found
+    return read
 
 
 if __name__ == "__main__":

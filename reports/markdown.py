@@ -1,4 +1,4 @@
-"""The report as Markdown that GitHub renders: text from records is escaped, code is fenced."""
+"""Renders the report as Markdown for GitHub: text from records is escaped, code is fenced."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def render(report: Report) -> str:
         "## Findings",
         *(block for section in report.sections for block in _section(section)),
         "## Behaviour",
-        "Where several answers are legal, or nothing is required: what each target does.",
+        "What each target does where several answers are legal or nothing is required:",
         _behaviour(report),
         "## Accuracy",
-        "Grade, and the largest error over the bound of grade D, which is what *must* asks for: at most 1.",
+        "Each cell holds the grade and the largest error over the bound of grade D, which *must* requires to "
+        "be at most 1.",
         *(block for table in report.accuracy for block in _accuracy(report, table)),
         "## About this report",
         list_of(report.facts),
@@ -134,7 +135,7 @@ def linked(pieces: Iterable[Part]) -> str:
 
 def _behaviour(report: Report) -> str:
     if not report.behaviour:
-        return "No such requirement was looked at."
+        return "No such requirement was judged."
     return table_of(
         ("requirement", "", *_names(report)),
         (

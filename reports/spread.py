@@ -1,4 +1,4 @@
-"""Bias and variance of errors over many outputs, in ulps: the checks' own, put together by their elements."""
+"""Combines the bias and variance of many checks' errors, in ulps, weighted by their elements."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def spread(checks: Iterable[Check]) -> ErrorSpread | None:
 
     None if no check has the three numbers, as in older records, or none has an output.
     """
-    told = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
-    parts = told.values()
+    spreads = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
+    parts = spreads.values()
     elements = sum(part.elements for part in parts)
     if not elements:
         return None

@@ -1,6 +1,6 @@
-"""The report on a terminal: the tables in brief, each finding on its line; the page holds the evidence.
+"""Prints the report on a terminal: the tables in brief and a line for each finding; the page holds the evidence.
 
-Text goes in as `Text`, so that brackets in a record never become markup.
+Records' text is printed as `Text`, so that brackets in it never become markup.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reports that are ready to file: one for each known deviation that has no upstream thread yet."""
+"""Makes unreported.md: a report that is ready to file for each known deviation without an upstream thread."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def page(
     headers = {record.header.target: record.header for record in records}
     blocks = [
         "# Unreported deviations",
-        f"{plural(len(new), 'fault')} without a thread upstream: each is a report that is ready to file. What is "
-        "measured comes from the records beside this page; every expected value is computed in ball arithmetic "
-        "from the exact bits of the input.",
+        f"{plural(len(new), 'fault')} without a thread upstream: each is a report that is ready to file. The "
+        "measurements come from the records beside this page; every expected value is computed in ball "
+        "arithmetic from the exact bits of the input.",
     ]
     for adapter in dict.fromkeys(entry.adapter for entry in new):
         blocks.append(f"## {escape(FRAMEWORKS.get(adapter, adapter))}")
@@ -64,7 +64,7 @@ def _report(
     yield f"Expected: {escape(entry.expected)}"
     yield f"Why: {escape(entry.reason)}"
     yield from _measured(shown, headers)
-    yield "What every implementation is asked for:"
+    yield "Every implementation is required to meet:"
     for name in dict.fromkeys(scope.requirement for scope in entry.scopes):
         yield quoted(specification[name]) if name in specification else f"> {escape(name)}"
 
@@ -87,15 +87,15 @@ def _measured(shown: Sequence[Judged], headers: dict[str, Header]) -> Iterator[s
     )
     worst = max(shown, key=severity)
     value = over_bound(worst.check)
-    told = "" if value is None else f", an error of {short(value)} times the bound"
-    yield f"The worst of them, {escape(worst.check.id)} on {escape(worst.target)}{told}:"
+    error = "" if value is None else f", an error of {short(value)} times the bound"
+    yield f"The worst of them, {escape(worst.check.id)} on {escape(worst.target)}{error}:"
     yield fence("\n".join(f"{name}: {text}" for name, text in rows(worst.check)))
 
 
 def _machine(header: Header) -> str:
     """Return versions, build and machine in one line."""
     framework = header.framework
-    told = (
+    texts = (
         f"{framework.get('name', '?')} {framework.get('version', '?')}",
         framework.get("build", ""),
         f"Python {header.python}",
@@ -103,7 +103,7 @@ def _machine(header: Header) -> str:
         header.platform,
         plural(header.threads, "thread"),
     )
-    return ", ".join(part for part in told if part)
+    return ", ".join(part for part in texts if part)
 
 
 def _threads(entries: Iterable[Deviation]) -> Iterator[str]:

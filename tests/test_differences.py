@@ -18,7 +18,8 @@ from reports.differences.items import items
 from reports.differences.operands import Operand, UnknownOperand, find, operands, release_name
 from reports.differences.programs import at_element, pair, shown
 from reports.differences.values import Value, absent, answer, differ, listed, rounded
-from reports.site.evidence import assemble
+from reports.evidence import assemble
+from reports.timing import wording
 from tests.samples import CALL, ENTRY, REQUIREMENTS, check, graded, header, hostile_record, record
 
 TORCH, JAX = "torch:cpu:eager", "jax:cpu:jit"
@@ -316,7 +317,7 @@ def test_target_that_is_not_timed_has_no_cost() -> None:
     ("seconds", "told"), [(2.0, "2.00 s"), (0.0123, "12.3 ms"), (4.5e-5, "45.0 µs"), (1.2e-7, "120 ns")]
 )
 def test_time_needs_no_exponent(seconds: float, told: str) -> None:
-    assert cost.time(seconds) == told
+    assert wording.quantity(seconds, "latency") == told
 
 
 # Sides

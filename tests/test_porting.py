@@ -14,7 +14,7 @@ from conformance.record import records as reader
 from conformance.record.records import Record
 from reports.differences.comparison import DescribedDifference, compare
 from reports.differences.operands import Operand
-from reports.site.evidence import RECORDS, assemble
+from reports.evidence import RECORDS, assemble
 
 
 @pytest.fixture(scope="module")

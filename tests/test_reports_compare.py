@@ -14,7 +14,7 @@ from reports.__main__ import main
 from reports.differences import markdown, terminal
 from reports.differences.comparison import Comparison, compare
 from reports.differences.operands import Operand
-from reports.site.evidence import assemble
+from reports.evidence import assemble
 from tests.samples import HOSTILE, check, graded, hostile_record, markup, record
 
 JAX = "jax:cpu:jit"

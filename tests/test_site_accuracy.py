@@ -13,10 +13,10 @@ import pytest
 from selenium.webdriver import Chrome
 
 from conformance.record.records import Check, Record
+from reports.evidence import Evidence, assemble
 from reports.site import accuracy, page
 from reports.site.accuracy import HeatCell
 from reports.site.build import texts, write
-from reports.site.evidence import Evidence, assemble
 from reports.site.witnesses import NOT_KEPT
 from tests import browser
 from tests.samples import CALL, ENTRY, REQUIREMENTS, check, graded, hostile_record, record

@@ -21,9 +21,9 @@ from reports.differences import cost, phrases
 from reports.differences.comparison import compare
 from reports.differences.cost import Cost, TargetCosts
 from reports.differences.operands import operands
+from reports.evidence import RECORDS, Evidence, assemble, gather
 from reports.site import build, differences, pair_answers
 from reports.site.differences import default
-from reports.site.evidence import RECORDS, Evidence, assemble, gather
 from reports.site.pairs import data
 from tests import browser
 from tests.samples import CALL, ENTRY, HOSTILE, REQUIREMENTS, check, graded, hostile_record, record
@@ -158,7 +158,7 @@ def headings(driver: Chrome) -> list[str]:
 
 
 def summary(driver: Chrome) -> str:
-    return str(driver.find_element(By.ID, "told").text)
+    return str(driver.find_element(By.ID, "summary").text)
 
 
 def test_two_are_chosen_and_swapped_and_the_address_tells(seen: Chrome) -> None:
@@ -274,7 +274,7 @@ def test_cost_is_told_as_the_terminal_tells_it(
     row = driver.find_element(By.CSS_SELECTOR, '[data-sort="costs"] tbody tr')
     texts = [one.text for one in row.find_elements(By.CSS_SELECTOR, "th, td")]
     told = ["1.00 ms (2.00× roofline, 1.0 copies)", "2.00 ms (4.00× roofline)"]
-    assert texts == ["softmax forward", "256×1000 float32, one thread", "2.00×", *told]
+    assert texts == ["softmax forward", "256×1000 float32 on one thread", "2.00×", *told]
 
 
 def test_data_of_the_page_is_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

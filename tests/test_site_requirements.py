@@ -15,10 +15,11 @@ from selenium.webdriver.support.ui import Select
 
 from conformance import requirements as specification
 from conformance.record.records import Record
+from reports import evidence
 from reports.checks import all_checks
+from reports.evidence import Evidence
 from reports.kills import fault
-from reports.site import build, evidence, judging, page, requirements
-from reports.site.evidence import Evidence
+from reports.site import build, judging, page, requirements
 from tests import browser
 from tests.samples import CALL, ENTRY, HOSTILE, REQUIREMENTS, check, hostile_record, record
 

@@ -15,8 +15,8 @@ from reports.differences.grades import GradePair
 from reports.differences.items import items
 from reports.differences.operands import Operand
 from reports.differences.programs import Shown, pair, shown
+from reports.evidence import Evidence
 from reports.findings import UNREPORTED
-from reports.site.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def compare(a: Operand, b: Operand, evidence: Evidence) -> Comparison:
         b=b,
         shared=shared,
         differences=tuple(
-            describe(one, shown(one.item, targets), evidence.specification, entries) for one in differing
+            describe(difference, shown(difference.item, targets), evidence.specification, entries)
+            for difference in differing
         ),
         grades=tuple(graded),
         graded=places,

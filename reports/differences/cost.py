@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapters.releases import order
-from benchmarks.timing.cells import SHAPES, Cell
+from benchmarks.timing.cells import Cell
 from reports.checks import split_target
 from reports.differences.values import four
+from reports.timing.wording import number, quantity
 
 if TYPE_CHECKING:
     from benchmarks.asv.results import Results, Row
@@ -105,16 +106,16 @@ def pairs(first: TargetCosts | None, second: TargetCosts | None) -> tuple[list[C
     return sorted(differing, key=_order), len(both)
 
 
-def slower(one: Cost, other: Cost) -> bool:
+def slower(first: Cost, other: Cost) -> bool:
     """Tell whether `other` takes a tenth longer or more, and the two intervals do not overlap."""
-    return other.latency >= LEAST * one.latency and other.low > one.high
+    return other.latency >= LEAST * first.latency and other.low > first.high
 
 
-def copies_differ(one: Cost, other: Cost) -> bool:
+def copies_differ(first: Cost, other: Cost) -> bool:
     """Tell whether the memory differs by a tenth of the smaller one, and by a tenth of the logits."""
-    if one.copies is None or other.copies is None:
+    if first.copies is None or other.copies is None:
         return False
-    low, high = sorted((one.copies, other.copies))
+    low, high = sorted((first.copies, other.copies))
     return high - low >= max(COPIES, (LEAST - 1) * low)
 
 
@@ -123,28 +124,11 @@ def _order(pair: CostPair) -> tuple[float, str]:
     return -max(times, 1 / times), pair.cell.name
 
 
-def where(cell: Cell, device: str = "cpu") -> str:
-    """Return the shape, format and threads of a cell: "256×1000 float32, all threads"."""
-    shape = SHAPES[cell.shape]
-    size = "×".join(map(str, shape.on(device))) + ("" if shape.axis == -1 else f" along axis {shape.axis}")
-    threads = "one thread" if cell.threads == "1" else f"{cell.threads} threads"
-    data = "" if cell.data == "normal" else f", {cell.data} logits"
-    return f"{size} {cell.format}, {threads}{data}"
-
-
 def described(cost: Cost) -> str:
     """Return the latency, followed by times the roofline and copies of the logits where they were measured."""
-    more = [f"{figure(cost.roofline)}× roofline"] if cost.roofline is not None else []
+    more = [f"{number(cost.roofline)}× roofline"] if cost.roofline is not None else []
     more += [f"{cost.copies:.1f} copies"] if cost.copies is not None else []
-    return time(cost.latency) + (f" ({', '.join(more)})" if more else "")
-
-
-def time(seconds: float) -> str:
-    """Return seconds in a unit that needs no exponent."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= scale:
-            return f"{figure(seconds / scale)} {unit}"
-    return f"{figure(seconds / 1e-9)} ns"
+    return quantity(cost.latency, "latency") + (f" ({', '.join(more)})" if more else "")
 
 
 def figure(value: float) -> str:

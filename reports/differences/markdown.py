@@ -1,4 +1,4 @@
-"""A comparison as Markdown that GitHub renders: text from records is escaped, code is fenced."""
+"""Renders a comparison as Markdown for GitHub: text from records is escaped, code is fenced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def render(comparison: Comparison, every: bool = False) -> str:
         differences = comparison.of(sort)
         if differences and sort != "measured":
             blocks.append(f"## {title} ({len(differences)})")
-            blocks += (block for one in differences for block in _difference(one, comparison.names))
+            blocks += (block for difference in differences for block in _difference(difference, comparison.names))
     for table in phrases.tables(comparison, every):
         rows = (list(map(escape, row)) for row in table.rows)
         blocks += [f"## {escape(table.title)}", escape(table.rule), table_of(list(map(escape, table.head)), rows)]

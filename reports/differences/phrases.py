@@ -10,6 +10,7 @@ from reports.checks import plural
 from reports.differences import cost
 from reports.differences.causes import SORTS
 from reports.differences.comparison import Comparison, DescribedDifference
+from reports.timing import wording
 
 NOTHING = "nothing differs"
 MOST = 12  # rows of a table that are shown unless all are asked for
@@ -52,7 +53,7 @@ def heading(comparison: Comparison) -> str:
 
 def summary(comparison: Comparison) -> str:
     """Count the differences in one sentence."""
-    counts = {sort: difference_count(sort, len(found)) for sort in SORTS if (found := comparison.of(sort))}
+    counts = {sort: difference_count(sort, len(own)) for sort in SORTS if (own := comparison.of(sort))}
     measured = counts.pop("measured", None)
     every = [
         *counts.values(),
@@ -93,7 +94,7 @@ def tables(comparison: Comparison, every: bool) -> Iterator[ComparisonTable]:
     """Yield the tables that have rows: the grades, the costs and the measurements that differ."""
     grades, costs = comparison.grades, comparison.costs
     releases = " and ".join(target.release for target in comparison.targets if target)
-    found = (
+    described = (
         (
             f"{GRADES}: {grade_count(len(grades), comparison.graded)}",
             GRADE_RULE,
@@ -108,7 +109,7 @@ def tables(comparison: Comparison, every: bool) -> Iterator[ComparisonTable]:
         ),
         (SORTS["measured"], MEASURED_RULE, MEASURED_HEAD, list(map(_measured_row, comparison.of("measured")))),
     )
-    for title, rule, head, rows in found:
+    for title, rule, head, rows in described:
         kept = rows if every else rows[:MOST]
         if rows:
             yield ComparisonTable(title, rule, (*head, *comparison.names), tuple(kept), len(rows) - len(kept))
@@ -125,7 +126,7 @@ def _cost_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 def cell_texts(cell: Cell, device: str) -> tuple[str, str]:
     """Return the call of a cell, and its shape, format and threads."""
-    return f"{cell.operation} {cell.direction}", cost.where(cell, device)
+    return f"{cell.operation} {cell.direction}", wording.where(cell, device)
 
 
 def factor(times: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What a record answers to one check, as a text that is compared and shown."""
+"""Turns the answer of a record to one check into a text that is compared and shown."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Value:
 def concerned(target: str, entries: Iterable[Deviation]) -> list[Deviation]:
     """Return the deviations of a target, whatever version each was written for."""
     adapter, device, mode = split_target(target)
-    return [one for one in entries if (one.adapter, one.device) == (adapter, device) and mode in one.modes]
+    return [
+        entry for entry in entries if (entry.adapter, entry.device) == (adapter, device) and mode in entry.modes
+    ]
 
 
 def value(check: Check, requirement: Requirement | None, entries: Sequence[Deviation]) -> Value:
@@ -63,11 +65,11 @@ def value(check: Check, requirement: Requirement | None, entries: Sequence[Devia
 
 
 def _fault(check: Check, requirement: Requirement | None, entries: Sequence[Deviation]) -> Value:
-    entry = next((one for one in entries if _described(check, one)), None)
+    entry = next((listed for listed in entries if _described(check, listed)), None)
     if entry or check.outcome in ("deviation", "fixed"):
         named = entry.title if entry else check.entry or "a deviation without a name"
-        told = "listed as deviating, and passes" if check.outcome == "fixed" else "deviates"
-        return Value("fault", f"{told}: {named}", entry.id if entry else check.entry or "")
+        verb = "listed as deviating, and passes" if check.outcome == "fixed" else "deviates"
+        return Value("fault", f"{verb}: {named}", entry.id if entry else check.entry or "")
     if check.outcome == "fail" and requirement is not None and requirement.choices and check.observed:
         return Value("fault", f"none of the legal answers: {rounded(check.observed)}")
     level = requirement.level if requirement else "unknown"
@@ -142,11 +144,11 @@ def answer(check: Check) -> str:
     known = number(got)
     if known is not None:
         expected = number(check.witness.get("expected"))
-        told = f"expected {_exact(expected)}" if expected is not None else ""
+        wanted = f"expected {_exact(expected)}" if expected is not None else ""
         bound, error = number(check.witness.get("bound")), number(check.witness.get("error"))
         grade = f" of grade {check.bound}" if check.bound else ""
         over = f"{short(error / bound)} times the bound{grade}" if bound and error is not None else ""
-        return ", ".join(part for part in (f"got {_exact(known)}", told, over) if part)
+        return ", ".join(part for part in (f"got {_exact(known)}", wanted, over) if part)
     plain = HEX.sub(lambda match: f"{float.fromhex(match[0]):.6g}", str(got))
     return f"got {plain}" if len(plain) <= LONGEST else difference(check).removeprefix(", ")
 

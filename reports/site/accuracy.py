@@ -1,7 +1,7 @@
-"""The page of accuracy: the worst error over the bound by operation, format and row length, a section a target.
+"""The page of accuracy: the worst error over the bound by operation, format and row length for each target.
 
-A cell opens its witness: the input that attains the error and the call as a program. An archived record keeps
-the values of the worst check of a place only; of the others the program alone is shown, built from the call.
+A cell opens its witness: the input that attains the error and the call as a program. An archived record keeps the
+values only of the worst check of a place; for the others only the program is shown, which is built from the call.
 """
 
 from __future__ import annotations
@@ -17,19 +17,25 @@ from conformance.record.records import Check, Record
 from conformance.truth.arithmetic import GRADES
 from reports.accuracy import REQUIRED, AccuracyRow, AccuracyTable, Grade, by_format
 from reports.checks import split_target
+from reports.evidence import Evidence
 from reports.model import GRADES as MEANINGS
 from reports.reproduce import reproduction
-from reports.site.evidence import Evidence
 from reports.site.page import Page
 from reports.site.witnesses import Witnesses, values
 from reports.targets import TargetSummary
 from reports.witness import short
 
-LENGTHS = (4, 64, 512, 1536, 8192)  # where a column ends; those of the suite lie in groups between these
+LENGTHS = (
+    4,
+    64,
+    512,
+    1536,
+    8192,
+)  # the last length of each column; the suite's lengths lie in groups between these
 # the largest error over the bound of a colour → its class; above 1 is outside the bound
 TONES = {0.1: "h0", 0.25: "h1", 0.5: "h2", 1.0: "h3", 10.0: "o1", 1000.0: "o2", math.inf: "o3"}
-OUTSIDE = "▲"  # says without a colour that a cell is outside the bound
-MOST = 20  # findings that are written out; the rest is counted
+OUTSIDE = "▲"  # marks a cell outside the bound for readers who do not see the colour
+MOST = 20  # errors that are written out; the rest is counted
 LENGTH = re.compile(r"(?:^|-)n(\d+)(?:-|$)")
 
 
@@ -75,7 +81,7 @@ class TargetSection:
 
 @dataclass(frozen=True)
 class Multiple:
-    """One operation over all targets and formats; `worst` tells for each format which target errs most."""
+    """One operation over all targets and formats; `worst` names the target that errs most in each format."""
 
     title: str
     dtypes: tuple[str, ...]
@@ -85,7 +91,7 @@ class Multiple:
 
 @dataclass(frozen=True)
 class OutsideBound:
-    """Where one input takes targets outside the bound, with the witness of the first of them."""
+    """An input that takes targets outside the bound, with the witness of the first of them."""
 
     place: str
     worst: float
@@ -104,7 +110,7 @@ class OutsideBound:
         for target in self.targets:
             adapter, device, mode = split_target(target)
             modes[f"{adapter}:{device}" if device else adapter].append(mode)
-        return ", ".join(f"{name} ({', '.join(found)})" if any(found) else name for name, found in modes.items())
+        return ", ".join(f"{name} ({', '.join(own)})" if any(own) else name for name, own in modes.items())
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
@@ -146,12 +152,12 @@ def row_length(check: Check) -> int | None:
 
 def outside(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> list[OutsideBound]:
     """List the errors outside the bound, largest first; targets that err alike on one input share an entry."""
-    found: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
     for row, target, grade in _cells(targets, tables):
         if grade.worst > 1:
-            found[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
-    made = [_outside(named, case, group) for (named, case, _), group in found.items()]
-    return sorted(made, key=lambda one: -one.worst)
+            groups[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
+    made = [_outside(named, case, group) for (named, case, _), group in groups.items()]
+    return sorted(made, key=lambda error: -error.worst)
 
 
 def _outside(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> OutsideBound:
@@ -163,7 +169,7 @@ def _outside(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> Outsi
         length=row_length(grade.check),
         case=case,
         requirement=grade.check.requirement,
-        known=all(one.check.outcome == "deviation" for _, one in group),
+        known=all(grade.check.outcome == "deviation" for _, grade in group),
         targets=tuple(target for target, _ in group),
         witness=values(grade.check, code is not None),
         code=code,
@@ -175,7 +181,7 @@ def within(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> str:
     inside = [(grade.worst, row, target) for row, target, grade in _cells(targets, tables) if grade.worst <= 1]
     if not inside:
         return ""
-    worst, row, target = max(inside, key=lambda one: one[0])
+    worst, row, target = max(inside, key=lambda graded: graded[0])
     return f"{len(inside)} are within it; the largest there is {short(worst)}, of {target} in {_named(row)}."
 
 
@@ -219,7 +225,7 @@ def _column(length: int | None) -> int | None:
 
 def _span(lengths: set[int]) -> str:
     if not lengths:
-        return "not told"
+        return "unknown"
     low, high = min(lengths), max(lengths)
     return f"{low}" if low == high else f"{low}–{high}"
 
@@ -244,7 +250,7 @@ def _section(
     made = {
         table.title: tuple(line(row, grade) for row in table.rows if (grade := row.cells[at])) for table in tables
     }
-    grades = [one.grade for lines in made.values() for one in lines]
+    grades = [line.grade for lines in made.values() for line in lines]
     return TargetSection(
         target,
         tuple((title, lines) for title, lines in made.items() if lines),
@@ -273,11 +279,11 @@ def _multiples(
     targets: Sequence[TargetSummary], tables: Iterable[AccuracyTable], store: Witnesses
 ) -> list[Multiple]:
     """Return a grid for each operation and part, with every format that a target has."""
-    found: dict[str, list[AccuracyRow]] = defaultdict(list)
+    groups: dict[str, list[AccuracyRow]] = defaultdict(list)
     for table in tables:
         for row in table.rows:
-            found[f"{row.operation}, {FORWARD if row.direction == FORWARD else table.title}"].append(row)
-    return [_multiple(title, targets, rows, store) for title, rows in found.items()]
+            groups[f"{row.operation}, {FORWARD if row.direction == FORWARD else table.title}"].append(row)
+    return [_multiple(title, targets, rows, store) for title, rows in groups.items()]
 
 
 def _multiple(
@@ -305,8 +311,8 @@ def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> HeatCell:
 
 def _most(grid: Sequence[tuple[TargetSummary, tuple[HeatCell | None, ...]]], at: int, dtype: str) -> str:
     """Return the target that errs most: "float32 0.32 (jax:cpu:jit and 1 other)"."""
-    told = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
-    worst = max(told, key=lambda one: one[0].worst)[0]
-    names = [name for cell, name in told if short(cell.worst) == short(worst.worst)]
+    named = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
+    worst = max(named, key=lambda pair: pair[0].worst)[0]
+    names = [name for cell, name in named if short(cell.worst) == short(worst.worst)]
     others = f" and {len(names) - 1} other{'s' * (len(names) > 2)}" if len(names) > 1 else ""
     return f"{dtype} {short(worst.worst)} ({names[0]}{others})"

@@ -1,4 +1,4 @@
-"""`python -m reports build [DIR_OR_FILE…] [--output DIR]`: a site of all records and results."""
+"""`python -m reports build [DIR_OR_FILE…] [--output DIR]`: build a site of all records and results."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+from reports.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.html import CSS
 from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
-from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.site.page import HERE, Page
 
 PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
@@ -96,7 +96,11 @@ def address(asv: str | None, output: Path) -> str:
 def texts(evidence: Evidence) -> dict[str, str]:
     """Return path → text of every file of the site."""
     jinja = page.environment()
-    made = {one.path: page.render(one, evidence, jinja) for pages in PAGES for one in pages(evidence)}
+    made = {
+        made_page.path: page.render(made_page, evidence, jinja)
+        for pages in PAGES
+        for made_page in pages(evidence)
+    }
     assets = {
         "assets/site.css": CSS.read_text(encoding="utf-8") + (HERE / "site.css").read_text(encoding="utf-8"),
         **{f"assets/{path.name}": path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.js"))},

@@ -1,6 +1,6 @@
-"""Charts as SVG that stands in a page: drawn by matplotlib in placeholder colours, which become the page's own.
+"""Draws charts as SVG in a page, by matplotlib in placeholder colours, which are replaced by the page's own.
 
-The same values give the same bytes. matplotlib is imported where something is drawn: a site can do without it.
+The same values give the same bytes. matplotlib is imported only to draw: without it, a site has tables.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FOLDER = Path(__file__).resolve().parents[2] / ".softmark" / "matplotlib"  # for its list of fonts
-MISSING = "no charts: matplotlib is not installed; the group `site` of pyproject.toml has it"
+MISSING = "charts are left out, because matplotlib is not installed; the group `site` of pyproject.toml has it"
 SVG = "http://www.w3.org/2000/svg"
 LEFT_OUT = (f"{{{SVG}}}metadata", f"{{{SVG}}}style")  # its style would be that of the whole page
 INK, SOFT, RULE, PAPER = "#010101", "#020202", "#030303", "#040404"
@@ -62,7 +62,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn alike: its name in the legend, one of five colours, the shape of its marks."""
+    """A series: its name in the legend, one of five colours, and the shape of its marks."""
 
     name: str
     colour: int
@@ -72,7 +72,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Dot:
-    """A value of a series in one row; `tip` is said where it is pointed at."""
+    """A value of a series in one row; `tip` is the text that the mouse shows."""
 
     series: Series
     row: int
@@ -227,7 +227,7 @@ def _axis(axis: Any, values: Sequence[float], text: Callable[[float], str]) -> N
 def _legend(figure: Figure, series: Iterable[Series]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], label=one.name, **_mark(one, 6.5)) for one in series]
+    handles = [Line2D([], [], label=drawn.name, **_mark(drawn, 6.5)) for drawn in series]
     figure.legend(
         handles=handles,
         loc="upper left",

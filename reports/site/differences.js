@@ -127,7 +127,7 @@ function show() {
     place.append(make("section", { "data-sort": key }, make("h2", {}, `${heading} (${rows.length})`), ...content));
   }
   const [shared, notes] = pairOf(...pair);
-  byId("told").textContent = known.summary.replace("{shared}", text(shared)).replace("{counts}", counts.join("; ") || known.nothing);
+  byId("summary").textContent = known.summary.replace("{shared}", text(shared)).replace("{counts}", counts.join("; ") || known.nothing);
   byId("notes").replaceChildren(...notes.map(note => make("li", {}, text(note))));
   byId("notes").hidden = !notes.length;
 }

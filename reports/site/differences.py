@@ -8,7 +8,7 @@ from reports.differences import phrases
 from reports.differences.causes import SORTS
 from reports.differences.comparison import compare
 from reports.differences.operands import operands
-from reports.site.evidence import Evidence
+from reports.evidence import Evidence
 from reports.site.page import Page
 from reports.site.pairs import data
 

@@ -1,4 +1,4 @@
-"""The page of history: in which releases a requirement held, was a deviation, failed or was absent."""
+"""The page of history: the releases in which a requirement held, was a deviation, failed or was absent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adapters.releases import releases
 from conformance.record.timeline import STATES, Cell, Change, Row, Span, Timeline, timelines
 from conformance.requirements import FAMILIES
 from reports.checks import plural, split_target
-from reports.site.evidence import Evidence
+from reports.evidence import Evidence
 from reports.site.page import Page
 
 # how each state looks: a class, which gives the colour, and a sign, which says it without one
@@ -27,7 +27,7 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class FamilyHistory:
-    """The requirements of one family: those that changed, and how many of the others are in which state."""
+    """The requirements of one family: those that changed, and those that are the same in every release."""
 
     name: str
     changing: tuple[Row, ...]
@@ -36,13 +36,13 @@ class FamilyHistory:
     @property
     def counts(self) -> str:
         """The number of unchanged requirements in each state: "9 hold, 1 deviation"."""
-        found = Counter(_steady(row).state for row in self.steady)
-        return ", ".join(f"{found[state]} {state}" for state in LOOKS if found[state])
+        states = Counter(_steady(row).state for row in self.steady)
+        return ", ".join(f"{states[state]} {state}" for state in LOOKS if states[state])
 
 
 @dataclass(frozen=True)
 class News:
-    """What one release of a framework changed: deviations that came and went, and requirements beside them."""
+    """The changes of one release: deviations that came and went, and other changes of requirements."""
 
     framework: str
     version: str
@@ -83,9 +83,9 @@ class FrameworkHistory:
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the page, also if there are no records of releases."""
     days = {release.tag: release.day for release in releases()}
-    found = timelines(evidence.history, evidence.specification, evidence.deviations, days)
-    tables = [table(one, f"releases-{number}") for number, one in enumerate(found, 1)]
-    values = {"tables": tables, "news": news(found), "history_looks": LOOKS, "meanings": STATES}
+    histories = timelines(evidence.history, evidence.specification, evidence.deviations, days)
+    tables = [table(timeline, f"releases-{number}") for number, timeline in enumerate(histories, 1)]
+    values = {"tables": tables, "news": news(histories), "history_looks": LOOKS, "meanings": STATES}
     values |= {"steady": _steady, "counted": counted}
     yield Page("history.html", "History", "history.html.j2", "history.html", values)
 
@@ -103,15 +103,17 @@ def table(timeline: Timeline, anchor: str) -> FrameworkHistory:
     return FrameworkHistory(timeline, anchor, tuple(groups))
 
 
-def news(found: Sequence[Timeline]) -> list[News]:
+def news(histories: Sequence[Timeline]) -> list[News]:
     """Return the changes of each release, the newest first; releases without changes are left out."""
     made = []
-    for one in found:
-        for at, release in enumerate(one.releases):
-            came, went = one.moves(at)
+    for timeline in histories:
+        for at, release in enumerate(timeline.releases):
+            came, went = timeline.moves(at)
             moved = {span.entry.id for span in (*came, *went)}
-            rest = tuple(change for change in one.changes(at) if not explained(change, moved))
-            item = News(split_target(one.target)[0], release.version, release.day, tuple(came), tuple(went), rest)
+            rest = tuple(change for change in timeline.changes(at) if not explained(change, moved))
+            item = News(
+                split_target(timeline.target)[0], release.version, release.day, tuple(came), tuple(went), rest
+            )
             made += [item] if item.count else []
     return sorted(made, key=lambda item: item.day or date.min, reverse=True)
 

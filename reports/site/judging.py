@@ -1,4 +1,4 @@
-"""The code that judges each requirement, as it stands in `conformance/test_*.py`; nothing of it is imported."""
+"""Reads the code that judges each requirement from `conformance/test_*.py`, without importing it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(conformance.__file__).parent
 
 @dataclass(frozen=True)
 class Code:
-    """A function: where it stands, its lines with its decorators, and what its docstring says."""
+    """A function: its file and line, its source with decorators, and its docstring."""
 
     file: str
     line: int
@@ -25,7 +25,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Judge:
-    """One test, what its marker names as the source of its cases, and that function, if it is one of ours."""
+    """A test, the source of its cases as its marker names it, and that function if it is one of ours."""
 
     test: Code
     provider: str
@@ -37,7 +37,7 @@ def judges(folder: Path = FOLDER) -> dict[str, Judge]:
     """Return requirement → the test that carries its marker."""
     modules = {path.stem: path for path in (*sorted(folder.glob("*.py")), *sorted(folder.glob("cases/*.py")))}
     tests = (name for name in modules if name.startswith("test_"))
-    return dict(found for name in tests for found in _tests(modules[name], modules))
+    return dict(judge for name in tests for judge in _tests(modules[name], modules))
 
 
 def _tests(path: Path, modules: dict[str, Path]) -> Iterator[tuple[str, Judge]]:
@@ -56,8 +56,8 @@ def _provider(path: Path, named: ast.expr, modules: dict[str, Path]) -> Code | N
     home, _, name = ast.unparse(called).rpartition(".")
     if not home and name not in _functions(path):
         home, name = _imported(path).get(name, ("", name))
-    found = _functions(modules.get(home, path)).get(name)
-    return found[0] if found else None
+    function = _functions(modules.get(home, path)).get(name)
+    return function[0] if function else None
 
 
 @cache
@@ -69,14 +69,14 @@ def _tree(path: Path) -> ast.Module:
 def _functions(path: Path) -> dict[str, tuple[Code, ast.FunctionDef]]:
     """Return the functions at the top level of the module, by name."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    found = {}
+    functions = {}
     for node in _tree(path).body:
         if isinstance(node, ast.FunctionDef):
             first = min([node.lineno, *(marker.lineno for marker in node.decorator_list)])
             source = "\n".join(lines[first - 1 : node.end_lineno])
             says = " ".join((ast.get_docstring(node) or "").split())
-            found[node.name] = Code(_address(path), first, source, says), node
-    return found
+            functions[node.name] = Code(_address(path), first, source, says), node
+    return functions
 
 
 def _address(path: Path) -> str:

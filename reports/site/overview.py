@@ -1,4 +1,4 @@
-"""The first page: where to go, the ten findings that matter most, what was found by family, who was judged."""
+"""The first page: the ways into the site, the ten most important findings, the families and the targets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reports.checks import Counts, all_checks, split_target
+from reports.evidence import Evidence
 from reports.model import LEVELS
-from reports.site.evidence import Evidence
 from reports.site.page import Page
 from reports.site.ranking import LEVELS as STRICTEST
 from reports.site.ranking import RULE, faults
@@ -20,7 +20,7 @@ TITLE = "What frameworks compute at the end of a model"
 
 @dataclass(frozen=True)
 class FamilyCell:
-    """What one target did in one family; `level` is the strictest one broken, "" where nothing is."""
+    """The outcomes of one target in one family; `level` is the strictest level that is broken, or ""."""
 
     counts: Counts
     level: str
@@ -28,10 +28,10 @@ class FamilyCell:
 
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the page."""
-    found = faults(evidence)
+    every = faults(evidence)
     values = {
-        "faults": found[:MOST],
-        "rest": len(found[MOST:]),
+        "faults": every[:MOST],
+        "rest": len(every[MOST:]),
         "rule": RULE,
         "path": path,
         "versions": {

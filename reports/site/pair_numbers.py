@@ -72,11 +72,11 @@ def timings(
     """Number the release and mode that each operand's costs are of and compare each two."""
     timed: Numbered[tuple[str, str] | None] = Numbered()
     numbers = [
-        timed.number((one.release, operand.target) if one else None)
-        for operand, one in zip(every, costs, strict=True)
+        timed.number((target.release, operand.target) if target else None)
+        for operand, target in zip(every, costs, strict=True)
     ]
     own = [costs[numbers.index(number)] for number in range(len(timed.rows))]
-    devices = {key: one.device for one in own if one for key in one.costs}
+    devices = {key: target.device for target in own if target for key in target.costs}
     cells = {key: number for number, key in enumerate(devices)}
 
     def entry(a: int, b: int) -> tuple[int, int, list[int]]:
@@ -88,13 +88,13 @@ def timings(
     return numbers, {
         "timings": triangle(numbers, entry),
         "cells": [phrases.cell_texts(cell, device) for (_, cell), device in devices.items()],
-        "costs": [[_cost(one.costs.get(key), tables) for key in cells] if one else [] for one in own],
+        "costs": [[_cost(target.costs.get(key), tables) for key in cells] if target else [] for target in own],
         "factor": phrases.factor("{factor}"),
         "same": phrases.factor(None),
         "decimals": cost.DECIMALS,
     }
 
 
-def _cost(one: Cost | None, tables: Tables) -> tuple[float, int] | None:
+def _cost(price: Cost | None, tables: Tables) -> tuple[float, int] | None:
     """Return the latency, which the script divides by another, and the text of a cost."""
-    return (one.latency, tables.texts.number(cost.described(one))) if one else None
+    return (price.latency, tables.texts.number(cost.described(price))) if price else None

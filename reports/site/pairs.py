@@ -15,8 +15,8 @@ from reports.differences.causes import SORTS
 from reports.differences.comparison import notes
 from reports.differences.cost import TargetCosts
 from reports.differences.operands import Operand
+from reports.evidence import Evidence
 from reports.site import pair_answers, pair_numbers
-from reports.site.evidence import Evidence
 from reports.site.numbered import Tables
 
 
@@ -34,12 +34,12 @@ def data(every: Sequence[Operand], evidence: Evidence) -> dict[str, Any]:
         "operands": [
             {
                 "name": operand.name,
-                "release": one.release if one else "",
+                "release": timed_target.release if timed_target else "",
                 "behaviour": behaviours[place],
                 "accuracy": accuracies[place],
                 "cost": timings[place],
             }
-            for place, (operand, one) in enumerate(zip(every, costs, strict=True))
+            for place, (operand, timed_target) in enumerate(zip(every, costs, strict=True))
         ],
         "pairs": _pairs(every, costs, tables),
         **answers,
@@ -60,7 +60,7 @@ def _sections() -> list[dict[str, Any]]:
         ("costs", phrases.COSTS, f"{{releases}}. {phrases.COST_RULE}", phrases.COST_HEAD),
         ("measured", SORTS["measured"], phrases.MEASURED_RULE, phrases.MEASURED_HEAD),
     )
-    return [*lists, *(dict(zip(("key", "heading", "rule", "head"), one, strict=True)) for one in described)]
+    return [*lists, *(dict(zip(("key", "heading", "rule", "head"), row, strict=True)) for row in described)]
 
 
 def _pairs(every: Sequence[Operand], costs: Sequence[TargetCosts | None], tables: Tables) -> list[list[Any]]:
@@ -68,7 +68,7 @@ def _pairs(every: Sequence[Operand], costs: Sequence[TargetCosts | None], tables
 
     def entry(a: int, b: int) -> tuple[int, list[int]]:
         shared = len(every[a].check_ids & every[b].check_ids)
-        found = dict.fromkeys(notes(every[a], every[b], shared, (costs[a], costs[b])))
-        return tables.texts.number(plural(shared)), list(map(tables.texts.number, found))
+        sentences = dict.fromkeys(notes(every[a], every[b], shared, (costs[a], costs[b])))
+        return tables.texts.number(plural(shared)), list(map(tables.texts.number, sentences))
 
     return [[entry(a, b) for a in range(b + 1)] for b in range(len(every))]

@@ -1,4 +1,4 @@
-"""A page for each requirement: what it asks and why, the code that judges it, and what every target did."""
+"""A page for each requirement: its text and sources, the code that judges it, and every target's outcome."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from itertools import pairwise
 from conformance.requirements import FAMILIES, LEVELS, Requirement
 from reports.behaviour import Answer
 from reports.checks import Counts, Judged, all_checks, count, split_target
+from reports.evidence import Evidence
 from reports.findings import Finding, finding_id, worst_checks
 from reports.html import TONES
 from reports.kills import fault
-from reports.site.evidence import Evidence
 from reports.site.judging import judges
 from reports.site.page import Page
 from reports.witness import over_bound, short
@@ -30,9 +30,9 @@ MOST_CASES = 5  # of one finding and target that are listed
 
 @dataclass(frozen=True)
 class TargetOutcome:
-    """What one target did with one requirement.
+    """The outcome of one requirement on one target.
 
-    `worst` is its largest error over the bound, "" without one; `case` the operation/format/case that has it.
+    `worst` is its largest error over the bound or "", `case` the operation/format/case that has it.
     """
 
     target: str
@@ -54,30 +54,30 @@ class FamilyRequirements:
 
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the index, and a page for each requirement of the suite."""
-    found = by_requirement(evidence)
-    yield _index(evidence, found)
+    checks_of = by_requirement(evidence)
+    yield _index(evidence, checks_of)
     order = list(evidence.specification.values())
-    before = {after.id: one for one, after in pairwise(order)}
-    after = {one.id: other for one, other in pairwise(order)}
-    for one in order:
-        checks = found.get(one.id, {})
+    before = {after.id: requirement for requirement, after in pairwise(order)}
+    after = {requirement.id: other for requirement, other in pairwise(order)}
+    for requirement in order:
+        checks = checks_of.get(requirement.id, {})
         every = [judged for judgements in checks.values() for judged in judgements]
         yield Page(
-            path=path(one.id),
-            title=f"{one.id}: {FAMILIES.get(one.family, one.family)}",
+            path=path(requirement.id),
+            title=f"{requirement.id}: {FAMILIES.get(requirement.family, requirement.family)}",
             template="requirement.html.j2",
             part=INDEX,
             values={
-                "requirement": one,
-                "outcomes": _outcomes(evidence, one.id, checks),
+                "requirement": requirement,
+                "outcomes": _outcomes(evidence, requirement.id, checks),
                 "findings": here(evidence, every),
                 "tones": TONES,
                 "signs": SIGNS,
                 "most": MOST_CASES,
-                "judge": judges().get(one.id),
-                "catches": tuple((name, fault(name)) for name in one.catches),
-                "before": before.get(one.id),
-                "after": after.get(one.id),
+                "judge": judges().get(requirement.id),
+                "catches": tuple((name, fault(name)) for name in requirement.catches),
+                "before": before.get(requirement.id),
+                "after": after.get(requirement.id),
             },
         )
 
@@ -89,10 +89,10 @@ def path(requirement: str) -> str:
 
 def by_requirement(evidence: Evidence) -> dict[str, dict[str, list[Judged]]]:
     """Return requirement → target → checks."""
-    found: dict[str, dict[str, list[Judged]]] = {}
+    checks_of: dict[str, dict[str, list[Judged]]] = {}
     for judged in all_checks(evidence.records, evidence.specification):
-        found.setdefault(judged.check.requirement, {}).setdefault(judged.target, []).append(judged)
-    return found
+        checks_of.setdefault(judged.check.requirement, {}).setdefault(judged.target, []).append(judged)
+    return checks_of
 
 
 def here(evidence: Evidence, checks: Sequence[Judged]) -> tuple[tuple[str, Finding], ...]:
@@ -135,11 +135,11 @@ def _outcomes(
     )
 
 
-def _index(evidence: Evidence, found: Mapping[str, Mapping[str, list[Judged]]]) -> Page:
+def _index(evidence: Evidence, checks_of: Mapping[str, Mapping[str, list[Judged]]]) -> Page:
     names = frameworks(evidence)
 
     def over(requirement: str, framework: str) -> Counts:
-        targets = found.get(requirement, {}).items()
+        targets = checks_of.get(requirement, {}).items()
         return count(
             judged for name, checks in targets if split_target(name)[0] == framework for judged in checks
         )
@@ -149,9 +149,9 @@ def _index(evidence: Evidence, found: Mapping[str, Mapping[str, list[Judged]]]) 
             prefix,
             name,
             tuple(
-                (one, tuple(over(one.id, framework) for framework in names))
-                for one in evidence.specification.values()
-                if one.family == prefix
+                (requirement, tuple(over(requirement.id, framework) for framework in names))
+                for requirement in evidence.specification.values()
+                if requirement.family == prefix
             ),
         )
         for prefix, name in FAMILIES.items()
@@ -160,6 +160,6 @@ def _index(evidence: Evidence, found: Mapping[str, Mapping[str, list[Judged]]]) 
         "groups": tuple(group for group in groups if group.rows),
         "frameworks": names,
         "levels": LEVELS,
-        "unknown": tuple(sorted(set(found) - set(evidence.specification))),
+        "unknown": tuple(sorted(set(checks_of) - set(evidence.specification))),
     }
     return Page(INDEX, "Requirements", "requirements.html.j2", INDEX, values)

@@ -1,4 +1,4 @@
-"""Witnesses as data for a script: each text is kept once, and a witness is the numbers of its texts."""
+"""Stores witnesses as data for a script: each text is kept once, and a witness is the numbers of its texts."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Witnesses:
         if key not in self._found:
             self._found[key] = len(self._witnesses)
             code = reproduction(target, check)
-            told = values(check, code is not None)
+            pairs = values(check, code is not None)
             self._witnesses.append(
                 (
                     self._text(target),
                     self._text(check.id),
-                    [self._text(text) for pair in told for text in pair],
+                    [self._text(text) for pair in pairs for text in pair],
                     [self._text(line) for line in (code or "").splitlines()],
                 )
             )
@@ -47,7 +47,7 @@ class Witnesses:
 
 def values(check: Check, short: bool) -> tuple[tuple[str, str], ...]:
     """Return the labels and values of a witness, without those of the call if `short`."""
-    told = tuple(
+    pairs = tuple(
         (name, text) for name, text in rows(check) if name != "measured" and not (short and name in ASKED)
     )
-    return told if "got" in check.witness or "input" in check.witness else (*told, ("values", NOT_KEPT))
+    return pairs if "got" in check.witness or "input" in check.witness else (*pairs, ("values", NOT_KEPT))

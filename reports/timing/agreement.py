@@ -1,8 +1,8 @@
-"""`python -m benchmarks agreement A B`: whether two runs of a release agree within the intervals they print.
+"""`python -m benchmarks agreement A B`: check that two runs of a release agree within the intervals they print.
 
 A and B are folders of asv's results, such as two of `python -m benchmarks current --save`. Two runs agree in a
 cell where asv's 99 % intervals of their medians overlap. A cell without an interval has too few samples; it is
-told, not counted.
+mentioned and not counted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from adapters.releases import BadReleases
 from benchmarks.asv import results
 from benchmarks.asv.results import NoResults, Row
-from reports.timing.wording import plural
+from reports.checks import plural
 
 METRIC = "latency"
 WANTED = 0.95  # of cells; the intervals are of 99 % each
@@ -27,9 +27,10 @@ WANTED = 0.95  # of cells; the intervals are of 99 % each
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of one release: cells that both runs have, how many agree, those that do not, and the median difference.
+    """The agreement of two runs of one release.
 
-    `without` is how many cells lack an interval; `difference` the median over cells of |B / A − 1|.
+    `apart` holds the cells that do not agree, `without` counts the cells without an interval, and `difference` is
+    the median over cells of |B / A − 1|.
     """
 
     tag: str
@@ -56,18 +57,18 @@ def run(options: argparse.Namespace) -> int:
         runs = [results.read(place) for place in (options.a, options.b)]
         for problem in chain.from_iterable(run.problems for run in runs):
             print(f"note: {problem}", file=sys.stderr)
-        found = list(compare(*(run.rows for run in runs)))
-        cells = sum(one.cells for one in found)
+        agreements = list(compare(*(run.rows for run in runs)))
+        cells = sum(agreement.cells for agreement in agreements)
         if not cells:
             raise NoResults(f"{options.a} and {options.b} have no release in common with an interval in both")
     except (NoResults, BadReleases, OSError) as error:
         print(f"agreement: {error}", file=sys.stderr)
         return 2
-    for one in found:
-        print(line(one))
-        for first, second in one.apart:
+    for agreement in agreements:
+        print(line(agreement))
+        for first, second in agreement.apart:
             print(f"  {first.cell.name}: {interval(first)} and {interval(second)}")
-    agree = sum(one.agree for one in found)
+    agree = sum(agreement.agree for agreement in agreements)
     print(f"{agree} of {plural(cells, 'cell')} agree, {agree / cells:.1%}")
     return 0 if agree >= WANTED * cells else 1
 
@@ -94,13 +95,13 @@ def overlap(a: Row, b: Row) -> bool:
     return a.interval[0] <= b.interval[1] and b.interval[0] <= a.interval[1]
 
 
-def line(one: Agreement) -> str:
+def line(agreement: Agreement) -> str:
     """Return the agreement of a release in one line."""
-    share = f", {one.agree / one.cells:.1%}" if one.cells else ""
-    without = f"; {plural(one.without, 'cell')} without an interval" if one.without else ""
+    share = f", {agreement.agree / agreement.cells:.1%}" if agreement.cells else ""
+    without = f"; {plural(agreement.without, 'cell')} without an interval" if agreement.without else ""
     return (
-        f"{one.tag}: {one.agree} of {plural(one.cells, 'cell')} agree{share}; "
-        f"the median difference is {one.difference:.1%}{without}"
+        f"{agreement.tag}: {agreement.agree} of {plural(agreement.cells, 'cell')} agree{share}; "
+        f"the median difference is {agreement.difference:.1%}{without}"
     )
 
 

@@ -1,12 +1,15 @@
-"""How what is measured is written for people: names, sizes, numbers; and a table in Markdown."""
+"""Writes measurements for people: names, sizes, numbers, and a table in Markdown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from benchmarks.asv.results import Machine, Row
 from benchmarks.timing.cells import SHAPES, TIMED, Cell
+
+if TYPE_CHECKING:  # asv would be imported with them, which a site without results does not need
+    from benchmarks.asv.results import Machine, Row
 
 NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
 OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
@@ -85,11 +88,11 @@ def quantity(value: float, metric: str) -> str:
 
 def measured(row: Row) -> str:
     """Return a value with its interval."""
-    told = quantity(row.value, row.metric)
+    text = quantity(row.value, row.metric)
     if row.interval is None:
-        return told
+        return text
     low, high = (quantity(end, row.metric) for end in row.interval)
-    return f"{told} ({low} to {high})"
+    return f"{text} ({low} to {high})"
 
 
 def machine(of: Machine) -> str:
@@ -113,8 +116,3 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int 
 def listed(parts: Sequence[str]) -> str:
     """Join texts: "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def plural(count: int, noun: str) -> str:
-    """ "1 cell", "2 cells"."""
-    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
