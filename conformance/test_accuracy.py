@@ -47,7 +47,8 @@ def own_functions(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def many(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Enough outputs in a 16-bit format for the mean of their errors to be one."""
     if dtype in ("float16", "bfloat16"):
-        yield Case("normal-64x257-seed9", normal(64, 257, seed=9))
+        rows, n = (2048, 3) if operations.get(operation).per_row else (64, 257)
+        yield Case(f"normal-{rows}x{n}-seed9", normal(rows, n, seed=9))
 
 
 @pytest.mark.requirement("ACC-01", cases=accuracy)

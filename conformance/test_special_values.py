@@ -81,6 +81,12 @@ def all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield from ranks(Case("all-masked-n33", x), dtype, tier)
 
 
+def masked_and_all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Some −inf, and rows of −inf alone."""
+    yield from masked(operation, dtype, tier)
+    yield from all_masked(operation, dtype, tier)
+
+
 def poisoned_neighbours(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Ordinary rows between rows of NaN, +inf and −inf."""
     for n in (33,) if tier == "quick" else (3, 33):
@@ -297,8 +303,25 @@ def test_special_values_along_another_axis_are_those_along_the_last(check: Check
     within = check.judge("D")
     poisoned = np.isnan(x).any(axis=-1)
     assert np.isnan(got[poisoned]).all()
-    assert (got[np.isneginf(x)] == check.op.masked).all()
+    assert check.op.per_row or (got[np.isneginf(x)] == check.op.masked).all()
     assert within <= 1
+
+
+@pytest.mark.requirement("SPV-15", cases=masked_and_all_masked)
+def test_masked_logits_add_nothing(check: Check) -> None:
+    nothing = np.isneginf(check.call.rows(check.call.x)).all(axis=-1)
+    within = check.judge("D")
+    got = check.judgement().got
+    check.show(got[nothing], np.full(nothing.sum(), -np.inf))
+    assert np.isneginf(got[nothing]).all()
+    assert within <= 1
+
+
+@pytest.mark.requirement("SPV-16", cases=positions_and_ranks)
+def test_infinity_outweighs_all_other_logits(check: Check) -> None:
+    got = check.judgement().got
+    check.show(got, np.inf)
+    assert np.isposinf(got).all()
 
 
 def _under(check: Check, shown: NDArray[np.bool_]) -> Floats:

@@ -1,10 +1,10 @@
-"""`python -m reports DIR_OR_FILE…`: report what records say, on the terminal, as one HTML page and as Markdown.
+"""`python -m reports DIR_OR_FILE…`: report records on the terminal, as one HTML page and as Markdown.
 
-`python -m reports build` makes the site, `compare` lists the differences of two targets, and `choose` what each
-does well and badly for a use; write `./build` for a folder with such a name.
+`python -m reports build` makes the site, `compare` shows what differs between two targets, and `choose` what each
+does well and badly for a task. Give a folder of such a name as `./build`.
 
-Exit code 0: all records were reported; 1: some were broken; 2: there is nothing to report or the report cannot be
-written.
+The exit code is 0 when all records were reported, 1 when some were broken, and 2 when there is nothing to report
+or the report cannot be written.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`python -m reports.kills [DIR] [--write]`: show which requirement catches which class of the gallery.
+"""`python -m reports.kills [DIR] [--write]`: show which requirement catches which gallery class.
 
-It reads the records in DIR, or judges the whole gallery without one. `--write` writes the page kills.md.
+The command reads the records in DIR; without DIR, it judges the whole gallery. `--write` writes kills.md.
 """
 
 from __future__ import annotations

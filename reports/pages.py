@@ -1,6 +1,6 @@
-"""`python -m reports.pages [--records FOLDER] [--output FOLDER]`: write the pages that records and data make.
+"""`python -m reports.pages [--records FOLDER] [--output FOLDER]`: write the pages made from records and data.
 
-These are unreported.md, grades.md and scope.md; `reports.kills` judges the gallery and writes kills.md.
+These are unreported.md, grades.md and scope.md; `reports.kills` makes kills.md, which needs a run of the gallery.
 The same records and data give the same pages, byte for byte.
 """
 

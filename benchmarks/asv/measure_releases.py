@@ -1,8 +1,8 @@
 """`python -m benchmarks history [framework ...]`: measure every release that is not measured on this machine.
 
-Each release is one `asv run`, whose results are on disk when it ends: an interrupted walk goes on where it
-was. A release that cannot be installed, or whose suite does not run, is noted in `failed.jsonl` beside the
-machine's results, and the walk goes on; the next walk tries it again.
+Each release is one `asv run`, whose results are on disk when it ends, so an interrupted command continues where
+it stopped. A release that cannot be installed, or whose suite does not run, is noted in `failed.jsonl` beside the
+machine's results; the next command tries it again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Place:
+class Setup:
     """asv as it is set up here, and the machine that results are filed under."""
 
     config: Path
@@ -70,7 +70,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Order:
+class Options:
     """What is to be measured of each release, and how; None leaves it to asv's configuration and the suite."""
 
     tier: str = "core"
@@ -96,20 +96,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
     )
     parser.add_argument("--tier", choices=TIERS, default="core")
-    parser.add_argument("--rounds", type=int, help="processes that each cell is measured in")
-    parser.add_argument("--python", help="its version in the environment, such as 3.12, if not asv.conf.json's")
+    parser.add_argument("--rounds", type=int, help="how many processes time each cell")
+    parser.add_argument("--python", help="version of Python, such as 3.12; asv.conf.json's by default")
 
 
 def run(options: argparse.Namespace) -> int:
     """Walk; exit code 0: all are measured, 1: some could not be, 2: wrong usage, 130: interrupted."""
     from asv.util import UserError
 
-    order = Order(options.tier, options.rounds, options.python)
+    order = Options(options.tier, options.rounds, options.python)
     try:
         if order.rounds is not None and order.rounds < 1:
             raise BadReleases("--rounds is at least 1")
         wanted = named(*options.names)
-        place = Place(CONFIG, machine())
+        place = Setup(CONFIG, machine())
         release_repository.write(releases(), place.folder("repo"))
         versions = suite(place.folder("benchmark_dir"), TIERS[order.tier])
     except (BadReleases, NoSuite, OSError, UserError) as error:
@@ -151,7 +151,7 @@ def walk(
 
 
 def measure(
-    place: Place, release: Release, commit: str, order: Order, versions: Mapping[str, str], tell: Tell
+    place: Setup, release: Release, commit: str, order: Options, versions: Mapping[str, str], tell: Tell
 ) -> Failure | None:
     """Measure a release by asv, `tell` its last line as it runs, and return why it has no results, if so."""
     log = place.folder("env_dir").parent / "logs" / f"{release.tag}.log"
@@ -178,7 +178,7 @@ def measure(
     return failure
 
 
-def lacking(place: Place, commit: str, versions: Mapping[str, str]) -> list[str]:
+def lacking(place: Setup, commit: str, versions: Mapping[str, str]) -> list[str]:
     """The modules of the suite of which some benchmark, in its present version, has not run at a commit.
 
     Or none has a number: of a release not built, asv notes nulls, and NaN is what was not to be measured or

@@ -87,7 +87,7 @@ def all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """A row of −inf alone between ordinary ones."""
     if format_of(dtype).infinite:
         x = "np.where(np.arange(6)[:, None] == 1, -np.inf, np.linspace(-1, 1, 33))"
-        yield Case("row-1-all-masked-n33", x, derivative="vjp", cotangent=COTANGENT)
+        yield Case("row-1-all-masked-n33", x, derivative="vjp", cotangent=upstream(operation, COTANGENT))
 
 
 def upstream_zero(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -137,7 +137,7 @@ def long_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Equal logits past what a 16-bit sum can count, and one ahead of the others, for a cotangent of ones."""
     for n in (2049, 65546):
         if 1 / n >= format_of(dtype).smallest_subnormal:
-            ones = f"np.ones((1, {n}))"
+            ones = "np.ones(1)" if per_row(operation) else f"np.ones((1, {n}))"
             ahead = f"np.where(np.arange({n}) == 0, 5.0, np.zeros((1, {n})))"
             yield Case(f"ahead-n{n}-ones", ahead, derivative="vjp", cotangent=ones)
             yield Case(f"equal-n{n}-ones", f"np.zeros((1, {n}))", derivative="vjp", cotangent=ones)

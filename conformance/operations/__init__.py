@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.operations import log_softmax, softmax, softmax_cross_entropy
+from conformance.operations import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from conformance.operations.operation import Operation
 
 OPERATIONS: dict[str, Operation] = {
-    module.OPERATION.name: module.OPERATION for module in (softmax, log_softmax, softmax_cross_entropy)
+    module.OPERATION.name: module.OPERATION for module in (softmax, log_softmax, softmax_cross_entropy, logsumexp)
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
+from conformance import operations
 from conformance.operations import query as questions
 from conformance.operations.labels import Loss
 from conformance.operations.operation import Setting
@@ -22,6 +23,14 @@ from conformance.truth.formats import Floats, Format, exact, format_of, spacing
 from conformance.truth.oracle import Truth
 
 Array = NDArray[Any]
+
+
+def provide(adapter: Adapter, operation: str) -> None:
+    """Raise NotProvided unless the adapter has the operation: it lists an optional one, and has its method."""
+    if operations.get(operation).optional and not (
+        operation in adapter.features and callable(getattr(adapter, operation, None))
+    ):
+        raise NotProvided(f"{adapter.name} has no {operation}")
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,9 @@ class Call:
         It holds no array itself: a compiler takes what a function holds for a part of it.
 
         Raises:
-            NotProvided: the adapter does not list the derivative, and may not even have the method.
+            NotProvided: the adapter has no such operation or derivative, and maybe not even the method.
         """
+        provide(adapter, self.operation)
         if self.derivative and self.derivative not in adapter.features:
             raise NotProvided(f"{adapter.name} has no {self.derivative}")
         labelled, weighted = self.labels is not None, self.options.get("weight") is not None

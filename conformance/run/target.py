@@ -21,7 +21,7 @@ from conformance.requirements import Requirement
 from conformance.run import single_thread
 from conformance.run.case import Case
 from conformance.run.elementary import Errors, measure
-from conformance.run.measure import Call, Judgement, Traits, compare, judge
+from conformance.run.measure import Call, Judgement, Traits, compare, judge, provide
 from conformance.truth.formats import Floats, exact, format_of, round_to
 
 Array = NDArray[Any]
@@ -123,7 +123,12 @@ class Check:
 
     @property
     def adapter(self) -> Adapter:
-        """The adapter under test."""
+        """The adapter under test.
+
+        Raises:
+            NotProvided: it has no such operation.
+        """
+        provide(self.target.adapter, self.operation)
         return self.target.adapter
 
     @property

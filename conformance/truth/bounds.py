@@ -41,6 +41,7 @@ class Rows:
     g: Floats
     l: Floats  # noqa: E741 -- the letter of the formulas
     log_total: Floats  # b, (r, 1)
+    peak: Floats  # m, (r, 1)
 
     @staticmethod
     def of(x: Floats, softmax: Truth, log_softmax: Truth) -> Rows:
@@ -49,7 +50,7 @@ class Rows:
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.where(np.isneginf(x), np.inf, peak - x)
             log_total = -np.max(log_softmax.value, axis=-1, keepdims=True, initial=-np.inf)
-        return Rows(gap, softmax.value, log_softmax.value, log_total)
+        return Rows(gap, softmax.value, log_softmax.value, log_total, peak)
 
     @property
     def live(self) -> Floats:
@@ -98,12 +99,17 @@ def probability_error(rows: Rows, how: Arithmetic) -> Floats:
     return np.where(np.isinf(rows.gap), 0.0, tolerance)
 
 
+def log_total_error(rows: Rows, how: Arithmetic) -> Floats:
+    """Largest error of the computed log Σ exp(−gap) of each row, (r, 1)."""
+    d = spread(rows, how).widest
+    return d + how.logarithm * how.u * (np.abs(rows.log_total) + d)
+
+
 def log_error(rows: Rows, how: Arithmetic) -> Floats:
     """Largest |l̂ − l| of each element before the rounding to the output."""
     u = how.u
-    d = spread(rows, how).widest
     magnitude = np.where(np.isinf(rows.gap), 0.0, np.abs(rows.l))
-    a = u * rows.live + d + how.logarithm * u * (np.abs(rows.log_total) + d)
+    a = u * rows.live + log_total_error(rows, how)
     tolerance: Floats = a + u * (magnitude + a) + how.unit(how.element)
     return tolerance
 

@@ -13,7 +13,7 @@ from reports.differences.values import four
 from reports.timing.wording import number, quantity
 
 if TYPE_CHECKING:
-    from benchmarks.asv.results import Results, Row
+    from benchmarks.asv.results import Result, Results
 
 LEAST = 1.1  # the smallest factor that counts as a difference
 COPIES = 0.1  # the smallest difference of memory, in copies of the logits
@@ -72,8 +72,8 @@ def target_costs(results: Results | None, target: str, version: str) -> TargetCo
     return TargetCosts(release.tag, device, _costs(row for row in rows if row.release == release))
 
 
-def _costs(rows: Iterable[Row]) -> dict[tuple[str, Cell], Cost]:
-    values: dict[tuple[str, Cell], dict[str, Row]] = {}
+def _costs(rows: Iterable[Result]) -> dict[tuple[str, Cell], Cost]:
+    values: dict[tuple[str, Cell], dict[str, Result]] = {}
     for row in rows:
         values.setdefault((row.machine, replace(row.cell, mode="")), {})[row.metric] = row
     costs = {}

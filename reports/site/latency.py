@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from adapters import releases
 from adapters.releases import PACKAGES, Release
-from benchmarks.asv.changes import Group
-from benchmarks.asv.results import Machine, Row
+from benchmarks.asv.changes import Transition
+from benchmarks.asv.results import Machine, Result
 from benchmarks.timing.cells import DIRECTIONS, MODES, OPERATIONS, THREADS, Cell
 from reports.site import charts
 from reports.site.charts import ChartPoint, Panel, Series
@@ -37,7 +37,7 @@ class LatencyHistory:
 
 
 def over(
-    rows: Iterable[Row], groups: Iterable[Group], machine: Machine, suffix: str
+    rows: Iterable[Result], groups: Iterable[Transition], machine: Machine, suffix: str
 ) -> tuple[LatencyHistory, ...]:
     """Return the latency at `SHAPES` for each direction that was measured, on the fewest threads timed."""
     here = [row for row in rows if row.metric == "latency" and row.value > 0 and _shown(row.cell)]
@@ -55,9 +55,9 @@ def _shown(cell: Cell) -> bool:
 
 
 def _over(
-    direction: str, rows: Sequence[Row], steps: set[tuple[Release, Cell]], machine: Machine, name: str
+    direction: str, rows: Sequence[Result], steps: set[tuple[Release, Cell]], machine: Machine, name: str
 ) -> LatencyHistory:
-    by_place: dict[Where, list[Row]] = defaultdict(list)
+    by_place: dict[Where, list[Result]] = defaultdict(list)
     for row in rows:
         by_place[row.cell.operation, row.cell.shape].append(row)
     order = [where for operation in OPERATIONS for shape in SHAPES if (where := (operation, shape)) in by_place]
@@ -86,21 +86,21 @@ def _seconds(value: float) -> str:
 
 
 def _lines(
-    rows: Iterable[Row], steps: set[tuple[Release, Cell]]
+    rows: Iterable[Result], steps: set[tuple[Release, Cell]]
 ) -> tuple[tuple[Series, tuple[ChartPoint, ...]], ...]:
-    by_column: dict[Column, list[Row]] = defaultdict(list)
+    by_column: dict[Column, list[Result]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: releases.order(row.release)):
         by_column[row.release.framework, row.cell.mode].append(row)
     columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in by_column]
     return tuple((series(column), tuple(_point(row, steps) for row in by_column[column])) for column in columns)
 
 
-def _point(row: Row, steps: set[tuple[Release, Cell]]) -> ChartPoint:
+def _point(row: Result, steps: set[tuple[Release, Cell]]) -> ChartPoint:
     tip = f"{wording.version(row)}, {row.cell.mode}: {wording.quantity(row.value, row.metric)}"
     return ChartPoint(row.release.day, row.value, tip, (row.release, row.cell) in steps)
 
 
-def _table(rows: Iterable[Row], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
+def _table(rows: Iterable[Result], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
     """Yield a line for each release: eager and compiled latency at each place."""
     values: dict[Release, dict[tuple[Where, str], str]] = defaultdict(dict)
     for row in rows:

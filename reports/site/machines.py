@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from adapters import releases
-from benchmarks.asv.results import Machine, Results, Row
+from benchmarks.asv.results import Machine, Result, Results
 from reports.site import latency, roofline
 from reports.site.latency import LatencyHistory
 from reports.site.roofline import Grid, plot
@@ -57,7 +57,7 @@ def sections(results: Results, asv: str) -> tuple[MachineSection, ...]:
     return tuple(_place(results.machines[name], rows[name], asv, first=name == there[0]) for name in there)
 
 
-def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> MachineSection:
+def _place(machine: Machine, rows: Sequence[Result], asv: str, first: bool) -> MachineSection:
     suffix = "" if first else "-" + re.sub(r"[^\w-]+", "-", machine.name)
     newest = performance.newest_releases(rows)
     today = [row for row in rows if newest[row.release.framework] == row.release]
@@ -81,7 +81,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Mach
     )
 
 
-def _measured(rows: Sequence[Row]) -> Iterator[FrameworkStatus]:
+def _measured(rows: Sequence[Result]) -> Iterator[FrameworkStatus]:
     newest = performance.newest_releases(rows)
     for framework, name in wording.NAMES.items():
         here = {row.release for row in rows if row.release.framework == framework}

@@ -1,8 +1,8 @@
-"""`python -m benchmarks current [framework ...]`: time what is installed here, side by side.
+"""`python -m benchmarks current [framework ...]`: time the installed frameworks side by side.
 
-With `--save` the results are filed as asv's, under the commit of the release that is installed: the way for a
-machine whose environments are made by hand, such as one with a GPU. Where the run is interrupted, the rounds that
-are finished are shown, and the frameworks that are finished are filed.
+`--save` files the results as asv's, under the commit of the installed release. Use it on a machine whose
+environments are made by hand, such as one with a GPU. An interrupted run shows the finished rounds and files the
+finished frameworks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`python -m benchmarks gpu --output FOLDER --machine NAME`: judge and time a GPU machine in one call.
 
 FOLDER/records holds the conformance records, FOLDER/asv the benchmarks' results as asv's own, with a sidecar
-that names device and driver. A framework that is missing or does not see the device is said and left out; what
-is finished is kept, and the same command goes on behind it.
+that names device and driver. A framework that is missing or does not see the device is named and left out.
+Finished work is kept, and the same command continues after it.
 """
 
 from __future__ import annotations

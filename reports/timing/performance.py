@@ -1,4 +1,4 @@
-"""`python -m benchmarks performance`: make reports/performance.md from the committed results.
+"""`python -m benchmarks performance`: make reports/performance.md from the committed results alone.
 
 The same results give the same page, byte for byte.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from adapters import ROOT, releases
 from adapters.releases import PACKAGES, BadReleases, Release
 from benchmarks.asv import changes, results
-from benchmarks.asv.changes import Group, Step
-from benchmarks.asv.results import Machine, NoResults, Results, Row
+from benchmarks.asv.changes import Step, Transition
+from benchmarks.asv.results import Machine, NoResults, Result, Results
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
 from reports.checks import plural
 from reports.timing import wording
@@ -61,8 +61,8 @@ Column = tuple[str, str]  # framework, mode
 class Entry:
     """The cost of one call: time over the roofline, and memory if it was measured."""
 
-    roofline: Row
-    memory: Row | None
+    roofline: Result
+    memory: Result | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class PerformanceTable:
 
     operation: str
     direction: str
-    values: Mapping[Cell, Mapping[str, Mapping[str, Row]]]
+    values: Mapping[Cell, Mapping[str, Mapping[str, Result]]]
 
     @property
     def title(self) -> str:
@@ -164,7 +164,7 @@ def page(timings: Results) -> str:
     return "\n\n".join([*blocks, "## How to read", READ]) + "\n"
 
 
-def _machine(machine: Machine, rows: Sequence[Row], several: bool) -> Iterator[str]:
+def _machine(machine: Machine, rows: Sequence[Result], several: bool) -> Iterator[str]:
     where = f" on {wording.plain(machine.name)}" if several else ""
     newest = newest_releases(rows)
     versions = (f"{wording.NAMES[framework]} {release.version}" for framework, release in newest.items())
@@ -186,16 +186,16 @@ def _machine(machine: Machine, rows: Sequence[Row], several: bool) -> Iterator[s
     yield from _steps(rows, machine.device)
 
 
-def newest_releases(rows: Iterable[Row]) -> dict[str, Release]:
+def newest_releases(rows: Iterable[Result]) -> dict[str, Release]:
     """Return the last release of each framework that has a value."""
     timed = {row.release for row in rows}
     last = {release.framework: release for release in sorted(timed, key=releases.order)}
     return {framework: last[framework] for framework in PACKAGES if framework in last}
 
 
-def tables(rows: Iterable[Row]) -> list[PerformanceTable]:
+def tables(rows: Iterable[Result]) -> list[PerformanceTable]:
     """Return a table for each operation and direction that has a time over the roofline."""
-    values: dict[Cell, dict[str, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
+    values: dict[Cell, dict[str, dict[str, Result]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         values[row.cell][row.release.framework][row.metric] = row
     made = []
@@ -211,7 +211,7 @@ def tables(rows: Iterable[Row]) -> list[PerformanceTable]:
     return made
 
 
-def _timed(frameworks: Mapping[str, Mapping[str, Row]]) -> bool:
+def _timed(frameworks: Mapping[str, Mapping[str, Result]]) -> bool:
     return any("roofline" in metrics for metrics in frameworks.values())
 
 
@@ -250,7 +250,7 @@ def _entry(entry: Entry | None) -> str:
     return f"{wording.number(entry.roofline.value)}{copies}"
 
 
-def fresh(rows: Iterable[Row], device: str) -> FreshMemory | None:
+def fresh(rows: Iterable[Result], device: str) -> FreshMemory | None:
     """Return the table of fresh memory; None if it was not measured."""
     values = {(row.metric, row.release.framework, row.cell): row.value for row in rows}
     slowed: dict[Cell, dict[Column, str]] = defaultdict(dict)
@@ -280,7 +280,7 @@ def errors(table: PerformanceTable) -> str:
     return f"Worst error over bound: {', '.join(texts)}." if texts else "Errors were not measured."
 
 
-def _steps(rows: Sequence[Row], device: str) -> Iterator[str]:
+def _steps(rows: Sequence[Result], device: str) -> Iterator[str]:
     groups = latency_changes(rows)
     yield f"{CHANGES} `python -m benchmarks regressions` lists every cell."
     if not groups:
@@ -291,27 +291,27 @@ def _steps(rows: Sequence[Row], device: str) -> Iterator[str]:
         yield f"And {plural(len(groups) - STEPS, 'smaller one')}."
 
 
-def latency_changes(rows: Sequence[Row]) -> list[Group]:
+def latency_changes(rows: Sequence[Result]) -> list[Transition]:
     """Return the sure changes of the latency, those of one call together, the largest first."""
     sure = [step for step in changes.find(rows, METRIC) if step.confidence != "low"]
     groups = [part for group in changes.grouped(sure, rows) for part in by_call(group)]
     return sorted(groups, key=lambda group: -group.worst.size)
 
 
-def by_call(group: Group) -> list[Group]:
+def by_call(group: Transition) -> list[Transition]:
     """Split a group by operation and direction: one sentence describes each part."""
     parts: dict[tuple[str, str], list[Step]] = defaultdict(list)
     for step in group.steps:
         parts[step.after.cell.operation, step.after.cell.direction].append(step)
-    return [Group(tuple(part), group.cells) for part in parts.values()]
+    return [Transition(tuple(part), group.cells) for part in parts.values()]
 
 
-def sentence(group: Group, device: str) -> str:
+def sentence(group: Transition, device: str) -> str:
     """Describe the change between two releases in Markdown: release, call, factor, size, and the newest state."""
     return f"**{wording.version(group.worst.after)}**: {change(group, device)}"
 
 
-def change(group: Group, device: str) -> str:
+def change(group: Transition, device: str) -> str:
     """Describe a change without its release: "softmax forward 2.0 times slower than 0.7.2 at …"."""
     worst = group.worst
     cell = worst.after.cell

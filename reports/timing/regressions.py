@@ -14,7 +14,7 @@ from rich.text import Text
 
 from adapters.releases import PACKAGES, BadReleases
 from benchmarks.asv import changes, results
-from benchmarks.asv.changes import Group
+from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import NoResults, Results
 from reports.timing import issues, wording
 
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def listed(timings: Results, options: argparse.Namespace) -> list[Group]:
+def listed(timings: Results, options: argparse.Namespace) -> list[Transition]:
     """Return the groups that the options select, the worst first.
 
     Raises:
@@ -75,7 +75,7 @@ def listed(timings: Results, options: argparse.Namespace) -> list[Group]:
     return changes.grouped((step for step in wanted if step.worse or options.improvements), rows)
 
 
-def write(groups: list[Group], timings: Results, folder: Path) -> list[Path]:
+def write(groups: list[Transition], timings: Results, folder: Path) -> list[Path]:
     """Write an issue text for each regression and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -87,7 +87,7 @@ def write(groups: list[Group], timings: Results, folder: Path) -> list[Path]:
     return written
 
 
-def table(groups: list[Group], timings: Results, metric: str) -> Table:
+def table(groups: list[Transition], timings: Results, metric: str) -> Table:
     """Return a table of the groups of one machine."""
     machine = timings.machines[groups[0].machine]
     title = f"Steps of {metric} on {machine.name}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.timing.cells import SHAPES, TIMED, Cell
 
 if TYPE_CHECKING:  # asv would be imported with them, which a site without results does not need
-    from benchmarks.asv.results import Machine, Row
+    from benchmarks.asv.results import Machine, Result
 
 NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
 OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
@@ -24,7 +24,7 @@ WORDS = {
 }
 
 
-def version(row: Row) -> str:
+def version(row: Result) -> str:
     """Return the name and version of the framework."""
     return f"{NAMES[row.release.framework]} {row.release.version}"
 
@@ -86,7 +86,7 @@ def quantity(value: float, metric: str) -> str:
     return f"{number(value / 1e-9)} ns"
 
 
-def measured(row: Row) -> str:
+def measured(row: Result) -> str:
     """Return a value with its interval."""
     text = quantity(row.value, row.metric)
     if row.interval is None:
