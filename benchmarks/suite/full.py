@@ -44,3 +44,10 @@ class Ignored(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
 
     block = FULL["Ignored"]
     params = block.params
+
+
+class Further(_Full, metrics.Times, metrics.Checks):
+    """The operations that an adapter may lack."""
+
+    block = FULL["Further"]
+    params = block.params
