@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+from adapters.frameworks import FRAMEWORKS
+
 OPERATIONS = ("softmax", "log_softmax", "cross_entropy_index", "cross_entropy_probability")
 DIRECTIONS = ("forward", "forward+backward")
 MODES = ("eager", "compiled")
@@ -161,11 +163,7 @@ CORE = {
     "Half": Block(MODES, ("bfloat16",), ("imagenet", "llama2")),
 }
 # In the core tier, the shapes of a framework's less usual mode: a compiler may take seconds a shape.
-CORE_KEEPS = {
-    ("torch", "compiled"): ("imagenet", "bert", "llama2"),
-    ("tensorflow", "compiled"): ("imagenet", "bert", "llama2"),
-    ("jax", "eager"): ("imagenet",),
-}
+CORE_KEEPS = {"compiled": ("imagenet", "bert", "llama2"), "eager": ("imagenet",)}
 OTHERS = tuple(name for name in SHAPES if name not in CORE_SHAPES)
 FULL = {
     "Shapes": Block(MODES, ("float32",), OTHERS),
@@ -187,4 +185,5 @@ def cells(tier: str) -> list[Cell]:
 
 def kept(tier: str, framework: str, cell: Cell) -> bool:
     """Whether `tier` asks a framework for a cell."""
-    return tier != "core" or cell.shape in CORE_KEEPS.get((framework, cell.mode), CORE_SHAPES)
+    usual = cell.mode == FRAMEWORKS[framework].usually_timed
+    return tier != "core" or usual or cell.shape in CORE_KEEPS[cell.mode]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import order
 from benchmarks.timing.cells import SHAPES, Cell
 from reports.checks import split_target
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 LEAST = 1.1  # times: below it a difference is not told
 COPIES = 0.1  # of the logits: the same for memory
-COMPILED = {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}  # mode that a cell calls "compiled"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def column(found: Results | None, target: str, version: str) -> Column | None:
     if found is None:
         return None
     adapter, device, mode = split_target(target)
-    wanted = {"eager": "eager", COMPILED.get(adapter, "eager"): "compiled"}.get(mode)
+    wanted = FRAMEWORKS[adapter].timed_as(mode) if adapter in FRAMEWORKS else ""
     machines = {name for name, machine in found.machines.items() if machine.device == device}
     rows = [
         row

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import adapters
+from adapters.frameworks import FRAMEWORKS
 from conformance.record import records as reader
 from conformance.record.records import BrokenRecord, Record
 from reports.checks import split_target
@@ -44,7 +44,7 @@ def release(record: Record) -> str:
     """The name of a release's record: "jax-0.7.2", and ":eager" behind it in a mode that is not the usual one."""
     adapter, device, mode = split_target(record.header.target)
     version = record.header.framework.get("version", "?").partition("+")[0]
-    usual = adapters.MODES.get(adapter, (mode,))[0]
+    usual = FRAMEWORKS[adapter].usual if adapter in FRAMEWORKS else mode
     place = ":".join(part for part, plain in ((device, "cpu"), (mode, usual)) if part != plain)
     return f"{adapter}-{version}" + (f":{place}" if place else "")
 

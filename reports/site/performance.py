@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from adapters.frameworks import FRAMEWORKS
 from reports.site import charts
 from reports.site.charts import Dot, Series
 from reports.site.evidence import Evidence
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.timing.cells import Cell
     from reports.timing.performance import Column, Fresh, Table
 
-# framework → its colour and the shape of its marks
-LOOKS = {"numpy": (1, "v"), "scipy": (2, "D"), "torch": (3, "o"), "tensorflow": (4, "s"), "jax": (5, "^")}
+MARKERS = "vDos^PX<>"  # of the frameworks in their order, as the five colours are
 AXIS = "times the roofline: 1 is the wall, lower is better"
 HEAD = "llama2"  # the shape whose order a table's first sentence tells
 
@@ -243,7 +243,9 @@ def series(column: Column) -> Series:
     from reports.timing import performance
 
     framework, mode = column
-    return Series(performance.head(column), *LOOKS[framework], hollow=mode == "compiled")
+    at = list(FRAMEWORKS).index(framework)
+    look = 1 + at % charts.SERIES, MARKERS[at % len(MARKERS)]
+    return Series(performance.head(column), *look, hollow=mode == "compiled")
 
 
 def _chart(name: str, table: Table, labels: Sequence[str]) -> Markup:

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-import adapters
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing import clock, devices
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, Cell
 from benchmarks.timing.rounds import Measured
@@ -33,11 +33,6 @@ KEPT = "~"  # before a time that is too long, since something else ran
 Found = Mapping[str, Mapping[Cell, Measured]]  # by framework
 
 
-def usual(framework: str) -> str:
-    """The mode that people run a framework in."""
-    return "eager" if adapters.MODES[framework][0] == "eager" else "compiled"
-
-
 def timed(found: Mapping[Cell, Measured]) -> bool:
     """Whether there is a number in it."""
     return any(entry.rows for entry in found.values())
@@ -45,8 +40,8 @@ def timed(found: Mapping[Cell, Measured]) -> bool:
 
 def show(console: Console, found: Found, versions: Mapping[str, str], device: str) -> None:
     """The tables, what the numbers mean and are of, and what was not measured."""
-    first = {name: usual(name) for name in found}
-    second = {name: next(mode for mode in MODES if mode != usual(name)) for name in found}
+    first = {name: FRAMEWORKS[name].usually_timed for name in found}
+    second = {name: next(mode for mode in MODES if mode != usual) for name, usual in first.items()}
     for title, modes in (("in its usual mode", first), ("in its other mode", second)):
         rows = figures(found, modes)
         if rows:
@@ -165,7 +160,8 @@ def troubles(found: Found) -> list[str]:
         without = [(cell, entry.why) for cell, entry in cells_of.items() if entry.why]
         failed = [(cell, why) for cell, why in without if not why.startswith("absent")]
         if not failed and not timed(cells_of):
-            failed = [(cell, why) for cell, why in without if cell.mode == usual(name)] or without
+            usual = FRAMEWORKS[name].usually_timed
+            failed = [(cell, why) for cell, why in without if cell.mode == usual] or without
         lines += reasons(name, failed)
     return lines
 

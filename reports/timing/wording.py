@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.asv.results import Machine, Row
 from benchmarks.timing.cells import SHAPES, Cell
 
-NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
+NAMES = {name: framework.title for name, framework in FRAMEWORKS.items() if framework.tracked}
 OPERATIONS = {
     "softmax": "softmax",
     "log_softmax": "log_softmax",
