@@ -176,7 +176,7 @@ def _frozen(table: dict[str, Any]) -> dict[str, Any]:
 
 
 FRAMEWORKS = load()
-TIMED = tuple(name for name, framework in FRAMEWORKS.items() if framework.timed)
+TIMED_FRAMEWORKS = tuple(name for name, framework in FRAMEWORKS.items() if framework.timed)
 
 
 def require_mode(name: str, mode: str) -> None:

@@ -1,7 +1,7 @@
-"""Keras: keras.ops' softmax, log_softmax and cross-entropies of logits; the mode is the backend, run eagerly.
+"""Keras: keras.ops' softmax, log_softmax, logsumexp and cross-entropies of logits.
 
-Its arrays are the backend's own, and move as the backend's adapter moves them. Keras has no derivatives of
-its own: they are the backend's.
+The mode is the backend, run eagerly. Its arrays are the backend's own, and move as the backend's adapter moves
+them. Keras has no derivatives of its own: they are the backend's.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ class Adapter:
 
     name = "keras"
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
-    features = frozenset({"index_labels", "probability_labels", "class_axis", "elementary", "threads"})
+    features = frozenset(
+        {"index_labels", "probability_labels", "class_axis", "elementary", "threads", "logsumexp"}
+    )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
-        """Raise ValueError for an unknown mode or one after another, DeviceUnavailable for an absent device."""
+        """Raise ValueError for an unknown mode or a second backend, DeviceUnavailable for an absent device."""
         require_mode("keras", mode)
         keras = imported(mode, device)
         self._backend = load(mode, device, "eager")
@@ -50,6 +52,10 @@ class Adapter:
         if where is not None:
             raise NotProvided("keras.ops.log_softmax has no where")
         return self._ops.log_softmax(x, axis=axis)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """keras.ops.logsumexp."""
+        return self._ops.logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(
         self,
@@ -79,15 +85,15 @@ class Adapter:
 
 
 def imported(backend: str, device: str) -> Any:
-    """Keras on `backend`.
+    """Import Keras on `backend` and return it.
 
     Raises:
         ValueError: this process has imported Keras with another backend, which cannot be changed.
     """
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = backend
-        os.environ["KERAS_TORCH_DEVICE"] = device  # otherwise it moves tensors to a GPU that it sees
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as adapters/tensorflow.py
+        os.environ["KERAS_TORCH_DEVICE"] = device  # else Keras moves tensors to any GPU
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as adapters/tensorflow.py does
     import keras
 
     if keras.backend.backend() != backend:

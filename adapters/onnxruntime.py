@@ -1,4 +1,4 @@
-"""ONNX Runtime: a model of one node for each operation, Softmax, LogSoftmax and SoftmaxCrossEntropyLoss.
+"""ONNX Runtime: a model of one node for each operation.
 
 Its arrays are NumPy's, as its Python API takes and returns them. The runtime computes no derivatives.
 """
@@ -16,7 +16,7 @@ from onnx import helper
 from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
-OPSET = 21  # the three operators are those of opset 13 in all later ones
+OPSET = 21  # the operators are those of opset 13 or 18 in all later ones
 IR_VERSION = 10  # of that opset's day: the onnx package writes newer ones than the runtime reads
 PROVIDERS = ("CPUExecutionProvider",)
 
@@ -27,7 +27,9 @@ class Adapter:
     name = "onnxruntime"
     version: str = onnxruntime.__version__
     dtypes = frozenset({"float16", "float32", "float64"})  # bfloat16: NOT_IMPLEMENTED on the CPU
-    features = frozenset({"index_labels", "reduction", "class_weight", "ignore_index", "elementary", "threads"})
+    features = frozenset(
+        {"index_labels", "reduction", "class_weight", "ignore_index", "elementary", "threads", "logsumexp"}
+    )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -60,6 +62,11 @@ class Adapter:
         if where is not None:
             raise NotProvided("ONNX's LogSoftmax has no where")
         return self._run("LogSoftmax", x, axis=axis)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """ReduceLogSumExp, which takes its axes as an array; without one it reduces all."""
+        axes = () if axis is None else (np.atleast_1d(np.int64(axis)),)
+        return self._run("ReduceLogSumExp", x, *axes, keepdims=0)
 
     def softmax_cross_entropy(
         self,
@@ -101,7 +108,7 @@ class Adapter:
 
 
 def session(operator: str, kinds: tuple[tuple[np.dtype[Any], int], ...], **attributes: Any) -> Any:
-    """A session of the model whose one node is `operator`, for inputs of these formats and ranks."""
+    """Return a session of a model with one node, `operator`, for inputs of these formats and ranks."""
     elements = [helper.np_dtype_to_tensor_dtype(dtype) for dtype, _ in kinds]
     inputs = [
         helper.make_tensor_value_info(f"x{i}", element, [None] * rank)

@@ -1,6 +1,6 @@
-"""SciPy: scipy.special.softmax and log_softmax on NumPy arrays; no cross-entropy, no derivatives.
+"""SciPy: scipy.special.softmax, log_softmax and logsumexp on NumPy arrays; no cross-entropy, no derivatives.
 
-The formats narrower than float16 are ml_dtypes', which SciPy computes through NumPy's ufuncs.
+SciPy computes bfloat16 and float8 through ml_dtypes' ufuncs, but does not document them; they are not judged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Adapter:
     dtypes = frozenset(
         {"float16", "float32", "float64"}
     )  # ml_dtypes' formats run, but SciPy promises nothing of them
-    features: frozenset[str] = frozenset()
+    features = frozenset({"logsumexp"})
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -56,6 +56,10 @@ class Adapter:
         if where is not None:
             raise NotProvided("scipy.special.log_softmax has no where")
         return special.log_softmax(x, axis=axis)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """scipy.special.logsumexp."""
+        return special.logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(self, logits: Array, labels: Array, **kwargs: Any) -> Array:
         """Not provided."""

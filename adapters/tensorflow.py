@@ -1,4 +1,4 @@
-"""TensorFlow: tf.nn's softmax, log_softmax and cross-entropies, derivatives by tf.GradientTape.
+"""TensorFlow: tf.nn's softmax, log_softmax and cross-entropies, tf.reduce_logsumexp, and tf.GradientTape.
 
 Mode "graph" is tf.function of each operation, derivative and composition, "xla" the same with jit_compile.
 """
@@ -10,23 +10,23 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-# TensorFlow writes notes on its build to the terminal while it is imported.
+# TensorFlow prints notes about its build while it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
-# enable_op_determinism is public, its opposite is not; without it every later call would be judged under it
+# enable_op_determinism is public, but its opposite is not. Later checks must not run in deterministic mode.
 from tensorflow.python.framework.config import disable_op_determinism
 
 from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
-# one trace for each shape and each axis is what we want, not the accident that TensorFlow warns of
+# TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
 tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))
 
 DEVICES = {"cpu": "/CPU:0", "cuda": "/GPU:0"}
 
-# by identity, since dtypes are singletons whose is_integer and == take longer than the rest of a call's way
+# Compared by identity: dtypes are singletons, and is_integer and == take longer than the rest of a call.
 INTEGERS = frozenset(map(id, (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint64, tf.uint32, tf.uint16, tf.uint8)))
 
 
@@ -38,7 +38,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"}
-        | {"elementary", "vmap", "deterministic", "threads"}
+        | {"elementary", "vmap", "deterministic", "threads", "logsumexp"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -47,7 +47,7 @@ class Adapter:
         if device not in DEVICES or (device == "cuda" and not tf.config.list_physical_devices("GPU")):
             raise DeviceUnavailable(f"no {device.upper()} device: TensorFlow lists none")
         if device == "cpu":
-            # TensorFlow moves operations to a GPU that it sees, wherever their inputs are.
+            # TensorFlow moves operations to any GPU that it sees, wherever their inputs are.
             tf.config.set_visible_devices([], "GPU")
         self.device = device
         self.mode = mode
@@ -59,6 +59,7 @@ class Adapter:
         self.log = compiled(tf.math.log)
         self._softmax = compiled(tf.nn.softmax)
         self._log_softmax = compiled(tf.nn.log_softmax)
+        self._logsumexp = compiled(tf.reduce_logsumexp)
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
         self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
         self._vjp = compiled(self._plain_vjp)
@@ -67,12 +68,12 @@ class Adapter:
         self._hvp = compiled(self._plain_hvp)
 
     def asarray(self, x: Any) -> Array:
-        """A tensor on the device."""
+        """Make a tensor on the device."""
         with tf.device(self._device):
             return tf.convert_to_tensor(x)
 
     def to_numpy(self, x: Array) -> Any:
-        """The tensor on the host."""
+        """Copy the tensor to the host."""
         return x.numpy()
 
     def synchronize(self, x: Array) -> None:
@@ -91,6 +92,10 @@ class Adapter:
         if where is not None:
             raise NotProvided("tf.nn.log_softmax has no where")
         return self._log_softmax(x, axis=axis)
+
+    def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
+        """tf.reduce_logsumexp."""
+        return self._logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(
         self,
@@ -117,7 +122,7 @@ class Adapter:
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """tf.GradientTape's recorded value, and its gradient."""
+        """Return the value that tf.GradientTape recorded, and its gradient."""
         value, gradient = self._both(operation, x, cotangent, **kwargs)
         return value, gradient
 
@@ -176,31 +181,31 @@ class Adapter:
 
 
 def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` of every row, by tf.vectorized_map."""
-    # fallback_to_while_loop=False: what cannot be vectorised raises, and is not run row by row in silence
+    """Return `function` mapped over every row by tf.vectorized_map."""
+    # By default a function that cannot be vectorised runs row by row; this way it raises.
     return lambda *arrays: tf.vectorized_map(lambda rows: function(*rows), arrays, fallback_to_while_loop=False)
 
 
 def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, eager."""
+    """Return `function` itself."""
     return function
 
 
 def graph(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` traced into a graph."""
-    # autograph would rewrite the source of what is traced, and warns where two lambdas share a line
+    """Return `function` traced into a graph."""
+    # autograph would rewrite the source of `function`, and warns where two lambdas share a line.
     traced: Callable[..., Any] = tf.function(function, autograph=False)
     return traced
 
 
 def xla(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` compiled by XLA as one cluster."""
+    """Return `function` compiled by XLA as one cluster."""
     compiled: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
     return compiled
 
 
 def provided(gradient: Array | None, operation: str, wrt: str) -> Array:
-    """`gradient`, unless TensorFlow has none."""
+    """Return `gradient`, or raise NotProvided when TensorFlow has none."""
     if gradient is None:
         raise NotProvided(f"TensorFlow returns no gradient of {operation} with respect to {wrt}")
     return gradient

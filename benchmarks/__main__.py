@@ -1,13 +1,14 @@
-"""`python -m benchmarks COMMAND`: what is measured, compared, published and told."""
+"""`python -m benchmarks COMMAND`: measure, compare, publish and report times."""
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from importlib import import_module
 
-# command → its module; those that tell people live in `reports`, the layer above this one
+from conformance.run.processes import child
+
+# command → its module; commands that only report live in `reports`, the layer above this one
 COMMANDS = {
     "current": "reports.timing.current",
     "compare": "reports.timing.compare",
@@ -21,7 +22,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Hand over to the command's module; exit code 2: wrong usage, 130: interrupted."""
+    """Run the command's module; exit code 2: wrong usage, 130: interrupted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     modules = {name: import_module(module) for name, module in COMMANDS.items()}
@@ -31,15 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
         module.add_arguments(below)
     options = parser.parse_args(arguments)
     try:
-        return int(modules[options.command].run(options))
+        with child.interruptible():
+            return int(modules[options.command].run(options))
     except KeyboardInterrupt:
         print(f"{options.command}: interrupted", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
-    # SIGTERM and a closed terminal are taken for an interrupt; SIGINT is heeded even where a shell has it ignored
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) == signal.SIG_DFL:  # not so under nohup
-            signal.signal(number, signal.default_int_handler)
     sys.exit(main())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from conformance import operations
 from conformance.cases.rows import accuracy, normal, regimes
 from conformance.run.case import Case
 from conformance.run.elementary import LIMIT
@@ -28,7 +29,7 @@ def equal_logits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def near_zero(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """One logit ahead of the others by so much that the rest is below one ulp of one."""
     case = Case("ahead", "np.array([[17.0, 0, 0], [20, 0, 1], [12, -3, 2], [30, 1, 2]])")
-    labels = "np.zeros(4, int)" if operation == "softmax_cross_entropy" else None
+    labels = "np.zeros(4, int)" if operations.get(operation).labelled else None
     yield Case(case.name, case.x, labels=labels)
 
 
@@ -46,7 +47,8 @@ def own_functions(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def many(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Enough outputs in a 16-bit format for the mean of their errors to be one."""
     if dtype in ("float16", "bfloat16"):
-        yield Case("normal-64x257-seed9", normal(64, 257, seed=9))
+        rows, n = (2048, 3) if operations.get(operation).per_row else (64, 257)
+        yield Case(f"normal-{rows}x{n}-seed9", normal(rows, n, seed=9))
 
 
 @pytest.mark.requirement("ACC-01", cases=accuracy)
@@ -68,7 +70,7 @@ def test_equal_logits_are_counted_exactly(check: Check) -> None:
 def test_near_zero_is_relatively_accurate(check: Check) -> None:
     judgement = check.judgement()
     how = check.target.traits(check.dtype).arithmetic("B", check.dtype, 3)
-    allowed = confident(judgement.rows, how)
+    allowed = confident(judgement.setting.rows, how)
     got, truth, error = (
         values if values.ndim == 1 else values[:, 0]  # the first class is ahead in every row
         for values in (judgement.got, judgement.truth.value, judgement.error)

@@ -12,6 +12,7 @@ import pytest
 
 from conformance.cases.gradients import differentiated
 from conformance.cases.rows import regimes, with_labels
+from conformance.operations import OPERATIONS
 from conformance.run.case import Case
 from conformance.run.measure import compare
 from conformance.run.target import Check
@@ -98,7 +99,7 @@ def composed(check: Check, produce: Any, x: Any, constant: Any) -> Floats:
     """function(produce(x, constant)) with everything in one call of the target's mode."""
     adapter = check.adapter
     arrays = [adapter.asarray(x), adapter.asarray(constant)]
-    if check.operation == "softmax_cross_entropy":
+    if check.op.labelled:
         check.need("index_labels")
         arrays.append(adapter.asarray(np.arange(6) * 7 % 33))
     graph = composition(getattr(adapter, check.operation), produce)
@@ -118,15 +119,18 @@ def stays_a_distribution(check: Check, got: Floats) -> None:
     check.show(got, "no NaN, and a total of one")
     assert not np.isnan(got).any()
     fmt = format_of(check.dtype)
-    if check.operation == "softmax_cross_entropy":
+    if check.op.per_row:
         logits = eval(str(check.case.argument), {"x": exact(check.call.x)})  # our own text, as in `cases`
+        lowest = 0 if check.op.labelled else logits.max(axis=-1)
+        highest = np.inf if check.op.labelled else lowest + np.log(33) * (1 + 8 * fmt.roundoff)
+        rounding = 8 * fmt.roundoff * np.abs(logits).max()
         assert np.isfinite(got).all()
-        assert (got >= -8 * fmt.roundoff * np.abs(logits).max()).all()
+        assert ((got >= lowest - rounding) & (got <= highest + rounding)).all()
         return
-    totals = (np.exp(got) if check.operation == "log_softmax" else got).sum(axis=-1)
+    totals = (np.exp(got) if check.op.logarithmic else got).sum(axis=-1)
     # 33 addends: 32 additions, an exponential and a division each in the format, grade D; and underflow
     allowed = np.expm1(64 * np.log1p(fmt.roundoff)) + 33 * fmt.smallest_normal
-    if check.operation == "log_softmax":  # its own rounding of values that matter, those above −88
+    if check.op.logarithmic:  # its own rounding of values that matter, those above −88
         allowed += 88 * fmt.roundoff
     check.show(got, "no NaN, and a total of one", total=totals.max())
     assert (np.abs(totals - 1) <= allowed).all()
@@ -151,18 +155,19 @@ def test_added_mask_hides(check: Check) -> None:
     spelled = "-np.inf" if value == -np.inf else "-MAX"
     added = f"({check.case.x}) + np.where({HIDDEN}, {spelled}, 0)"
     judgement = check.judgement(replace(check.case, name="added", x=added))
-    empty = 0.0 if check.operation == "softmax" else -np.inf if value == -np.inf else None
+    empty = None if check.op.logarithmic and value != -np.inf else check.op.masked
     check.show(got, judgement.truth.value, replace(check.case, x=added))
     if empty is not None:
         assert (got[hidden] == empty).all()
-    off = np.abs(got[~hidden] - judgement.truth.value[~hidden])
-    assert (off <= judgement.tolerance["D"][~hidden]).all()
+    live = ... if check.op.per_row else ~hidden
+    off = np.abs(got[live] - judgement.truth.value[live])
+    assert (off <= judgement.tolerance["D"][live]).all()
 
 
 @pytest.mark.requirement("CMP-04", cases=several)
 def test_several_outputs_are_each_right(check: Check) -> None:
     adapter = check.adapter
-    other = "log_softmax" if check.operation == "softmax" else "softmax"
+    other = next(op.name for op in OPERATIONS.values() if op.kind == "row" and op.name != check.operation)
 
     def graph(x: Any) -> Any:
         return x, getattr(adapter, check.operation)(x), getattr(adapter, other)(x)
@@ -182,7 +187,7 @@ def test_overflow_in_the_graph_is_answered_as_infinity(check: Check) -> None:
     with np.errstate(over="ignore"):
         x = check.call.x * constant(check)
     assert np.isposinf(exact(x)).any()
-    labels = [np.arange(6) * 7 % 33] if check.operation == "softmax_cross_entropy" else []
+    labels = [np.arange(6) * 7 % 33] if check.op.labelled else []
     native = map(check.adapter.asarray, [x, *labels])
     alone = exact(check.adapter.to_numpy(getattr(check.adapter, check.operation)(*native)))
     check.show(got, alone)

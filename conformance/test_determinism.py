@@ -11,9 +11,9 @@ import pytest
 
 from conformance.cases.gradients import differentiated
 from conformance.cases.rows import normal, with_labels
+from conformance.cases.views import VIEWS, misaligned
 from conformance.run.case import Case
 from conformance.run.target import Check, Refused
-from conformance.test_interface import VIEWS
 from conformance.truth.formats import format_of
 
 
@@ -138,10 +138,3 @@ def test_deterministic_mode_repeats_its_bits_or_refuses(check: Check) -> None:
         check.observed = "refused"
         return
     assert compare(check, *(check.adapter.to_numpy(answer) for answer in answers)) == 0
-
-
-def misaligned(x: Any) -> Any:
-    """`x` from an address that is no multiple of a vector's or a cache line's size, only of an element's."""
-    room = np.empty(x.size + 1, x.dtype)
-    room[1:] = x.ravel()
-    return room[1:].reshape(x.shape)

@@ -10,7 +10,6 @@ import pytest
 from conformance.cases import gradients
 from conformance.cases.gradients import derivative, in_labels, masked
 from conformance.run.target import Check, Refused
-from conformance.test_labels import need
 from conformance.truth.formats import exact, round_to
 
 HIDDEN = np.arange(33) % 3 == np.array([[0], [1], [2], [0], [1], [2]])  # gradients.THIRD
@@ -163,7 +162,7 @@ def test_gradient_outside_where_is_zero(check: Check) -> None:
 
 @pytest.mark.requirement("GRD-17", cases=gradients.options)
 def test_gradient_with_options_is_within_the_bound(check: Check) -> None:
-    need(check, "vjp")
+    check.need_arguments("vjp")
     assert check.judge("D") <= 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,30 +11,13 @@ import pytest
 
 from conformance.cases import losses
 from conformance.cases.losses import IGNORED, WEIGHT_SUM
+from conformance.cases.views import LABEL_VIEWS
+from conformance.operations.labels import Weights
 from conformance.run.case import Case
 from conformance.run.measure import Call, Judgement, compare
 from conformance.run.target import Check, Refused
-from conformance.truth import bounds
+from conformance.truth.arithmetic import GRADES
 from conformance.truth.formats import Floats, exact
-
-FEATURES = {
-    "weight": "class_weight",
-    "ignore_index": "ignore_index",
-    "label_smoothing": "label_smoothing",
-    "reduction": "reduction",
-}
-VIEWS: dict[str, Callable[[Any], Any]] = {
-    "strided": lambda labels: np.stack([labels, labels + 1], axis=-1)[..., 0],
-    "reversed": lambda labels: labels[::-1].copy()[::-1],
-    "broadcast": lambda labels: np.broadcast_to(labels[0], labels.shape),
-    "transposed": lambda labels: np.ascontiguousarray(labels.T).T,
-}
-
-
-def need(check: Check, *features: str) -> None:
-    """Raise NotProvided unless the adapter has `features`, and those that the case's own arguments ask for."""
-    axis = ["class_axis"] if check.case.axis != -1 else []
-    check.need(*features, *axis, *(FEATURES[option] for option in check.case.options))
 
 
 def loss(check: Check, labels: Any, **options: Any) -> Any:
@@ -68,7 +50,7 @@ def mean_of_nothing(check: Check, labels: Any, **options: Any) -> str:
 
 def out_of_range(check: Check, bad: tuple[int, ...]) -> None:
     """Name the answer to each of `bad` labels in a batch of good ones."""
-    need(check, "index_labels")
+    check.need_arguments("index_labels")
     answers = {}
     for label in bad:
         labels = check.call.labels.copy()  # type: ignore[union-attr]  # the case has labels
@@ -91,12 +73,13 @@ def mean_of_copies(check: Check) -> Judgement:
     traits = check.target.traits(check.dtype)
     copies, n = check.call.x.shape
     labels = exact(call.labels) if call.labels.ndim == 2 else np.eye(n)[call.labels]
-    weights = bounds.Weights(labels, share=1 / copies)
+    weights = Weights(labels, share=1 / copies)
     judgement = compare(call, check.result(), traits)
+    setting = replace(judgement.setting, weights=weights, reduced=True, copies=copies)
     tolerance = dict(judgement.tolerance)
-    for grade in bounds.GRADES[1:]:
+    for grade in GRADES[1:]:
         how = traits.arithmetic(grade, check.dtype, n)
-        tolerance[grade] = bounds.cross_entropy(judgement.rows, weights, how, True, copies).reshape(1)
+        tolerance[grade] = check.op.tolerance(setting, how).reshape(1)
     return replace(judgement, tolerance=tolerance)
 
 
@@ -132,7 +115,7 @@ def test_mean_leaves_ignored_rows_out(check: Check) -> None:
 
 @pytest.mark.requirement("LBL-05", cases=losses.every_rank)
 def test_mean_of_ignored_rows_has_one_answer(check: Check) -> None:
-    need(check, "ignore_index", "reduction")
+    check.need_arguments("ignore_index", "reduction")
     labels = np.full_like(check.call.labels, IGNORED)
     check.choose({"mean": mean_of_nothing(check, labels, reduction="mean", ignore_index=IGNORED)})
 
@@ -220,19 +203,19 @@ def test_integer_format_of_labels_is_refused_or_read_rightly(check: Check) -> No
 
 @pytest.mark.requirement("LBL-15", cases=losses.reduced)
 def test_reduction_is_that_of_the_row_losses(check: Check) -> None:
-    need(check)
+    check.need_arguments()
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-16", cases=losses.many_rows)
 def test_mean_of_many_losses_is_within_the_bound(check: Check) -> None:
-    need(check)
+    check.need_arguments()
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-17", cases=losses.channels)
 def test_channel_axis_is_the_class_axis(check: Check) -> None:
-    need(check)
+    check.need_arguments()
     assert check.judge("D") <= 1
 
 
@@ -266,7 +249,7 @@ def test_gradient_of_ignored_rows_is_zero_under_an_empty_mean(check: Check) -> N
 
 @pytest.mark.requirement("LBL-20", cases=losses.no_classes)
 def test_label_of_no_class_is_refused(check: Check) -> None:
-    need(check, "index_labels")
+    check.need_arguments("index_labels")
     got = loss(check, check.call.labels)
     check.show(got, "an error")
     assert isinstance(got, Refused)
@@ -275,25 +258,25 @@ def test_label_of_no_class_is_refused(check: Check) -> None:
 
 @pytest.mark.requirement("LBL-21", cases=losses.no_rows)
 def test_mean_of_no_rows_has_one_answer(check: Check) -> None:
-    need(check)
+    check.need_arguments()
     check.choose({"mean": mean_of_nothing(check, check.call.labels)})
 
 
 @pytest.mark.requirement("LBL-22", cases=losses.equal_rows)
 def test_mean_of_equal_losses_is_the_loss_of_one(check: Check) -> None:
-    need(check)
+    check.need_arguments()
     assert check.keep(mean_of_copies(check), "B") <= 1
 
 
 @pytest.mark.requirement("LBL-23", cases=losses.combined)
 def test_weights_smoothing_ignored_rows_and_reductions_combine(check: Check) -> None:
-    need(check)
+    check.need_arguments()
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-24", cases=losses.weighted_probabilities)
 def test_weighted_mean_of_probability_labels_has_one_divisor(check: Check) -> None:
-    need(check, "probability_labels")
+    check.need_arguments("probability_labels")
     mean = check.judgement(replace(check.case, options=check.case.options | {"reduction": "mean"}))
     total = check.judgement()
     check.show(mean.got, mean.truth.value)
@@ -324,7 +307,7 @@ def test_one_row_of_probability_labels_has_one_answer(check: Check) -> None:
 
 @pytest.mark.requirement("LBL-28", cases=losses.views)
 def test_label_views_are_read_in_their_own_order(check: Check) -> None:
-    need(check, "index_labels")
+    check.need_arguments("index_labels")
     cases = [check.case]
     if check.tier != "quick":
         check.need("vjp")
@@ -332,7 +315,7 @@ def test_label_views_are_read_in_their_own_order(check: Check) -> None:
         cases.append(replace(check.case, name="gradient", derivative="vjp", cotangent=cotangent))
     for case in cases:
         call = case.call(check.operation, check.dtype)
-        call = replace(call, labels=VIEWS[check.case.name](call.labels))
+        call = replace(call, labels=LABEL_VIEWS[check.case.name](call.labels))
         assert check.compare(call.run(check.adapter), "D", case) <= 1
 
 
@@ -362,5 +345,5 @@ def test_ignored_row_counts_nothing_whatever_its_logits(check: Check) -> None:
 
 @pytest.mark.requirement("LBL-31", cases=losses.no_weight)
 def test_mean_without_weight_has_one_answer(check: Check) -> None:
-    need(check)
+    check.need_arguments()
     check.choose({"mean": mean_of_nothing(check, check.call.labels)})

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from conformance.cases.rows import index_labels, soft_labels, with_labels
+from conformance.operations.operation import Operation
 from conformance.run.case import Case
 from conformance.run.target import Check
 from conformance.truth.formats import Floats, exact, format_of
@@ -78,6 +79,12 @@ def all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
             )
         x = "np.where(np.arange(6)[:, None] % 2 == 1, -np.inf, np.zeros((6, 33)))"
         yield from ranks(Case("all-masked-n33", x), dtype, tier)
+
+
+def masked_and_all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Some −inf, and rows of −inf alone."""
+    yield from masked(operation, dtype, tier)
+    yield from all_masked(operation, dtype, tier)
 
 
 def poisoned_neighbours(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -159,9 +166,9 @@ def along_other_axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     yield Case("middle-axis-n33", f"({x}).reshape(2, 3, 33).swapaxes(1, 2)", axis=1)
 
 
-def answer(row: Floats, special: NDArray[np.bool_] | None, operation: str) -> str:
+def answer(row: Floats, special: NDArray[np.bool_] | None, operation: Operation) -> str:
     """Name what a row holds at the special position, if it has one, and elsewhere."""
-    empty, whole = (0.0, 1.0) if operation == "softmax" else (-np.inf, 0.0)
+    empty, whole = operation.masked, operation.single(np.zeros((1, 1))).item()
     if np.isnan(row).all():
         return "nan"
     if (row == empty).all():
@@ -200,7 +207,7 @@ def test_all_masked_row_has_one_answer(check: Check) -> None:
     masked = np.isneginf(check.call.rows(check.call.x)).all(axis=-1)
     got = check.call.rows(check.call.run(check.adapter))
     check.show(got[masked], "NaN, or probability 0, at every position")
-    check.choose({f"row {i}": answer(got[i], None, check.operation) for i in np.flatnonzero(masked)})
+    check.choose({f"row {i}": answer(got[i], None, check.op) for i in np.flatnonzero(masked)})
 
 
 @pytest.mark.requirement("SPV-04", cases=at_each_position("np.nan"))
@@ -222,10 +229,7 @@ def test_infinity_has_one_answer(check: Check) -> None:
     special = np.isposinf(check.call.rows(check.call.x))
     check.show(got[0], "one answer at every position")
     check.choose(
-        {
-            f"+inf at {int(np.argmax(at))}": answer(row, at, check.operation)
-            for row, at in zip(got, special, strict=True)
-        }
+        {f"+inf at {int(np.argmax(at))}": answer(row, at, check.op) for row, at in zip(got, special, strict=True)}
     )
 
 
@@ -240,11 +244,10 @@ def test_entries_outside_where_count_nothing(check: Check) -> None:
     every_row = len(check.call.x) == 6  # then `where` has but one
     shown = np.arange(33) % 3 != (0 if every_row else np.array([[0], [1]]))
     got = _under(check, shown)
-    empty = 0.0 if check.operation == "softmax" else -np.inf
     bare = replace(check.case, name="bare", x=f"np.where({shown.tolist()}, {check.case.x}, -np.inf)")
     within = check.compare(got, case=bare)
     check.describe(check.case)
-    assert (got[~np.broadcast_to(shown, got.shape)] == empty).all()
+    assert (got[~np.broadcast_to(shown, got.shape)] == check.op.masked).all()
     assert within <= 1
 
 
@@ -257,7 +260,7 @@ def test_row_outside_where_has_one_answer(check: Check) -> None:
         inside, shown = inside[1:2], shown[1]
     got = check.call.rows(_under(check, shown.T if check.case.axis == 0 else shown.reshape(check.call.x.shape)))
     check.show(got[~inside], "NaN, or probability 0, at every position")
-    check.choose({f"row {i}": answer(got[i], None, check.operation) for i in np.flatnonzero(~inside)})
+    check.choose({f"row {i}": answer(got[i], None, check.op) for i in np.flatnonzero(~inside)})
 
 
 @pytest.mark.requirement("SPV-11", cases=one_nan)
@@ -300,8 +303,25 @@ def test_special_values_along_another_axis_are_those_along_the_last(check: Check
     within = check.judge("D")
     poisoned = np.isnan(x).any(axis=-1)
     assert np.isnan(got[poisoned]).all()
-    assert (got[np.isneginf(x)] == (0 if check.operation == "softmax" else -np.inf)).all()
+    assert check.op.per_row or (got[np.isneginf(x)] == check.op.masked).all()
     assert within <= 1
+
+
+@pytest.mark.requirement("SPV-15", cases=masked_and_all_masked)
+def test_masked_logits_add_nothing(check: Check) -> None:
+    nothing = np.isneginf(check.call.rows(check.call.x)).all(axis=-1)
+    within = check.judge("D")
+    got = check.judgement().got
+    check.show(got[nothing], np.full(nothing.sum(), -np.inf))
+    assert np.isneginf(got[nothing]).all()
+    assert within <= 1
+
+
+@pytest.mark.requirement("SPV-16", cases=positions_and_ranks)
+def test_infinity_outweighs_all_other_logits(check: Check) -> None:
+    got = check.judgement().got
+    check.show(got, np.inf)
+    assert np.isposinf(got).all()
 
 
 def _under(check: Check, shown: NDArray[np.bool_]) -> Floats:

@@ -1,10 +1,10 @@
-"""`python -m reports DIR_OR_FILE…`: what records say, on the terminal, as one HTML page and as Markdown.
+"""`python -m reports DIR_OR_FILE…`: report records on the terminal, as one HTML page and as Markdown.
 
-`python -m reports build` makes the site, `compare` tells what differs between two targets, `choose`
-what each does well and badly for a use; a folder of such a name is given as `./build`.
+`python -m reports build` makes the site, `compare` shows what differs between two targets, and `choose` what each
+does well and badly for a task. Give a folder of such a name as `./build`.
 
-Exit code 0 when all records were reported, 1 when some were broken, 2 when there is nothing to report or the
-report cannot be written.
+The exit code is 0 when all records were reported, 1 when some were broken, and 2 when there is nothing to report
+or the report cannot be written.
 """
 
 from __future__ import annotations

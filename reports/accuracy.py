@@ -6,15 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance.operations import OPERATIONS
 from conformance.record.accuracy_keys import FORWARD, number, place, ratio
 from conformance.record.records import Check
+from conformance.truth.arithmetic import GRADES
 from reports.checks import Judged
 from reports.spread import Spread, spread
 from reports.witness import rows
 
-GRADES = ("A", "B", "C", "D", "E")  # of conformance.truth.bounds, which brings the oracle along
 REQUIRED = "D"  # the grade whose bound is "must"
-OPERATIONS = ("softmax", "log_softmax", "softmax_cross_entropy")
 FORMATS = ("float64", "float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
 DIRECTIONS = (FORWARD, "vjp", "jvp", "hvp")
 
@@ -104,7 +104,7 @@ def _grade(checks: list[Check]) -> Grade | None:
 def _order(at: tuple[str, str, str]) -> tuple[tuple[int, str], ...]:
     operation, dtype, way = at
     return (
-        (_index(OPERATIONS, operation.split(" ", 1)[0]), operation),
+        (_index(tuple(OPERATIONS), operation.split(" ", 1)[0]), operation),
         by_format(dtype),
         (_index(DIRECTIONS, way.split(",", 1)[0]), way),
     )

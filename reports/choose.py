@@ -1,7 +1,7 @@
-"""`python -m reports choose --task TASK [--device cpu] [--dtype float32]`: facts for who chooses a framework.
+"""`python -m reports choose --task TASK [--device cpu] [--dtype float32]`: print facts to choose a framework by.
 
-What each framework does well and badly for a use, from records and results alone. No score, no ranking. Exit code
-1 where the device or format is in no record, 2 for a use, device or format that there is not.
+The facts say what each framework does well and badly for a task, from records and results alone, without a score
+or a ranking. The exit code is 1 if no record has the device or format, 2 for an unknown task, device or format.
 """
 
 from __future__ import annotations

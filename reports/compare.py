@@ -1,7 +1,7 @@
-"""`python -m reports compare A B [--markdown] [--all]`: what differs between two targets, releases or records.
+"""`python -m reports compare A B [--markdown] [--all]`: print what differs between two targets.
 
-A side is a target ("jax:cpu:jit"), a release ("jax-0.7.2") or a record's file. Exit code 0 when both were
-compared, whatever differs; 2 where there is no such side.
+A and B are targets ("jax:cpu:jit"), releases ("jax-0.7.2") or record files. The exit code is 0 when both were
+compared, whatever differs, and 2 if one of them does not exist.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`python -m reports.kills [DIR] [--write]`: which requirement catches which class of the gallery.
+"""`python -m reports.kills [DIR] [--write]`: show which requirement catches which gallery class.
 
-From the records in DIR; without one, the whole gallery is judged. `--write` makes the page kills.md of it.
+The command reads the records in DIR; without DIR, it judges the whole gallery. `--write` writes kills.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`python -m reports.pages [--records FOLDER] [--output FOLDER]`: write the pages that records and data make.
+"""`python -m reports.pages [--records FOLDER] [--output FOLDER]`: write the pages made from records and data.
 
-unreported.md, grades.md and scope.md; kills.md, which needs a run of the gallery, is `reports.kills`'s own.
+These are unreported.md, grades.md and scope.md; `reports.kills` makes kills.md, which needs a run of the gallery.
 The same records and data give the same pages, byte for byte.
 """
 

@@ -12,9 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from conformance.operations.labels import Loss
+from conformance.operations.query import Query
 from conformance.truth.formats import Floats
-from conformance.truth.labels import Loss
-from conformance.truth.oracle import Query
 
 DIGITS = 700  # for 1e308 beside 1e-300
 STEP = Decimal("1e-50")

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.truth import oracle
-from conformance.truth.bounds import EXPONENTIAL, LOGARITHM, Arithmetic, Rows
+from conformance.operations.query import Query, evaluate
+from conformance.truth.arithmetic import EXPONENTIAL, LOGARITHM, Arithmetic
+from conformance.truth.bounds import Rows
 from conformance.truth.formats import Floats, Format, exact, round_to, spacing
-from conformance.truth.oracle import Query, Truth
+from conformance.truth.oracle import Truth
 
 SCALES = (0.01, 0.1, 1, 4, 10, 40)
 Signs = Callable[[Floats], Floats]
@@ -52,7 +53,7 @@ class Known:
 def known(x: Any, dtype: str) -> Known:
     """The truths of rows x, (r, n), rounded to format `dtype`."""
     rows = exact(round_to(x, dtype))
-    return Known(rows, oracle.evaluate(Query("softmax", rows)), oracle.evaluate(Query("log_softmax", rows)))
+    return Known(rows, evaluate(Query("softmax", rows)), evaluate(Query("log_softmax", rows)))
 
 
 @cache

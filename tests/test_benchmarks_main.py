@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_each_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> N
     assert ended.value.code == 0
     told = " ".join(capsys.readouterr().out.split())
     for name, module in command.COMMANDS.items():
-        head = (module.__doc__ or "").splitlines()[0]
+        head = (import_module(module).__doc__ or "").splitlines()[0]
         assert head.startswith(f"`python -m benchmarks {name}")
         assert f"{name} {head.partition(': ')[2]}" in told
 

@@ -11,8 +11,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from conformance import operations
+from conformance.operations.labels import Weights
+from conformance.operations.operation import Setting
 from conformance.truth import bounds
-from conformance.truth.bounds import EXPONENTIAL, LOGARITHM, Arithmetic, arithmetic
+from conformance.truth.arithmetic import EXPONENTIAL, LOGARITHM, Arithmetic, arithmetic
 from conformance.truth.formats import Floats, exact, format_of, round_to
 from tests import decimals
 from tests.emulation import (
@@ -34,14 +37,27 @@ SEEDS = (0, 1)
 NARROW = [(dtype, grade) for dtype in FORMATS for grade in "BCDE"]
 
 
+def softmax(rows: bounds.Rows, how: Arithmetic) -> Floats:
+    return operations.get("softmax").tolerance(Setting(rows), how)
+
+
+def log_softmax(rows: bounds.Rows, how: Arithmetic) -> Floats:
+    return operations.get("log_softmax").tolerance(Setting(rows), how)
+
+
+def mean(rows: bounds.Rows, weights: Weights, how: Arithmetic, copies: int = 1) -> Floats:
+    setting = Setting(rows, weights=weights, reduced=True, copies=copies)
+    return operations.get("softmax_cross_entropy").tolerance(setting, how)
+
+
 def ratios(machine: Machine, case: Known) -> tuple[float, float]:
     """Worst error over bound of softmax and of log_softmax."""
     with np.errstate(all="ignore"):
         p = machine.finish(machine.probabilities(case.x))
         l = machine.finish(machine.log_probabilities(case.x))  # noqa: E741 -- the letter of the formulas
         return (
-            worst(p, case.softmax, bounds.softmax(case.rows, machine.how)),
-            worst(l, case.log_softmax, bounds.log_softmax(case.rows, machine.how)),
+            worst(p, case.softmax, softmax(case.rows, machine.how)),
+            worst(l, case.log_softmax, log_softmax(case.rows, machine.how)),
         )
 
 
@@ -83,14 +99,14 @@ def test_flushing_adds_the_smallest_normal() -> None:
     for dtype in ("float16", "float32", "float64"):
         fmt = format_of(dtype)
         rows = known([[0.0, math.log(fmt.smallest_normal) + 1]], dtype).rows
-        for bound in (bounds.softmax, bounds.confident):
+        for bound in (softmax, bounds.confident):
             kept, flushed = (bound(rows, arithmetic("B", dtype, 2, flushes)) for flushes in (False, True))
             at = ... if bound is bounds.confident else (0, 1)
             unit = arithmetic("B", dtype, 2).element.smallest_normal
             assert (np.asarray(flushed - kept)[at] >= unit * (1 - 2.0**-20)).all()
 
 
-@pytest.mark.parametrize("bound", [bounds.softmax, bounds.log_softmax])
+@pytest.mark.parametrize("bound", [softmax, log_softmax])
 def test_a_bound_grows_with_the_additions_and_with_the_unit_roundoff(
     bound: Callable[[bounds.Rows, Arithmetic], Floats],
 ) -> None:
@@ -115,7 +131,7 @@ def test_the_bound_is_to_first_order_the_sharpened_constant(n: int) -> None:
     entropy = -np.sum(np.where(g > 0, g * np.where(g > 0, rows.l, 0), 0), axis=-1, keepdims=True)
     constant = gap + entropy - rows.log_total + 2 * EXPONENTIAL + how.additions + 1
     normal = g > 1e-290
-    np.testing.assert_allclose(bounds.softmax(rows, how)[normal], (g * how.u * constant)[normal], rtol=0.01)
+    np.testing.assert_allclose(softmax(rows, how)[normal], (g * how.u * constant)[normal], rtol=0.01)
 
 
 def test_the_confident_entry_is_relatively_accurate_also_where_the_rest_is_subnormal() -> None:
@@ -162,7 +178,7 @@ def test_the_bounds_are_their_formulas_evaluated_exactly(dtype: str, grade: str)
     element = replace(how.element, smallest_subnormal=0.0)
     how = replace(how, element=element, output=element)  # no underflow and no rounding at the end
     off = bounds.spread(case.rows, how)
-    p_bound, l_bound = bounds.softmax(case.rows, how), bounds.log_softmax(case.rows, how)
+    p_bound, l_bound = softmax(case.rows, how), log_softmax(case.rows, how)
     for i, (p, l, above, below) in enumerate(formula(case, how)):  # noqa: E741 -- the letter of the formulas
         np.testing.assert_allclose(p_bound[i], p, rtol=1e-8)
         np.testing.assert_allclose(l_bound[i], l, rtol=1e-8)
@@ -177,16 +193,16 @@ def test_a_sum_accumulated_in_sixteen_bits_exceeds_grade_d() -> None:
         case = known(np.zeros((1, n)), dtype)
         honest, stalled = arithmetic("D", dtype, n), arithmetic("E", dtype, n)
         got = Machine(stalled).probabilities(case.x)
-        assert worst(got, case.softmax, bounds.softmax(case.rows, honest)) > 10
-        assert worst(got, case.softmax, bounds.softmax(case.rows, stalled)) <= 1
+        assert worst(got, case.softmax, softmax(case.rows, honest)) > 10
+        assert worst(got, case.softmax, softmax(case.rows, stalled)) <= 1
 
 
 def test_a_sequential_sum_of_a_long_row_exceeds_grade_b_and_not_c() -> None:
     case = known(np.where(np.arange(100001) == 0, 0, -1.3)[None], "float32")
     blocked, sequential = (arithmetic(grade, "float32", 100001) for grade in "BC")
     got = Machine(sequential).probabilities(case.x)
-    assert worst(got, case.softmax, bounds.softmax(case.rows, blocked)) > 1
-    assert worst(got, case.softmax, bounds.softmax(case.rows, sequential)) <= 1
+    assert worst(got, case.softmax, softmax(case.rows, blocked)) > 1
+    assert worst(got, case.softmax, softmax(case.rows, sequential)) <= 1
 
 
 def coarse_exponential(x: Floats) -> Floats:
@@ -211,7 +227,7 @@ def test_a_faulty_float32_softmax_exceeds_grade_d(fault: Callable[[Floats], Floa
     for n in (33, 1000):
         case = known(np.random.default_rng(n).standard_normal((1, n)), "float32")
         how = arithmetic("D", "float32", n)
-        assert worst(fault(case.x), case.softmax, bounds.softmax(case.rows, how)) > 1, n
+        assert worst(fault(case.x), case.softmax, softmax(case.rows, how)) > 1, n
 
 
 def log_of_softmax(x: Floats) -> Floats:
@@ -242,17 +258,17 @@ def test_a_textbook_log_softmax_exceeds_grade_d(
     case = known(logits, "float32")
     how = arithmetic("D", "float32", 3)
     with np.errstate(all="ignore"):
-        assert worst(fault(case.x), case.log_softmax, bounds.log_softmax(case.rows, how)) > 1
+        assert worst(fault(case.x), case.log_softmax, log_softmax(case.rows, how)) > 1
 
 
 @pytest.mark.parametrize("grade", ["B", "C", "D"])
 def test_the_mean_of_copies_has_the_bound_of_as_many_rows(grade: str) -> None:
     how = arithmetic(grade, "bfloat16", 33)
     one, many = (known_logits("bfloat16", 33).rows for _ in range(2))
-    one = bounds.Rows(*(part[:1] for part in (one.gap, one.g, one.l, one.log_total)))
-    many = bounds.Rows(*(np.repeat(part, 700, axis=0) for part in (one.gap, one.g, one.l, one.log_total)))
+    one = bounds.Rows(*(part[:1] for part in vars(one).values()))
+    many = bounds.Rows(*(np.repeat(part, 700, axis=0) for part in vars(one).values()))
     labels = np.full((1, 33), 1 / 32)
-    expected = bounds.cross_entropy(many, bounds.Weights(np.repeat(labels, 700, axis=0), 1 / 700), how, True)
-    got = bounds.cross_entropy(one, bounds.Weights(labels, 1 / 700), how, True, copies=700)
+    expected = mean(many, Weights(np.repeat(labels, 700, axis=0), 1 / 700), how)
+    got = mean(one, Weights(labels, 1 / 700), how, copies=700)
     assert got == pytest.approx(float(expected), rel=1e-12)
-    assert got < bounds.cross_entropy(one, bounds.Weights(labels, 1 / 700), how, True, copies=70000)
+    assert got < mean(one, Weights(labels, 1 / 700), how, copies=70000)

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.truth import bounds, oracle
-from conformance.truth.bounds import Weights, arithmetic
+from conformance.operations.labels import Loss, Weights
+from conformance.operations.operation import Setting
+from conformance.operations.query import Query, evaluate
+from conformance.truth.arithmetic import Arithmetic, arithmetic
+from conformance.truth.bounds import Rows
 from conformance.truth.formats import Floats, exact, round_to
-from conformance.truth.labels import Loss
-from conformance.truth.oracle import Query, Truth
+from conformance.truth.oracle import Truth
+from conformance.truth.running import Running
 from tests.emulation import Machine, known_logits, none, random_signs, up, worst
 
 FORMATS = ("float16", "bfloat16", "float32")
@@ -65,7 +68,12 @@ class Problem:
     def ratio(self, operation: str, got: Floats, truth: Truth, machine: Machine) -> float:
         weights = Weights(self.one_hot) if operation == "softmax_cross_entropy" else None
         rows = known_logits(self.dtype, self.n).rows
-        return worst(got, truth, bounds.derivative(self.query(operation), rows, weights, machine.how))
+        return worst(got, truth, bound(self.query(operation), rows, weights, machine.how))
+
+
+def bound(query: Query, rows: Rows, weights: Weights | None, how: Arithmetic) -> Floats:
+    cotangent, tangent = Running.magnitude(query.cotangent), Running.magnitude(query.tangent)
+    return query.of.tolerance(Setting(rows, cotangent, tangent, weights), how, query.key)
 
 
 def scaled_difference(m: Machine, g: Floats, c: Floats) -> Floats:
@@ -97,7 +105,7 @@ def test_the_gradient_of_softmax_is_within_its_bound(dtype: str, order: Order) -
     found = []
     for n in LENGTHS:
         problem = Problem(dtype, n)
-        truth = oracle.evaluate(problem.query("softmax"))
+        truth = evaluate(problem.query("softmax"))
         for machine in problem.machines():
             got = order(machine, machine.probabilities(problem.x), problem.cotangent)
             found.append(problem.ratio("softmax", got, truth, machine))
@@ -108,7 +116,7 @@ def test_the_gradient_of_softmax_is_within_its_bound(dtype: str, order: Order) -
 def test_a_jacobian_of_the_diagonal_alone_exceeds_the_bound(dtype: str) -> None:
     for n in LENGTHS:
         problem = Problem(dtype, n)
-        truth = oracle.evaluate(problem.query("softmax"))
+        truth = evaluate(problem.query("softmax"))
         for machine in problem.machines():
             got = diagonal_alone(machine, machine.probabilities(problem.x), problem.cotangent)
             assert problem.ratio("softmax", got, truth, machine) > 1, n
@@ -120,7 +128,7 @@ def test_the_gradient_of_log_softmax_is_within_its_bound(dtype: str, kept: Kept)
     found = []
     for n in LENGTHS:
         problem = Problem(dtype, n)
-        truth = oracle.evaluate(problem.query("log_softmax"))
+        truth = evaluate(problem.query("log_softmax"))
         for m in problem.machines():
             g, c = kept(m, problem.x), problem.cotangent
             got = m.rounded(c - m.rounded(g * m.total(c)))
@@ -134,7 +142,7 @@ def test_the_gradient_of_the_loss_is_within_its_bound(dtype: str, kept: Kept) ->
     found = []
     for n in LENGTHS:
         problem = Problem(dtype, n)
-        truth = oracle.evaluate(problem.query("softmax_cross_entropy"))
+        truth = evaluate(problem.query("softmax_cross_entropy"))
         for m in problem.machines():
             residual = m.rounded(kept(m, problem.x) - problem.one_hot)
             got = m.rounded(problem.upstream[:, None] * residual)
@@ -161,5 +169,5 @@ def test_derivatives_along_a_tangent_are_within_their_bounds(dtype: str) -> None
             ):
                 query = replace(problem.query(operation), derivative="jvp", cotangent=None, tangent=t)
                 weights = None if query.loss is None else Weights(problem.one_hot)
-                tolerance = bounds.derivative(query, rows, weights, m.how)
-                assert worst(got, oracle.evaluate(query), tolerance) <= 1, (operation, n)
+                tolerance = bound(query, rows, weights, m.how)
+                assert worst(got, evaluate(query), tolerance) <= 1, (operation, n)

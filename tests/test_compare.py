@@ -18,11 +18,11 @@ from adapters.releases import Release
 from benchmarks.timing.cells import Cell
 from benchmarks.timing.rounds import Row, Run
 from reports.timing import compare
-from reports.timing.compare import ERROR, MARGIN, ROUNDS, Ratio, Side, outside, ratio
+from reports.timing.compare import ERROR, MARGIN, ROUNDS, Contestant, Ratio, outside, ratio
 from tests.asv_results import release
 
 CELL = Cell("softmax", "forward", "", "float32", "cifar", "1")
-A, B = Side("a", "numpy", "eager", "python-a"), Side("b", "jax", "compiled", "python-b")
+A, B = Contestant("a", "numpy", "eager", "python-a"), Contestant("b", "jax", "compiled", "python-b")
 TRIALS = 20_000
 
 

@@ -11,7 +11,7 @@ from adapters.numpy import Adapter as Reference
 from adapters.protocol import Adapter
 from conformance.run.elementary import LIMIT, SAMPLES, Errors, gaps, measure, sums, worst
 from conformance.run.target import Target
-from conformance.truth.bounds import EXPONENTIAL, LOGARITHM, arithmetic
+from conformance.truth.arithmetic import EXPONENTIAL, LOGARITHM, arithmetic
 from conformance.truth.formats import exact, format_of
 
 FORMATS = ("float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64")

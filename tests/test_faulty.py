@@ -42,6 +42,10 @@ def log_softmax(*x: float) -> Call:
     return lambda a: a.log_softmax(np.array(x, np.float32))
 
 
+def logsumexp(x: Any, **kwargs: Any) -> Call:
+    return lambda a: a.logsumexp(np.asarray(x, np.float32), **kwargs)
+
+
 def loss(labels: Any, x: Any = NORMAL, **kwargs: Any) -> Call:
     return lambda a: a.softmax_cross_entropy(np.asarray(x), np.asarray(labels), **kwargs)
 
@@ -166,6 +170,14 @@ SHOWN: dict[str, Call] = {
     "VmapLeavesTail": lambda a: a.vmap(a.softmax, np.concatenate([NORMAL, OTHER])),
     "OverflowClampedInGraph": lambda a: a.call(lambda x: softmax([INF, 0])(a), NORMAL),
     "CastInGraph": lambda a: a.call(lambda x: a.vjp("softmax", NORMAL, x), OTHER),
+    "LogSumExpUnshifted": logsumexp([1000, 0]),
+    "LogSumExpUnguarded": logsumexp([-INF, -INF]),
+    "LogSumExpWithEpsilon": logsumexp([0, 0]),
+    "LogSumExpWithoutMaximum": logsumexp([1, 0]),
+    "LogSumExpOfFirstAxis": logsumexp(LONG.reshape(6, 20, 50)),
+    "LogSumExpKeepsAxis": logsumexp(NORMAL),
+    "LogSumExpGradientFromResult": lambda a: a.vjp("logsumexp", NORMAL + np.float32(1e8), UPSTREAM),
+    "LogSumExpUpstreamIgnored": derivative("vjp", "logsumexp", UPSTREAM),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 

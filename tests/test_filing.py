@@ -40,7 +40,7 @@ SUITE = f"""
     from benchmarks.timing.cells import Block
     from benchmarks.timing.rounds import Measured
 
-    class Eager(metrics.Times, metrics.Checks):
+    class Eager(metrics.TimeMetrics, metrics.CheckMetrics):
         operations = ("softmax", "log_softmax")
         block = Block(("eager",), ("float32",), ("cifar", "bert"), ("1",), operations, ("forward",))
         params = block.params

@@ -56,7 +56,7 @@ def test_a_second_backend_in_one_process_is_refused_in_one_line() -> None:
 def test_a_record_names_every_distribution_that_answers(name: str, mode: str, named: list[str]) -> None:
     pytest.importorskip(name)
     program = (
-        "import sys, adapters\nfrom conformance import machine\n"
+        "import sys, adapters\nfrom conformance.run.processes import machine\n"
         "print(machine.build(adapters.load(sys.argv[1], mode=sys.argv[2])))"
     )
     told = run("-c", program, name, mode, backend="torch").stdout

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from flint import ctx
 
+from conformance.operations.labels import Loss
+from conformance.operations.query import Query, evaluate
 from conformance.truth import oracle
 from conformance.truth.formats import Floats
-from conformance.truth.labels import Loss
-from conformance.truth.oracle import Query, Truth
+from conformance.truth.oracle import Truth
 from tests import decimals
 
 INF, NAN, LARGEST = np.inf, np.nan, np.finfo(np.float64).max
@@ -60,14 +61,14 @@ def assert_true(truth: Truth, true: list[Decimal], digits: int) -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_values_are_correctly_rounded_and_enclosed(operation: str, name: str) -> None:
     query = Query(operation, np.array([ROWS[name]]))
-    assert_true(oracle.evaluate(query), expected(query), 390)
+    assert_true(evaluate(query), expected(query), 390)
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name != "spread"])
 def test_the_loss_of_every_class_is_correctly_rounded_and_enclosed(name: str) -> None:
     row = ROWS[name]
     query = Query(LOSS, np.array([row] * len(row)), loss=Loss(np.arange(len(row))))
-    assert_true(oracle.evaluate(query), expected(query), 390)
+    assert_true(evaluate(query), expected(query), 390)
 
 
 LABELS: dict[str, np.ndarray] = {
@@ -89,7 +90,7 @@ def test_labels_weights_smoothing_and_reductions_are_those_of_the_definition(
     form: str, reduction: str, weighted: bool, smoothing: float
 ) -> None:
     query = Query(LOSS, X, loss=loss_of(form, reduction, weighted, smoothing))
-    assert_true(oracle.evaluate(query), expected(query, 100), 90)
+    assert_true(evaluate(query), expected(query, 100), 90)
 
 
 def derived(operation: str, kind: str, loss: Loss | None = None) -> Query:
@@ -109,7 +110,7 @@ def derived(operation: str, kind: str, loss: Loss | None = None) -> Query:
 @pytest.mark.parametrize("operation", ["softmax", "log_softmax"])
 def test_derivatives_are_central_differences(operation: str, kind: str) -> None:
     query = derived(operation, kind)
-    assert_true(oracle.evaluate(query), expected(query, 240), 60)
+    assert_true(evaluate(query), expected(query, 240), 60)
 
 
 @pytest.mark.parametrize("kind", ["vjp", "jvp", "hvp"])
@@ -118,7 +119,7 @@ def test_derivatives_of_the_loss_are_central_differences(
     kind: str, form: str, reduction: str, weighted: bool, smoothing: float
 ) -> None:
     query = derived(LOSS, kind, loss_of(form, reduction, weighted, smoothing))
-    assert_true(oracle.evaluate(query), expected(query, 240), 60)
+    assert_true(evaluate(query), expected(query, 240), 60)
 
 
 @pytest.mark.parametrize("kind", ["vjp", "hvp"])
@@ -127,7 +128,7 @@ def test_derivatives_with_respect_to_labels_are_differences_of_a_linear_function
     labels = loss.labels
     plain = derived(LOSS, "" if kind == "vjp" else "jvp", loss)
     query = derived(LOSS, kind, loss)
-    found = oracle.evaluate(Query(LOSS, X, kind, query.cotangent, query.tangent, "labels", loss)).value
+    found = evaluate(Query(LOSS, X, kind, query.cotangent, query.tangent, "labels", loss)).value
     for at in np.ndindex(labels.shape):
         step = np.where(
             np.arange(labels.size).reshape(labels.shape) == np.ravel_multi_index(at, labels.shape), 1, 0
@@ -146,22 +147,22 @@ def test_derivatives_with_respect_to_labels_are_differences_of_a_linear_function
 def test_a_row_with_nan_or_plus_infinity_or_of_minus_infinity_alone_has_no_truth(bad: list[float]) -> None:
     x = np.array([bad])
     for operation in ("softmax", "log_softmax"):
-        for part in vars(oracle.evaluate(Query(operation, x))).values():
+        for part in vars(evaluate(Query(operation, x))).values():
             assert part.shape == x.shape
             assert np.isnan(part).all()
     if bad:
-        assert np.isnan(oracle.evaluate(Query(LOSS, x, loss=Loss(np.array([0])))).value).all()
+        assert np.isnan(evaluate(Query(LOSS, x, loss=Loss(np.array([0])))).value).all()
         beside = np.array([bad, [0.0, 1.0]])
-        assert np.isfinite(oracle.evaluate(Query("softmax", beside)).value[1]).all()
+        assert np.isfinite(evaluate(Query("softmax", beside)).value[1]).all()
 
 
 def test_minus_infinity_has_probability_zero_and_leaves_the_others() -> None:
     masked, plain = np.array([[-INF, 1.0, -INF, 3.0]]), np.array([[1.0, 3.0]])
     for operation, hidden in (("softmax", 0.0), ("log_softmax", -INF)):
-        found, alone = (oracle.evaluate(Query(operation, x)) for x in (masked, plain))
+        found, alone = (evaluate(Query(operation, x)) for x in (masked, plain))
         assert (found.value[0, [0, 2]] == hidden).all()
         assert (found.value[0, [1, 3]] == alone.value[0]).all()
-    found = oracle.evaluate(Query(LOSS, masked, loss=Loss(np.array([2]))))
+    found = evaluate(Query(LOSS, masked, loss=Loss(np.array([2]))))
     assert found.value[0] == INF
 
 
@@ -170,20 +171,20 @@ HARD = np.array([[2.0**-46, -128.0]])  # −(128 + 2^−46) is halfway between f
 
 def test_precision_rises_until_the_rounding_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     query = Query("log_softmax", HARD)
-    assert oracle.evaluate(query).value[0, 1] == float(expected(query)[1]) == -(128 + 2.0**-45)
+    assert evaluate(query).value[0, 1] == float(expected(query)[1]) == -(128 + 2.0**-45)
     monkeypatch.setattr(oracle, "PRECISIONS", oracle.PRECISIONS[:1])
-    assert oracle.evaluate(query).value[0, 1] == -128
+    assert evaluate(query).value[0, 1] == -128
 
 
 def test_a_rounding_that_no_precision_decides_is_still_enclosed() -> None:
     query = Query("log_softmax", np.array([[2.0**53, -1.0]]))  # log1p(e^−9e15)
-    found = oracle.evaluate(query)
+    found = evaluate(query)
     assert found.value[0, 1] in (-(2.0**53), -(2.0**53 + 2))
     assert (found.value[0, 1] + 2.0**53) + (found.residual[0, 1] + 1) == 0
 
 
 def test_a_cancellation_to_zero_is_zero() -> None:
-    found = oracle.evaluate(Query("softmax", np.array([[0.1, 0.2, 0.3]]), "vjp", np.ones((1, 3))))
+    found = evaluate(Query("softmax", np.array([[0.1, 0.2, 0.3]]), "vjp", np.ones((1, 3))))
     assert (found.value == 0).all()
     assert (found.radius < 2.0**-250).all()
 
@@ -194,11 +195,11 @@ def test_the_answer_does_not_depend_on_the_precision_outside(precision: int) -> 
         *(derived(operation, kind) for operation in ("softmax", "log_softmax") for kind in ("", "hvp")),
         *(derived(LOSS, kind, loss_of(*options)) for kind in ("", "vjp") for options in OPTIONS),
     ]
-    plain = [oracle.evaluate(query) for query in queries]
+    plain = [evaluate(query) for query in queries]
     before = ctx.prec
     ctx.prec = precision
     try:
-        again = [oracle.evaluate(query) for query in queries]
+        again = [evaluate(query) for query in queries]
         assert ctx.prec == precision
     finally:
         ctx.prec = before
@@ -214,4 +215,4 @@ def bits(truth: Truth) -> bytes:
 @pytest.mark.parametrize("label", [4, -1, 100])
 def test_a_label_out_of_range_has_no_loss(label: int) -> None:
     with pytest.raises(ValueError, match=rf"label {label} is outside \[0, 4\)"):
-        oracle.evaluate(Query(LOSS, X, loss=Loss(np.array([0, label]), ignore_index=-100)))
+        evaluate(Query(LOSS, X, loss=Loss(np.array([0, label]), ignore_index=-100)))

@@ -155,10 +155,10 @@ def test_a_step_that_lasts_is_said_to_be_still_so(place: Path) -> None:
 
 
 def test_two_metrics_of_one_pair_go_into_two_files() -> None:
-    row = results.Row("box", JAX[0], "latency", CELL, 1.0)
+    row = results.Result("box", JAX[0], "latency", CELL, 1.0)
     step = changes.Step(row, replace(row, release=JAX[1]), row, None, True, True, None, None)
     other = replace(step, after=replace(step.after, metric="steady"))
-    assert issues.file_name(changes.Group((step,), 1)) != issues.file_name(changes.Group((other,), 1))
+    assert issues.file_name(changes.Transition((step,), 1)) != issues.file_name(changes.Transition((other,), 1))
 
 
 # What a reproduction calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from adapters.protocol import OPERATIONS
+from adapters import protocol
+from conformance.operations import OPERATIONS
+from conformance.operations.operation import KINDS
 from conformance.requirements import FAMILIES, FILE, LEVELS, RETIRED, Requirement, load
 
 MODULES = {
@@ -117,6 +120,20 @@ def test_an_id_is_a_family_and_two_digits(requirement: Requirement) -> None:
     assert requirement.family in FAMILIES
 
 
+def test_a_requirement_is_stated_for_kinds_of_operations_or_for_some_by_name() -> None:
+    for name, table in tomllib.loads(FILE.read_text(encoding="utf-8")).items():
+        assert ("kinds" in table) != ("operations" in table), name
+        assert set(table.get("kinds", KINDS)) <= set(KINDS), name
+        if "kinds" in table:
+            of_kinds = tuple(o.name for o in OPERATIONS.values() if o.kind in table["kinds"])
+            assert REQUIREMENTS[name].operations == of_kinds
+
+
+def test_the_operations_that_an_adapter_must_have_are_the_first() -> None:
+    assert tuple(o.name for o in OPERATIONS.values() if not o.optional) == protocol.OPERATIONS
+    assert {o.kind for o in OPERATIONS.values()} <= set(KINDS)
+
+
 @every("requirement")
 def test_a_level_and_operations_are_known_ones(requirement: Requirement) -> None:
     assert requirement.level in LEVELS
@@ -129,7 +146,7 @@ def test_a_level_and_operations_are_known_ones(requirement: Requirement) -> None
 def test_a_text_is_a_statement_in_the_present_tense(requirement: Requirement) -> None:
     text = requirement.text
     assert not WISHES.search(text)
-    assert text[0].isupper() or text[:2] in ("n ", "f(") or text.startswith(OPERATIONS)
+    assert text[0].isupper() or text[:2] in ("n ", "f(") or text.startswith(tuple(OPERATIONS))
     assert text.endswith(".")
     assert "\n" not in text
     assert len(text.split()) >= 5

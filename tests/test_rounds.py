@@ -115,7 +115,7 @@ def test_all_threads_are_audited_where_one_is_not_asked_for_or_is_no_part_of_the
 def test_a_crash_costs_its_cell_alone_and_says_so(python: Path) -> None:
     does(python, "if shape == 'bert': sys.exit('no such instruction') if jobs % 2 else sys.exit(3)")
     found = run(python, [CIFAR, BERT, DECODE])
-    assert found[BERT].why == "crash: exit status 1, no such instruction"
+    assert found[BERT].why == "crash: exit code 1, no such instruction"
     assert not found[BERT].rows
     assert [found[cell].why for cell in (CIFAR, DECODE)] == ["", ""]
     assert [len(found[cell].rows) for cell in (CIFAR, DECODE)] == [1, 1]
@@ -128,13 +128,13 @@ def test_a_crash_costs_its_cell_alone_and_says_so(python: Path) -> None:
 
 def test_a_signal_is_told_as_such(python: Path) -> None:
     does(python, "os.kill(os.getpid(), 9)")
-    assert run(python, [CIFAR])[CIFAR].why == "crash: exit status -9"
+    assert run(python, [CIFAR])[CIFAR].why == "crash: signal SIGKILL"
 
 
 def test_what_was_measured_before_a_crash_is_kept(python: Path) -> None:
     does(python, "if jobs == 3 and shape == 'cifar': sys.exit(3)")
     found = run(python, [CIFAR, BERT], 3)
-    assert found[CIFAR].why == "crash: exit status 3"
+    assert found[CIFAR].why == "crash: exit code 3"
     assert [len(found[cell].rows) for cell in (CIFAR, BERT)] == [1, 3]
 
 
@@ -256,7 +256,9 @@ def test_an_interrupt_ends_the_process(python: Path) -> None:
     gone(jobs(python)[0]["process"])
 
 
-LONG = "from benchmarks import cells, rounds; rounds.measure(rounds.Run('numpy', tuple(cells.cells('core'))))"
+LONG = (
+    "from benchmarks.timing import cells, rounds; rounds.measure(rounds.Run('numpy', tuple(cells.cells('core'))))"
+)
 PROC = Path("/proc")
 
 

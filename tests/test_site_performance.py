@@ -12,7 +12,7 @@ import pytest
 
 from adapters import ROOT
 from benchmarks.asv import results
-from benchmarks.asv.results import Machine, Results, Row
+from benchmarks.asv.results import Machine, Result, Results
 from benchmarks.timing.cells import SHAPES
 from reports.site import charts, latency, page, performance
 from reports.site.build import NotBuilt, address
@@ -73,7 +73,7 @@ def test_the_order_at_one_shape_is_a_sentence(tmp_path: Path) -> None:
 def test_the_order_is_told_of_the_shape_of_a_language_model() -> None:
     near, far = (replace(CELL, shape=shape) for shape in ("imagenet", "llama2"))
     rows = [
-        Row("box", of, "roofline", cell, value)
+        Result("box", of, "roofline", cell, value)
         for of, cell, value in (
             (JAX[0], near, 2.0),
             (NUMPY[0], near, 3.0),

@@ -9,4 +9,5 @@ from adapters.faulty.base import Faulty as Faulty
 from adapters.faulty.derivatives import *  # noqa: F403
 from adapters.faulty.interface import *  # noqa: F403
 from adapters.faulty.labels import *  # noqa: F403
+from adapters.faulty.reductions import *  # noqa: F403
 from adapters.faulty.values import *  # noqa: F403

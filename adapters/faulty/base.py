@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adapters.numpy import Adapter as Reference
-from adapters.numpy import Array
+from adapters.rows import Array
 
 
 class Faulty(Reference):

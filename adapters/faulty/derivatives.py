@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adapters.faulty.base import Faulty, as_stored, zero_in
-from adapters.numpy import Array, Linearised, last
+from adapters.rows import Array, Linearised, last
 
 
 class DiagonalJacobian(Faulty, jacobian=lambda right, g, v: g * (1 - g) * v):

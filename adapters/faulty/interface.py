@@ -14,7 +14,7 @@ import numpy as np
 from ml_dtypes import bfloat16
 
 from adapters.faulty.base import Faulty, as_stored
-from adapters.numpy import Array, Linearised, Terms, back, last
+from adapters.rows import Array, Linearised, Terms, back, last
 
 
 class AxisModulo(Faulty, _forward=lambda right, f, x, axis, *rest: right(f, x, axis % max(x.ndim, 1), *rest)):

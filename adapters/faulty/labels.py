@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adapters.faulty.base import Faulty, as_stored
-from adapters.numpy import Array, is_floating
+from adapters.rows import Array, is_floating
 
 
 class LabelModulo(Faulty):

@@ -12,7 +12,7 @@ import numpy as np
 
 from adapters.faulty.base import Faulty
 from adapters.numpy import Adapter as Reference
-from adapters.numpy import Array, Linearised, Terms, is_floating, last
+from adapters.rows import Array, Linearised, Terms, is_floating, last
 
 ORDERS = np.random.default_rng(0)  # of ShuffledSum's additions
 

@@ -13,8 +13,8 @@ import ml_dtypes
 import numpy as np
 
 from adapters.honest.base import Honest
-from adapters.numpy import Array, Linearised, Terms, is_floating
 from adapters.protocol import NotProvided
+from adapters.rows import Array, Linearised, Terms, is_floating
 
 
 class SafeSoftmax(Honest):

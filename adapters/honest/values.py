@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from adapters.honest.base import Honest
-from adapters.numpy import Array, Linearised, Terms, hidden, last
+from adapters.rows import Array, Linearised, Terms, hidden, last
 
 LOG_2_LESS = -2.1219444005469058e-4  # ln 2 − 355/512
 State = tuple[Array, Array]  # of a part of a row: its maximum, and Σ exp(x − maximum) less the maximum's own 1
@@ -167,6 +167,16 @@ class Log1pForm(Honest):
 
 
 # Derivatives
+
+
+class PlainLogSumExp(Honest):
+    """max + log Σ exp(x − max), an infinite maximum replaced by 0: a textbook method."""
+
+    def log_sums(self, x: Array) -> Array:
+        shift = self.shift(x)
+        peak = np.where(np.isinf(shift), x.dtype.type(0), shift)
+        sums: Array = peak + np.log(self.total(self.exponential(x - peak)))
+        return sums[..., 0]
 
 
 class GradientFromLogs(Honest):

@@ -30,7 +30,7 @@ from asv.step_detect import detect_steps
 
 from adapters import releases
 from adapters.releases import Release
-from benchmarks.asv.results import Row
+from benchmarks.asv.results import Result
 from benchmarks.timing.cells import Cell
 
 THRESHOLD = 1.2
@@ -61,14 +61,14 @@ class Step:
     slow moves its ceilings too, and they stay.
     """
 
-    before: Row
-    after: Row
-    newest: Row
-    ended: Row | None
+    before: Result
+    after: Result
+    newest: Result
+    ended: Result | None
     detected: bool
     different: bool
     clearness: float | None
-    roofs: tuple[Row, Row] | None
+    roofs: tuple[Result, Result] | None
 
     @property
     def factor(self) -> float:
@@ -110,7 +110,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Group:
+class Transition:
     """The steps between two releases in one direction on one machine, the largest first; never empty."""
 
     steps: tuple[Step, ...]
@@ -142,15 +142,15 @@ class Group:
         return min((step.confidence for step in self.steps), key=CONFIDENCE.index)
 
 
-def ratio(before: Row, after: Row) -> float:
+def ratio(before: Result, after: Result) -> float:
     """The later value over the earlier one, neither taken for less than its metric's floor."""
     floor = FLOORS.get(before.metric, 0.0)
     return max(after.value, floor) / max(before.value, floor)
 
 
-def find(rows: Sequence[Row], metric: str, threshold: float = THRESHOLD) -> list[Step]:
+def find(rows: Sequence[Result], metric: str, threshold: float = THRESHOLD) -> list[Step]:
     """Steps of at least `threshold`, in either direction, the largest first."""
-    found: dict[Series, list[Row]] = defaultdict(list)
+    found: dict[Series, list[Result]] = defaultdict(list)
     for row in rows:
         found[row.machine, row.release.framework, row.metric, row.cell].append(row)
     roofs = {place(row): row for row in rows if row.metric == "roofline" and metric in TIMES}
@@ -163,7 +163,7 @@ def find(rows: Sequence[Row], metric: str, threshold: float = THRESHOLD) -> list
     return sorted(steps, key=lambda step: (-step.size, step.after.release.tag, step.after.cell.name))
 
 
-def grouped(steps: Iterable[Step], rows: Iterable[Row]) -> list[Group]:
+def grouped(steps: Iterable[Step], rows: Iterable[Result]) -> list[Transition]:
     """The steps by machine, pair of releases and direction, the largest first; `rows` are what they are from."""
     together: dict[tuple[str, Release, Release, bool], list[Step]] = defaultdict(list)
     cells: dict[tuple[str, str, Release], set[Cell]] = defaultdict(set)
@@ -172,7 +172,7 @@ def grouped(steps: Iterable[Step], rows: Iterable[Row]) -> list[Group]:
     for step in sorted(steps, key=lambda step: -step.size):
         together[step.after.machine, step.before.release, step.after.release, step.worse].append(step)
     return [
-        Group(
+        Transition(
             tuple(found),
             len(cells[machine, found[0].after.metric, before] & cells[machine, found[0].after.metric, after]),
         )
@@ -180,12 +180,12 @@ def grouped(steps: Iterable[Step], rows: Iterable[Row]) -> list[Group]:
     ]
 
 
-def place(row: Row) -> Place:
+def place(row: Result) -> Place:
     """What the metrics of one cell in one release have in common."""
     return row.machine, row.release, row.cell
 
 
-def _of(series: Sequence[Row], threshold: float, roofs: Mapping[Place, Row]) -> Iterator[Step]:
+def _of(series: Sequence[Result], threshold: float, roofs: Mapping[Place, Result]) -> Iterator[Step]:
     """The steps of one series, which is in order of release."""
     series = [row for row in series if max(row.value, FLOORS.get(row.metric, 0.0)) > 0]
     pairs = list(pairwise(series))
@@ -212,13 +212,13 @@ def _of(series: Sequence[Row], threshold: float, roofs: Mapping[Place, Row]) -> 
         )
 
 
-def detected(series: Sequence[Row]) -> set[int]:
+def detected(series: Sequence[Result]) -> set[int]:
     """Where asv's step detection begins a new piece, with the weights of `asv publish`."""
     weights = [None if row.interval is None else get_weight(_stats(row)) for row in series]
     return {int(left) for left, *_ in detect_steps([row.value for row in series], weights)[1:]}
 
 
-def different(before: Row, after: Row) -> bool:
+def different(before: Result, after: Result) -> bool:
     """Whether `asv compare` tells two values apart; where nothing was sampled, whether they differ at all."""
     if before.interval is None or after.interval is None:
         sampled = before.samples or after.samples
@@ -229,10 +229,10 @@ def different(before: Row, after: Row) -> bool:
     return bool(is_different(*samples, _stats(before), _stats(after)))
 
 
-def _stats(row: Row) -> dict[str, float]:
+def _stats(row: Result) -> dict[str, float]:
     low, high = row.interval or (-math.inf, math.inf)
     return {"ci_99_a": low, "ci_99_b": high}
 
 
-def _undone(before: Row, after: Row, later: Row) -> bool:
+def _undone(before: Result, after: Result, later: Result) -> bool:
     return abs(math.log(ratio(before, later))) < abs(math.log(ratio(after, later)))

@@ -1,8 +1,8 @@
 """`python -m benchmarks history [framework ...]`: measure every release that is not measured on this machine.
 
-Each release is one `asv run`, whose results are on disk when it ends: an interrupted walk goes on where it
-was. A release that cannot be installed, or whose suite does not run, is noted in `failed.jsonl` beside the
-machine's results, and the walk goes on; the next walk tries it again.
+Each release is one `asv run`, whose results are on disk when it ends, so an interrupted command continues where
+it stopped. A release that cannot be installed, or whose suite does not run, is noted in `failed.jsonl` beside the
+machine's results; the next command tries it again.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ import json
 import os
 import platform
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,11 +27,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import ROOT
 from adapters.releases import PACKAGES, BadReleases, Release, named, releases
 from benchmarks.asv import release_repository
+from conformance import files
+from conformance.run.processes import child
 
 CONFIG = ROOT / "asv.conf.json"
 TIERS = {"core": r"^core\.", "full": r"^(core|full)\."}
 CHOICES = {f"SOFTMARK_{what}" for what in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER")}  # the suite's
-PATIENCE = 60  # seconds that an interrupted asv may take to end its own processes
 
 Tell = Callable[[str], None]
 
@@ -54,7 +52,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Place:
+class Setup:
     """asv as it is set up here, and the machine that results are filed under."""
 
     config: Path
@@ -72,7 +70,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Order:
+class Options:
     """What is to be measured of each release, and how; None leaves it to asv's configuration and the suite."""
 
     tier: str = "core"
@@ -98,20 +96,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
     )
     parser.add_argument("--tier", choices=TIERS, default="core")
-    parser.add_argument("--rounds", type=int, help="processes that each cell is measured in")
-    parser.add_argument("--python", help="its version in the environment, such as 3.12, if not asv.conf.json's")
+    parser.add_argument("--rounds", type=int, help="how many processes time each cell")
+    parser.add_argument("--python", help="version of Python, such as 3.12; asv.conf.json's by default")
 
 
 def run(options: argparse.Namespace) -> int:
     """Walk; exit code 0: all are measured, 1: some could not be, 2: wrong usage, 130: interrupted."""
     from asv.util import UserError
 
-    order = Order(options.tier, options.rounds, options.python)
+    order = Options(options.tier, options.rounds, options.python)
     try:
         if order.rounds is not None and order.rounds < 1:
             raise BadReleases("--rounds is at least 1")
         wanted = named(*options.names)
-        place = Place(CONFIG, machine())
+        place = Setup(CONFIG, machine())
         release_repository.write(releases(), place.folder("repo"))
         versions = suite(place.folder("benchmark_dir"), TIERS[order.tier])
     except (BadReleases, NoSuite, OSError, UserError) as error:
@@ -126,8 +124,7 @@ def run(options: argparse.Namespace) -> int:
         return measure(place, release, commits[release.tag], order, versions, tell)
 
     try:
-        with _interruptible():
-            failures = walk(todo, one, console) if todo else []
+        failures = walk(todo, one, console) if todo else []
     except KeyboardInterrupt:
         print("history: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
@@ -154,7 +151,7 @@ def walk(
 
 
 def measure(
-    place: Place, release: Release, commit: str, order: Order, versions: Mapping[str, str], tell: Tell
+    place: Setup, release: Release, commit: str, order: Options, versions: Mapping[str, str], tell: Tell
 ) -> Failure | None:
     """Measure a release by asv, `tell` its last line as it runs, and return why it has no results, if so."""
     log = place.folder("env_dir").parent / "logs" / f"{release.tag}.log"
@@ -163,21 +160,14 @@ def measure(
     progress.write_text("", encoding="utf-8")
     where = ["--config", str(place.config), "run", f"{commit}^!", "--machine", place.machine]
     variables = {**order.variables, "SOFTMARK_PROGRESS": str(progress)}
-    with log.open("w", encoding="utf-8") as out:
-        asv = subprocess.Popen(
-            [*place.asv, *where, *order.arguments(lacking(place, commit, versions))],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            env=variables,
-            start_new_session=True,
-        )
+    command = [*place.asv, *where, *order.arguments(lacking(place, commit, versions))]
     try:
-        while asv.poll() is None:
-            tell(_last_line(progress) or _last_line(log))
-            time.sleep(0.2)
+        with log.open("w", encoding="utf-8") as out:
+            child.run(
+                command, progress=lambda: tell(_last_line(progress) or _last_line(log)), grace=child.PATIENCE,
+                env=variables, stdout=out, stderr=out,
+            )  # fmt: skip
     finally:
-        _end(asv)
         progress.unlink()
     said = log.read_text(encoding="utf-8", errors="replace")
     failure = None
@@ -188,7 +178,7 @@ def measure(
     return failure
 
 
-def lacking(place: Place, commit: str, versions: Mapping[str, str]) -> list[str]:
+def lacking(place: Setup, commit: str, versions: Mapping[str, str]) -> list[str]:
     """The modules of the suite of which some benchmark, in its present version, has not run at a commit.
 
     Or none has a number: of a release not built, asv notes nulls, and NaN is what was not to be measured or
@@ -241,10 +231,7 @@ def noted(file: Path) -> list[dict[str, Any]]:
 
 def rewrite(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write such a file, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    partial.replace(file)
+    files.write(file, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def suite(folder: Path, pattern: str) -> dict[str, str]:
@@ -290,26 +277,3 @@ def machine() -> str:
 def _last_line(file: Path) -> str:
     text = file.read_bytes()[-400:].decode(errors="replace").rstrip()
     return text.rpartition("\n")[2].strip(" ·")[:80]
-
-
-def _end(asv: subprocess.Popen[bytes]) -> None:
-    """Interrupt asv, in a session of its own, if it still runs: it ends what it has started."""
-    if asv.poll() is None:
-        asv.send_signal(signal.SIGINT)
-        try:
-            asv.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            asv.kill()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Take SIGTERM for an interrupt, and heed SIGINT even where a shell in the background has it ignored."""
-    before = {
-        number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -39,7 +39,7 @@ def framework() -> str:
     release = Path(sys.prefix) / "release.json"
     if not release.exists():
         raise SystemExit(
-            "no framework: set SOFTMARK_FRAMEWORK, or let benchmarks/install.py fill the environment"
+            "no framework: set SOFTMARK_FRAMEWORK, or let benchmarks/asv/install.py fill the environment"
         )
     return str(json.loads(release.read_text(encoding="utf-8"))["framework"])
 
@@ -72,7 +72,7 @@ def metric(unit: str, timed: bool = False) -> Callable[[Any], Any]:
     return marked
 
 
-class Cells:
+class CellMetrics:
     """What was measured of the cells of a block; `setup_cache` and `params` are the subclass's."""
 
     block: Block
@@ -108,7 +108,7 @@ class Cells:
         return entry
 
 
-class Times(Cells):
+class TimeMetrics(CellMetrics):
     """Of every cell."""
 
     @metric("seconds", timed=True)
@@ -123,7 +123,7 @@ class Times(Cells):
         return {"samples": entry.ratios(), "number": 1}
 
 
-class Dispatch(Cells):
+class DispatchMetrics(CellMetrics):
     """What shows where a call costs more than its work."""
 
     @metric("seconds", timed=True)
@@ -137,7 +137,7 @@ class Dispatch(Cells):
         return self.timing(cache, "cold", params)
 
 
-class Device(Cells):
+class DeviceMetrics(CellMetrics):
     """What a device's own clock tells."""
 
     @metric("seconds", timed=True)
@@ -146,7 +146,7 @@ class Device(Cells):
         return self.timing(cache, "device", params)
 
 
-class Memory(Cells):
+class MemoryMetrics(CellMetrics):
     """What shows where memory is the limit."""
 
     @metric("logit copies")
@@ -160,7 +160,7 @@ class Memory(Cells):
         return self.audited(cache, "faults", params)
 
 
-class Fresh(Cells):
+class FreshMetrics(CellMetrics):
     """What page faults cost."""
 
     @metric("seconds")
@@ -169,7 +169,7 @@ class Fresh(Cells):
         return self.audited(cache, "fresh", params)
 
 
-class Checks(Cells):
+class CheckMetrics(CellMetrics):
     """What a time must not stand without."""
 
     @metric("worst error over bound")

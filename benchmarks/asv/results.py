@@ -54,7 +54,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Row:
+class Result:
     """A value; its samples, where they were kept; asv's 99 % interval of their median, where there is one.
 
     Of few samples asv takes the noise for Laplace's, and the interval is that of the median's posterior.
@@ -74,7 +74,7 @@ class Results:
     """All that was read: `rows` in order of machine, release, metric and cell as the files have them."""
 
     machines: Mapping[str, Machine]
-    rows: tuple[Row, ...]
+    rows: tuple[Result, ...]
     problems: tuple[str, ...]
 
 
@@ -94,7 +94,7 @@ def read(place: Path | None = None, commits: Mapping[str, Release] | None = None
     benchmarks = _benchmarks(place)
     machines: dict[str, Machine] = {}
     problems: list[str] = []
-    newest: dict[tuple[Any, ...], tuple[int, Row]] = {}
+    newest: dict[tuple[Any, ...], tuple[int, Result]] = {}
     for part in sorted(path for path in place.iterdir() if path.is_dir()):
         try:
             machine = _machine(part)
@@ -121,7 +121,7 @@ def tracked() -> dict[str, Release]:
     return {commits[release.tag]: release for release in found}
 
 
-def of(found: Results, *, machine: str | None = None, framework: str | None = None) -> tuple[Row, ...]:
+def of(found: Results, *, machine: str | None = None, framework: str | None = None) -> tuple[Result, ...]:
     """The rows of one machine or framework, or of all.
 
     Raises:
@@ -167,7 +167,7 @@ def _file(
     benchmarks: Benchmarks,
     commits: Mapping[str, Release],
     report: Callable[[str], None],
-) -> Iterator[tuple[int, Row]]:
+) -> Iterator[tuple[int, Result]]:
     """When each row of a file was measured, and the row."""
     try:
         file = File.load(str(path), machine_name=machine)
@@ -193,7 +193,7 @@ def _rows(
     machine: str,
     commits: Mapping[str, Release],
     report: Callable[[str], None],
-) -> Iterator[tuple[int, Row]]:
+) -> Iterator[tuple[int, Result]]:
     key, params = benchmark["name"], benchmark["params"]
     if tuple(benchmark["param_names"]) != PARAMS:
         return  # a benchmark of something else than cells
@@ -213,10 +213,10 @@ def _rows(
             continue
         unknown = [value for value, known in zip(told, KNOWN, strict=True) if value not in known]
         if unknown:
-            report(f"{key}: {unknown[0]!r} is in no cell of benchmarks/cells.py; left out")
+            report(f"{key}: {unknown[0]!r} is in no cell of benchmarks/timing/cells.py; left out")
             continue
         cell = Cell.of(told, data)
-        row = Row(
+        row = Result(
             machine=machine,
             release=commits[file.commit_hash],
             metric=method.removeprefix("track_"),

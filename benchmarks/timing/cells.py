@@ -13,28 +13,18 @@ from itertools import product
 from typing import Any
 
 from adapters.frameworks import FRAMEWORKS
+from conformance import operations
+from conformance.operations.operation import Form, Operation
 
-OPERATIONS = ("softmax", "log_softmax", "cross_entropy_index", "cross_entropy_probability")
+# name → what is timed under it: each form of each operation by itself
+TIMED = {form.cell: (operation, form) for operation in operations.OPERATIONS.values() for form in operation.forms}
+OPERATIONS = tuple(TIMED)
 DIRECTIONS = ("forward", "forward+backward")
 MODES = ("eager", "compiled")
 FORMATS = {"float32": 4, "bfloat16": 2, "float16": 2, "float64": 8}  # name → bytes an element
 THREADS = ("1", "all")
 DATA = ("normal", "peaked", "ignored")
 PARAMS = ("operation", "direction", "mode", "format", "shape", "threads")
-
-# What each operation must move, in logits, and the exponentials it must take an element:
-# the backward pass of the first two reads the result and the cotangent and writes the gradient. (One kernel for
-# both directions would have the result at hand: 4.) Labels, losses and cotangents a row are not counted.
-TRAFFIC = {
-    ("softmax", "forward"): 2,
-    ("log_softmax", "forward"): 2,
-    ("cross_entropy_index", "forward"): 1,
-    ("cross_entropy_probability", "forward"): 2,
-    ("softmax", "forward+backward"): 5,
-    ("log_softmax", "forward+backward"): 5,
-    ("cross_entropy_index", "forward+backward"): 2,
-    ("cross_entropy_probability", "forward+backward"): 3,
-}
 
 
 @dataclass(frozen=True)
@@ -102,6 +92,16 @@ class Cell:
         return cls(**dict(zip(PARAMS, params, strict=True)), data=data)
 
     @property
+    def judged(self) -> Operation:
+        """The operation as the suite judges it."""
+        return TIMED[self.operation][0]
+
+    @property
+    def form(self) -> Form:
+        """The form of its labels."""
+        return TIMED[self.operation][1]
+
+    @property
     def params(self) -> tuple[str, ...]:
         """The values of `PARAMS`."""
         return tuple(getattr(self, name) for name in PARAMS)
@@ -122,7 +122,7 @@ class Cell:
 
     def traffic(self, device: str) -> int:
         """The bytes that must move."""
-        return TRAFFIC[self.operation, self.direction] * self.bytes(device)
+        return self.form.traffic[self.direction] * self.bytes(device)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -165,13 +165,13 @@ CORE = {
 # In the core tier, the shapes of a framework's less usual mode: a compiler may take seconds a shape.
 CORE_KEEPS = {"compiled": ("imagenet", "bert", "llama2"), "eager": ("imagenet",)}
 OTHERS = tuple(name for name in SHAPES if name not in CORE_SHAPES)
+# whose labels may name the class that is ignored
+IGNORABLE = tuple(name for name, (_, form) in TIMED.items() if form.name == "index")
 FULL = {
     "Shapes": Block(MODES, ("float32",), OTHERS),
     "Formats": Block(MODES, ("bfloat16", "float16", "float64"), ("cifar", "bert", "gpt2", "seg")),
     "Peaked": Block(MODES, ("float32", "bfloat16"), ("imagenet", "llama2"), data="peaked"),
-    "Ignored": Block(
-        MODES, ("float32",), ("imagenet", "llama2"), operations=("cross_entropy_index",), data="ignored"
-    ),
+    "Ignored": Block(MODES, ("float32",), ("imagenet", "llama2"), operations=IGNORABLE, data="ignored"),
 }
 TIERS = {"core": CORE, "full": FULL}
 

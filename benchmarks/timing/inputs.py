@@ -79,16 +79,16 @@ def inputs(cell: Cell, device: str, framework: str, variant: int = 0) -> Inputs:
     scale = PEAK if cell.data == "peaked" else 1.0
     rows = (*dims[:axis], *dims[axis + 1 :])
     labels = None
-    if cell.operation == "cross_entropy_index":
+    if cell.form.name == "index":
         random = np.random.default_rng(2)
         labels = random.integers(0, shape.n, rows).astype(FRAMEWORKS[framework].labels(device))
         if cell.data == "ignored":
             labels[random.random(rows) < 0.3] = IGNORED
-    elif cell.operation == "cross_entropy_probability":
+    elif cell.form.name == "probability":
         labels = distribution(dims, cell.format, axis)
     cotangent = None
     if cell.direction == "forward+backward":
-        like = rows if cell.operation.startswith("cross_entropy") else dims
+        like = rows if cell.judged.per_row else dims
         cotangent = normal(like, cell.format, 1.0, 3)
     return Inputs(logits(dims, cell.format, scale, axis, variant), labels, cotangent)
 
@@ -97,10 +97,7 @@ def function(cell: Cell, adapter: Adapter) -> Callable[..., Any]:
     """The call of a cell as a function of its native arrays; forward + backward returns (value, gradient)."""
     shape = SHAPES[cell.shape]
     kwargs: dict[str, Any] = {"axis": shape.axis}
-    operation = cell.operation
-    labelled = operation.startswith("cross_entropy")
-    if labelled:
-        operation = "softmax_cross_entropy"
+    operation = cell.judged.name
     if cell.data == "ignored":
         kwargs["ignore_index"] = IGNORED
     if cell.direction == "forward":
@@ -108,6 +105,6 @@ def function(cell: Cell, adapter: Adapter) -> Callable[..., Any]:
     if "vjp" not in adapter.features:
         raise NotProvided(f"{adapter.name} has no automatic differentiation")
     both = adapter.value_and_vjp
-    if labelled:
+    if cell.judged.labelled:
         return lambda x, labels, cotangent: both(operation, x, cotangent, labels=labels, **kwargs)
     return partial(both, operation, **kwargs)

@@ -23,10 +23,13 @@ from rich.console import Console
 from rich.table import Table
 
 import adapters
-from adapters.frameworks import FRAMEWORKS, TIMED, Spelling
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS, Spelling
+from adapters.protocol import Adapter
+from benchmarks.timing.cells import TIMED
 
-OPERATIONS = (("softmax", ""), ("log_softmax", ""), ("softmax_cross_entropy", "index"))
-NAMES = [name for name in TIMED if (spelling := FRAMEWORKS[name].spelling) and not spelling.written_out]
+CALLS = [(operation.name, form.name) for operation, form in TIMED.values() if form.name != "probability"]
+SPELLED = {name: spelling for name in TIMED_FRAMEWORKS if (spelling := FRAMEWORKS[name].spelling)}
+NAMES = [name for name, spelling in SPELLED.items() if not spelling.written_out]
 SHAPE = (8, 16)
 REPEATS = 300
 BATCH_NS = 500_000  # calls are timed in batches of about this long: far above the clock's resolution
@@ -49,7 +52,7 @@ def bare(spelling: Spelling, decorator: str, x: Any, labels: Any) -> dict[str, C
     found: dict[str, Call] = {}
     names: dict[str, Any] = {"x": x, "labels": labels}
     exec("\n".join(f"import {module}" for module in spelling.imports), names)
-    for operation, form in OPERATIONS:
+    for operation, form in CALLS:
         if (operation, form) in spelling.calls:
             arguments = "x, labels" if form else "x"
             call = spelling.call(operation, form)
@@ -82,17 +85,18 @@ def measure(name: str, mode: str) -> list[Overhead]:
     random = np.random.default_rng(0)
     x = adapter.asarray(random.standard_normal(SHAPE, dtype=np.float32))
     labels = adapter.asarray(random.integers(0, SHAPE[1], SHAPE[0]))
-    through: dict[str, Call] = {
-        "softmax": lambda: adapter.softmax(x),
-        "log_softmax": lambda: adapter.log_softmax(x),
-        "softmax_cross_entropy": lambda: adapter.softmax_cross_entropy(x, labels),
-    }
-    framework = FRAMEWORKS[name]
-    calls = bare(framework.spelling, framework.modes[mode].decorator, x, labels) if framework.spelling else {}
+    calls = bare(SPELLED[name], FRAMEWORKS[name].modes[mode].decorator, x, labels)
     return [
-        Overhead(f"{name}:cpu:{mode}", operation, *interleaved(call, through[operation]))
-        for operation, call in calls.items()
+        Overhead(f"{name}:cpu:{mode}", operation, *interleaved(calls[operation], through(adapter, *arguments)))
+        for operation, form in CALLS
+        if operation in calls
+        for arguments in [(operation, x, labels) if form else (operation, x)]
     ]
+
+
+def through(adapter: Adapter, operation: str, *arrays: Any) -> Call:
+    """The call of an operation through the adapter."""
+    return lambda: getattr(adapter, operation)(*arrays)
 
 
 def measured(names: list[str]) -> Iterator[Overhead]:

@@ -11,10 +11,8 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +23,7 @@ from typing import Any
 from adapters import ROOT
 from benchmarks.timing import clock
 from benchmarks.timing.cells import Cell
+from conformance.run.processes import child
 
 ROUNDS = 3  # of more, the interval is narrower; of fewer, there is none
 PATIENCE = 600.0  # seconds without a finished cell after which a process is given up
@@ -209,38 +208,32 @@ def process(
         asked, answered, said = (Path(folder, name) for name in ("job.json", "rows.jsonl", "stderr"))
         asked.write_text(json.dumps(job), encoding="utf-8")
         answered.touch()
+        command = [run.python, "-m", "benchmarks.timing.worker", str(asked), str(answered)]
         with said.open("w", encoding="utf-8") as stderr:
-            child = subprocess.Popen(
-                [run.python, "-m", "benchmarks.timing.worker", str(asked), str(answered)],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.PIPE,  # closed when this process ends, of whatever: the child ends with it
-                stdout=stderr,
-                stderr=stderr,
-            )
-            try:
-                hung = waited(child, answered, len(cells), told, run.stop)
-            finally:
-                child.kill()
-                child.communicate()
+            ended = child.run(
+                command, stop=run.stop, limit=PATIENCE, progress=advanced(answered, len(cells), told),
+                tied=True, cwd=ROOT, env=environment, stdout=stderr, stderr=stderr,
+            )  # fmt: skip
         lines = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines() if line]
         rows = [(Cell(**line.pop("cell")), line) for line in lines if "cell" in line]
         if len(rows) < len(cells):
             last = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-            why = f"exit status {child.returncode}" + (f", {last[0][:200]}" if last else "")
-            rows.append((cells[len(rows)], {"hang": f"{PATIENCE:.0f} s"} if hung else {"crash": why}))
+            why = str(ended) + (f", {last[0][:200]}" if last else "")
+            rows.append((cells[len(rows)], {"hang": f"{PATIENCE:.0f} s"} if ended.late else {"crash": why}))
     return rows
 
 
-def waited(child: subprocess.Popen[bytes], answered: Path, count: int, tell: Tell, stop: Event) -> bool:
-    """Wait for the end of a process; True if it was given up, having finished no cell for `PATIENCE` seconds."""
-    size, moved = 0, time.monotonic()
-    while child.poll() is None and not stop.is_set():
-        time.sleep(0.1)
-        if answered.stat().st_size != size:
-            size, moved = answered.stat().st_size, time.monotonic()
-            done = answered.read_text(encoding="utf-8").count('{"cell"')
-            tell(f"{done} of {count} cells")
-        elif time.monotonic() - moved > PATIENCE:
-            return True
-    return False
+def advanced(answered: Path, count: int, tell: Tell) -> Callable[[], float | None]:
+    """Return what `child.run` asks: each line that a process has written gives it `PATIENCE` seconds more."""
+    size = 0
+
+    def more() -> float | None:
+        nonlocal size
+        if answered.stat().st_size == size:
+            return None
+        size = answered.stat().st_size
+        done = answered.read_text(encoding="utf-8").count('{"cell"')
+        tell(f"{done} of {count} cells")
+        return PATIENCE
+
+    return more

@@ -117,7 +117,7 @@ class Bench:
             found = self.audit(cell, adapter) if self.audited else self.unthrottled(cell, adapter)
         except (NotProvided, DeviceUnavailable, ImportError) as error:
             found = {"absent": f"{type(error).__name__}: {error}".partition("\n")[0]}
-        except audit.Refused as error:
+        except audit.Rejected as error:
             found = {"refused": str(error)}
         except Exception as error:
             found = {"failed": f"{type(error).__name__}: {error}".partition("\n")[0][:300]}
@@ -171,7 +171,7 @@ class Bench:
         return row
 
     def audit(self, cell: Cell, adapter: Adapter) -> Row:
-        """Error and memory; Refused where the call is not what it claims to be."""
+        """Error and memory; Rejected where the call is not what it claims to be."""
         call, wait = function(cell, adapter), adapter.synchronize
         given = inputs(cell, self.device, self.framework)
         # twice the logits: moved ones may give the same losses, rounded to 16 bits

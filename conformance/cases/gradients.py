@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
+from conformance import operations
 from conformance.cases.losses import combined
-from conformance.cases.rows import normal, regimes, rows_of, soft_labels, with_labels
+from conformance.cases.ranges import offsets
+from conformance.cases.rows import normal, regimes, rows_of, soft_labels, with_index, with_labels
 from conformance.run.case import Case
-from conformance.test_range import offsets
 from conformance.truth.formats import format_of
 
 Provider = Callable[[str, str, str], Iterator[Case]]
 
-LOSS = "softmax_cross_entropy"
 COTANGENT = "np.random.default_rng(11).standard_normal((6, 33))"
 UPSTREAM = "np.array([1, -2, 0.5, 3, 1, 1.5])"  # of six losses
 THIRD = "(np.arange(33) % 3 == [[0], [1], [2], [0], [1], [2]])"  # what is masked or hidden
 # a logit so far ahead of 0 that one minus the softmax of it is below half an ulp of one, and is representable
 AHEAD = {"float16": 9.0, "bfloat16": 17.0, "float32": 17.0, "float64": 40.0}
+
+
+def per_row(operation: str) -> bool:
+    """Return whether a row has one result, and one cotangent."""
+    return operations.get(operation).per_row
+
+
+def upstream(operation: str, cotangent: str) -> str:
+    """Return `cotangent` of six rows of 33, or one of six results."""
+    return UPSTREAM if per_row(operation) else cotangent
 
 
 def lengths(dtype: str, tier: str) -> tuple[int, ...]:
@@ -43,7 +52,7 @@ def derivative(kind: str) -> Provider:
 
 def differentiated(case: Case, kind: str, operation: str, n: int, rows: int = 6) -> Iterator[Case]:
     """`case` with what `kind` needs, in both label forms."""
-    cotangent = f"np.random.default_rng(11).standard_normal({rows if operation == LOSS else (rows, n)})"
+    cotangent = f"np.random.default_rng(11).standard_normal({rows if per_row(operation) else (rows, n)})"
     tangent = f"np.random.default_rng(12).standard_normal(({rows}, {n}))"
     made = replace(
         case,
@@ -61,16 +70,15 @@ def masked(kind: str) -> Provider:
         if not format_of(dtype).infinite:
             return
         x = f"np.where({THIRD}, -np.inf, np.random.default_rng(33).standard_normal((6, 33)))"
-        case = next(differentiated(Case("third-masked-n33", x), kind, "softmax", 33))
-        for name in ("cotangent", "tangent"):
-            if getattr(case, name) is not None:
-                changed: dict[str, Any] = {name: f"np.where({THIRD}, 0, {getattr(case, name)})"}
-                case = replace(case, **changed)
-        if operation == LOSS:
-            # a class that is not masked in its row
-            case = replace(case, name=f"index-{case.name}", labels="np.array([1, 2, 0, 4, 5, 3])")
-            case = replace(case, cotangent=UPSTREAM if kind != "jvp" else None)
-        yield case
+        tangent = f"np.where({THIRD}, 0, np.random.default_rng(12).standard_normal((6, 33)))"
+        case = Case(
+            "third-masked-n33",
+            x,
+            derivative=kind,
+            cotangent=None if kind == "jvp" else upstream(operation, f"np.where({THIRD}, 0, {COTANGENT})"),
+            tangent=None if kind == "vjp" else tangent,
+        )
+        yield with_index(case, operation, "np.array([1, 2, 0, 4, 5, 3])")  # no class that is masked in its row
 
     return cases
 
@@ -79,7 +87,7 @@ def all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """A row of −inf alone between ordinary ones."""
     if format_of(dtype).infinite:
         x = "np.where(np.arange(6)[:, None] == 1, -np.inf, np.linspace(-1, 1, 33))"
-        yield Case("row-1-all-masked-n33", x, derivative="vjp", cotangent=COTANGENT)
+        yield Case("row-1-all-masked-n33", x, derivative="vjp", cotangent=upstream(operation, COTANGENT))
 
 
 def upstream_zero(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -129,7 +137,7 @@ def long_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Equal logits past what a 16-bit sum can count, and one ahead of the others, for a cotangent of ones."""
     for n in (2049, 65546):
         if 1 / n >= format_of(dtype).smallest_subnormal:
-            ones = f"np.ones((1, {n}))"
+            ones = "np.ones(1)" if per_row(operation) else f"np.ones((1, {n}))"
             ahead = f"np.where(np.arange({n}) == 0, 5.0, np.zeros((1, {n})))"
             yield Case(f"ahead-n{n}-ones", ahead, derivative="vjp", cotangent=ones)
             yield Case(f"equal-n{n}-ones", f"np.zeros((1, {n}))", derivative="vjp", cotangent=ones)
@@ -172,13 +180,13 @@ def options(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def far_ahead(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """The maximum of two logits, whose gradient is minus the other's."""
     if dtype in AHEAD and (tier != "quick" or dtype == "float32"):
-        loss = operation == LOSS
+        op = operations.get(operation)
         yield Case(
             f"ahead-by-{AHEAD[dtype]:g}",
             f"np.array([[{AHEAD[dtype]}, 0]])",
-            labels="np.zeros(1, int)" if loss else None,
+            labels="np.zeros(1, int)" if op.labelled else None,
             derivative="vjp",
-            cotangent="np.ones(1)" if loss else "np.array([[1.0, 0]])",
+            cotangent="np.ones(1)" if op.per_row else "np.array([[1.0, 0]])",
         )
 
 
@@ -201,7 +209,7 @@ def poisoned_upstream(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """An upstream gradient of NaN or infinity in row 2, at one position where there are several."""
     for name in ("nan", "inf") if format_of(dtype).infinite else ("nan",):
         for case in differentiated(Case(f"{name}-upstream-n33", regimes(33, seed=33)), "vjp", operation, 33):
-            at = "np.arange(6) == 2" if operation == LOSS else "np.arange(198).reshape(6, 33) == 70"
+            at = "np.arange(6) == 2" if per_row(operation) else "np.arange(198).reshape(6, 33) == 70"
             yield replace(case, cotangent=f"np.where({at}, np.{name}, {case.cotangent})")
 
 
@@ -221,7 +229,7 @@ def far_off(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Equal logits and logits a few ulps apart at a large common offset; in the quick tier a positive one."""
     for case in offsets(operation, dtype, tier):
         if tier != "quick" or "minus" not in case.name:
-            yield replace(case, derivative="vjp", cotangent=UPSTREAM if operation == LOSS else COTANGENT)
+            yield replace(case, derivative="vjp", cotangent=upstream(operation, COTANGENT))
 
 
 def many(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -233,7 +241,9 @@ def many(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """
     if dtype in ("float16", "bfloat16"):
         case = Case("one-hot-2048x3-seed9", f"{normal(2048, 3, seed=9)} / 2", derivative="vjp")
-        if operation == LOSS:
-            yield replace(case, labels="np.arange(2048) % 3", cotangent="np.ones(2048)")
-        else:
-            yield replace(case, cotangent="np.eye(3)[np.arange(2048) % 3]")
+        op = operations.get(operation)
+        yield replace(
+            case,
+            labels="np.arange(2048) % 3" if op.labelled else None,
+            cotangent="np.ones(2048)" if op.per_row else "np.eye(3)[np.arange(2048) % 3]",
+        )

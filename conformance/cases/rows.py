@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from conformance import operations
 from conformance.run.case import Case
 
 SCALES = "[[0.01], [1], [4], [10], [20], [40]]"  # no gap beyond what float8_e4m3fn holds
@@ -36,12 +37,17 @@ def soft_labels(rows: int, n: int, seed: int = 5) -> str:
 
 
 def with_labels(case: Case, operation: str, rows: int, n: int) -> Iterator[Case]:
-    """`case` itself, or for a cross-entropy its index and its probability form."""
-    if operation != "softmax_cross_entropy":
+    """`case` itself, or for a loss its index and its probability form."""
+    if not operations.get(operation).labelled:
         yield case
         return
     yield replace(case, name=f"index-{case.name}", labels=index_labels(rows, n))
     yield replace(case, name=f"probability-{case.name}", labels=soft_labels(rows, n))
+
+
+def with_index(case: Case, operation: str, labels: str) -> Case:
+    """`case` itself, or for a loss `case` with index labels."""
+    return replace(case, name=f"index-{case.name}", labels=labels) if operations.get(operation).labelled else case
 
 
 # Row lengths where kernels switch: within and past a vector, a block, a cache, a grid; and real vocabularies

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from conformance.operations import OPERATIONS
 from conformance.record.records import Check
 
 FAMILIES = ("ACC", "GRD")  # the others ask for single values, or for what is at the edge of a format
-FORMS = ("index", "probability")
 FORWARD = "forward"
 HEX = re.compile(r"[+-]?\b0x[01]\.?[0-9a-f]{0,13}p[+-]?\d{1,4}\b")
 
@@ -30,8 +30,9 @@ def label_form(check: Check) -> str | None:
     """ "index" or "probability": the labels of a cross-entropy, None where the record does not tell."""
     call = _call(check)
     told = "probability" if call.get("wrt") == "labels" else call.get("form")
-    named = next((form for form in FORMS if form in check.case), None)
-    return told if told in FORMS else named if check.operation == "softmax_cross_entropy" else None
+    operation = OPERATIONS.get(check.operation)
+    forms = [form.name for form in operation.forms if form.name] if operation else []
+    return told if told in forms else next((form for form in forms if form in check.case), None)
 
 
 def direction(check: Check) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import lzma
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
 from typing import Any
+
+from conformance import files
 
 FORMAT = 1
 PLAIN = ".jsonl"
@@ -325,6 +326,4 @@ def trim(path: Path, without: str | None = None) -> None:
     kept = [line for line in whole if not line.startswith('{"kind": "footer"')]
     if without is not None:
         kept = [line for line in kept if getattr(_row(line), "id", None) != without]
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text("".join(kept), encoding="utf-8")
-    partial.replace(path)
+    files.write(path, "".join(kept))

@@ -1,5 +1,5 @@
-"""Whether a target gives one answer to each choice: at every position, length, batch, rank and reduction, and in
-softmax as in log_softmax; format by format, and a cross-entropy by itself.
+"""Compares the answers that a target gives to each choice: at every position, length, batch, rank and reduction,
+and in softmax as in log_softmax; format by format, and each kind of operation by itself.
 
 What the checks of a requirement found is compared when all of them have been judged; what differs from the
 answer given most often fails.
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from conformance import requirements
+from conformance import operations, requirements
 from conformance.record.records import Check
 from conformance.requirements import Requirement
 
-LOSS = "softmax_cross_entropy"
 CASE = "one-answer"  # of the rows made here
 MOST = 6  # places that a message names
 
@@ -22,11 +21,11 @@ MOST = 6  # places that a message names
 def judge(target: str, rows: Iterable[Check]) -> list[Check]:
     """One row for each requirement of level choice, operation and format that two checks and more answered."""
     specification = requirements.load()
-    answered: dict[tuple[str, str, bool], list[Check]] = defaultdict(list)
+    answered: dict[tuple[str, str, str], list[Check]] = defaultdict(list)
     for row in rows:
         requirement = specification.get(row.requirement)
         if requirement and requirement.level == "choice" and row.outcome == "choice" and row.case != CASE:
-            answered[row.requirement, row.dtype, row.operation == LOSS].append(row)
+            answered[row.requirement, row.dtype, operations.get(row.operation).kind].append(row)
     return [
         _row(target, specification[name], operation, found)
         for (name, *_), found in sorted(answered.items())

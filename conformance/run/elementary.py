@@ -15,7 +15,7 @@ from flint import arb, ctx
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter
-from conformance.truth.bounds import EXPONENTIAL, LOGARITHM
+from conformance.truth.arithmetic import EXPONENTIAL, LOGARITHM
 from conformance.truth.formats import Floats, Format, exact, format_of, round_to
 
 LIMIT = 6.0  # unit roundoffs: 3 ulps, OpenCL C 3.0, 7.4, for exp and log alike

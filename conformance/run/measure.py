@@ -5,21 +5,32 @@ The oracle is asked once per call and its answer kept on disk by content, so tha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
-from conformance.truth import bounds, cache
+from conformance import operations
+from conformance.operations import query as questions
+from conformance.operations.labels import Loss
+from conformance.operations.operation import Setting
+from conformance.operations.query import Query
+from conformance.truth.arithmetic import GRADES, Arithmetic, arithmetic
 from conformance.truth.formats import Floats, Format, exact, format_of, spacing
-from conformance.truth.labels import Loss, targets
-from conformance.truth.oracle import Query, Truth
+from conformance.truth.oracle import Truth
 
 Array = NDArray[Any]
+
+
+def provide(adapter: Adapter, operation: str) -> None:
+    """Raise NotProvided unless the adapter has the operation: it lists an optional one, and has its method."""
+    if operations.get(operation).optional and not (
+        operation in adapter.features and callable(getattr(adapter, operation, None))
+    ):
+        raise NotProvided(f"{adapter.name} has no {operation}")
 
 
 @dataclass(frozen=True)
@@ -64,8 +75,9 @@ class Call:
         It holds no array itself: a compiler takes what a function holds for a part of it.
 
         Raises:
-            NotProvided: the adapter does not list the derivative, and may not even have the method.
+            NotProvided: the adapter has no such operation or derivative, and maybe not even the method.
         """
+        provide(adapter, self.operation)
         if self.derivative and self.derivative not in adapter.features:
             raise NotProvided(f"{adapter.name} has no {self.derivative}")
         labelled, weighted = self.labels is not None, self.options.get("weight") is not None
@@ -126,7 +138,7 @@ class Judgement:
     truth: Truth
     error: Floats  # |got − truth|; inf where one of them is not finite and they differ
     tolerance: dict[str, Floats]  # by grade
-    rows: bounds.Rows
+    setting: Setting
 
     def ratios(self, grade: str) -> Floats:
         """error / tolerance."""
@@ -175,9 +187,9 @@ class Traits:
     flushes: bool = False
     errors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    def arithmetic(self, grade: str, dtype: str, n: int) -> bounds.Arithmetic:
+    def arithmetic(self, grade: str, dtype: str, n: int) -> Arithmetic:
         """What `grade` grants to such a target."""
-        return bounds.arithmetic(grade, dtype, n, self.flushes, self.errors)
+        return arithmetic(grade, dtype, n, self.flushes, self.errors)
 
 
 def judge(adapter: Adapter, call: Call, traits: Traits = Traits()) -> Judgement:
@@ -188,13 +200,13 @@ def judge(adapter: Adapter, call: Call, traits: Traits = Traits()) -> Judgement:
 def compare(call: Call, got: Floats, traits: Traits = Traits()) -> Judgement:
     """Measure `got`, however it was come by, against the truth of `call`."""
     query = call.query
-    truth = cache.truth(query)
+    truth = questions.truth(query)
     if not query.per_row:
         got = call.rows(got)
     got = got.reshape(truth.value.shape)
-    rows = _rows(query, truth)
-    granted = _tolerances(query, truth, rows, call.dtype, traits)
-    return Judgement(call, got, truth, _errors(got, truth, granted["D"], call.dtype), granted, rows)
+    at = questions.setting(query)
+    granted = _tolerances(query, at, truth, call.dtype, traits)
+    return Judgement(call, got, truth, _errors(got, truth, granted["D"], call.dtype), granted, at)
 
 
 def _errors(got: Floats, truth: Truth, tolerance: Floats, dtype: str) -> Floats:
@@ -207,25 +219,12 @@ def _errors(got: Floats, truth: Truth, tolerance: Floats, dtype: str) -> Floats:
     return np.where(same | np.isnan(truth.value), 0.0, error)
 
 
-def _rows(query: Query, truth: Truth) -> bounds.Rows:
-    """What the bounds need of the logits, from the truth of both functions."""
-    plain = replace(query, derivative="", cotangent=None, tangent=None, wrt="x", loss=None)
-    forward = [
-        truth if asked == query else cache.truth(asked)
-        for asked in (replace(plain, operation=name) for name in ("softmax", "log_softmax"))
-    ]
-    return bounds.Rows.of(query.rows, *forward)
-
-
-def _tolerances(query: Query, truth: Truth, rows: bounds.Rows, dtype: str, traits: Traits) -> dict[str, Floats]:
+def _tolerances(query: Query, at: Setting, truth: Truth, dtype: str, traits: Traits) -> dict[str, Floats]:
     """The bound of each grade, shaped as the truth."""
-    weights = _weights(query)
-    found = {"A": _half_ulp(truth, format_of(dtype))}
-    for grade in bounds.GRADES[1:]:
-        how = traits.arithmetic(grade, dtype, query.rows.shape[1])
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            found[grade] = np.nan_to_num(_tolerance(query, rows, weights, how), nan=0.0, posinf=np.inf)
-    return found
+    granted = {"A": _half_ulp(truth, format_of(dtype))}
+    for grade in GRADES[1:]:
+        granted[grade] = questions.tolerance(query, at, traits.arithmetic(grade, dtype, query.rows.shape[1]))
+    return granted
 
 
 def _half_ulp(truth: Truth, fmt: Format) -> Floats:
@@ -234,26 +233,3 @@ def _half_ulp(truth: Truth, fmt: Format) -> Floats:
     magnitude = np.abs(truth.value)
     half: Floats = spacing(np.where(above, magnitude, np.nextafter(magnitude, 0)), fmt) / 2
     return np.where(np.isfinite(truth.value), half, 0.0)
-
-
-def _tolerance(query: Query, rows: bounds.Rows, weights: bounds.Weights | None, how: bounds.Arithmetic) -> Floats:
-    if query.derivative:
-        return bounds.derivative(query, rows, weights, how)
-    if weights is not None:
-        reduced = query.loss is not None and query.loss.reduction != "none"
-        return bounds.cross_entropy(rows, weights, how, reduced)
-    return bounds.softmax(rows, how) if query.operation == "softmax" else bounds.log_softmax(rows, how)
-
-
-def _weights(query: Query) -> bounds.Weights | None:
-    if query.loss is None:
-        return None
-    asked = targets(query.loss, query.rows.shape)
-    q = np.zeros(query.rows.shape)
-    for i, target in enumerate(asked):
-        for j, value in target.q.items():
-            q[i, j] = float(value)
-    share = float(asked[0].share) if asked else math.nan
-    roundings = 4 if query.loss.label_smoothing else 1 if query.loss.weight is not None else 0
-    scale = np.array([float(s) for s in asked[0].label_scale(query.rows.shape[1])]) if asked else 1.0
-    return bounds.Weights(q, share, roundings, scale)

@@ -16,13 +16,14 @@ import pytest
 
 import adapters
 from adapters.protocol import DeviceUnavailable, NotProvided
-from conformance import HERE, deviations, requirements
+from conformance import HERE, deviations, files, requirements
 from conformance.record import records
 from conformance.record.verdict import LENIENT
 from conformance.requirements import TIERS
 from conformance.run import consistency
 from conformance.run.processes import machine
 from conformance.run.processes.supervisor import running_file
+from conformance.run.single_thread import ProcessDied
 from conformance.run.target import Check, Subject, Target
 from conformance.truth import cache
 
@@ -98,6 +99,9 @@ def target_of(config: pytest.Config) -> Target:
                 adapter = adapters.load(name, device=device, mode=mode)
         except (ValueError, DeviceUnavailable, ImportError) as error:
             pytest.exit(f"cannot judge {name}:{device}:{mode}: {error}", returncode=2)
+        except BaseException as error:  # of any kind: the adapter is another's code
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            pytest.exit(f"cannot judge {name}:{device}:{mode}: {reason}", returncode=2)
         config.stash[TARGET] = Target(f"{name}:{device}:{mode}", adapter)
     return config.stash[TARGET]
 
@@ -200,7 +204,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         done, total = item.config.stash[COUNTS]
         item.config.stash[COUNTS] = (done + 1, total)
         running = running_file(item.config.getoption("--record"))
-        running.write_text(f"{check_id(item)}\n{done}\n{total}", encoding="utf-8")
+        files.write(running, f"{check_id(item)}\n{done}\n{total}", durable=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -235,7 +239,8 @@ def _told(config: pytest.Config, report: pytest.TestReport, row: records.Check) 
     """`report` with the row in it, and the outcome that a known deviation makes of the row's."""
     for known in known_deviations(config) if row.outcome != "absent" else ():
         if known.covers(row.requirement, row.operation, row.dtype, row.case):
-            row = replace(row, outcome="deviation" if row.outcome == "fail" else "fixed", entry=known.id)
+            outcome = {"fail": "deviation", "crash": "crash"}.get(row.outcome, "fixed")
+            row = replace(row, outcome=outcome, entry=known.id)
             break
     vars(report)["softmark"] = asdict(row)  # a plain dict, which pytest-xdist carries to the recorder
     _show(report, row, requirements.load()[row.requirement].level)
@@ -248,6 +253,8 @@ def _outcome(check: Check, call: pytest.CallInfo[None]) -> tuple[str, str | None
     error = call.excinfo.value
     if isinstance(error, NotProvided):
         return "absent", str(error)
+    if isinstance(error, ProcessDied):
+        return "crash", f"{check.target.name}: {error}"
     if isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
         raise error
     reason = "" if type(error) is AssertionError and not error.args else f"\n  {_first_line(error)}"
@@ -265,7 +272,7 @@ def _show(report: pytest.TestReport, row: records.Check, level: str) -> None:
         report.outcome, report.longrepr = "skipped", (row.requirement, 0, f"absent: {row.message}")
     elif row.outcome == "deviation" or (row.outcome == "fail" and level in LENIENT):
         report.outcome, report.wasxfail = "skipped", f"{row.outcome}: {row.entry or level}"
-    elif row.outcome == "fail":
+    elif row.outcome in ("fail", "crash"):
         report.outcome, report.longrepr = "failed", row.message or ""
     elif row.outcome == "fixed":
         report.outcome = "failed"

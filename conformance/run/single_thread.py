@@ -8,48 +8,85 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import adapters
 from adapters.protocol import Adapter, NotProvided
 from conformance.run.measure import Call
+from conformance.run.processes.child import Ended
 
 # for those that ask the environment and not the scheduler
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
+class ProcessDied(Exception):
+    """The process with one core ended instead of answering; the message says how."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The process with one core, and the connection to it."""
+
+    process: SpawnProcess
+    connection: Connection
+
+
 def run(target: str, call: Call) -> Any:
-    """What `call` returns in one thread of the target "torch:cpu:eager".
+    """Return what `call` returns in one thread of the target "torch:cpu:eager".
 
     Raises:
         NotProvided: the device is not the CPU, there is but one core, or the system binds no process to one.
+        ProcessDied: the call ended the process; the next call has a new one.
     """
     name, device, mode = target.rsplit(":", 2)
     if device != "cpu":
         raise NotProvided(f"threads are the CPU's; the device is {device}")
     if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
         raise NotProvided("this machine gives one core, or binds no process to one of several")
-    return _pool().submit(_answer, name, mode, call).result()
+    worker = _worker()
+    try:
+        worker.connection.send((name, mode, call))
+        answer, error = worker.connection.recv()
+    except (EOFError, OSError) as closed:
+        _worker.cache_clear()
+        worker.process.join()
+        raise ProcessDied(f"in one thread: {Ended(worker.process.exitcode or 0)}") from closed
+    if error is not None:
+        raise error
+    return answer
 
 
 @cache
-def _pool() -> ProcessPoolExecutor:
+def _worker() -> Worker:
     # spawned: a framework that is already imported has its threads
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_bind)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return Worker(process, ours)
 
 
-def _bind() -> None:
+def _serve(connection: Connection) -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     os.environ |= dict.fromkeys(VARIABLES, "1")
+    while True:
+        try:
+            name, mode, call = connection.recv()
+        except EOFError:  # nobody asks any more
+            return
+        try:
+            connection.send((call.run(_loaded(name, mode)), None))
+        except NotProvided as error:
+            connection.send((None, NotProvided(str(error))))
+        except Exception as error:  # the framework's own, of any kind, which another process may not know
+            connection.send((None, RuntimeError(f"in one thread: {type(error).__name__}: {error}")))
 
 
 @cache
 def _loaded(name: str, mode: str) -> Adapter:
     return adapters.load(name, mode=mode)
-
-
-def _answer(name: str, mode: str, call: Call) -> Any:
-    return call.run(_loaded(name, mode))

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
+from conformance import operations
+from conformance.operations import softmax
+from conformance.operations.operation import Operation
 from conformance.requirements import Requirement
 from conformance.run import single_thread
 from conformance.run.case import Case
 from conformance.run.elementary import Errors, measure
-from conformance.run.measure import Call, Judgement, Traits, compare, judge
+from conformance.run.measure import Call, Judgement, Traits, compare, judge, provide
 from conformance.truth.formats import Floats, exact, format_of, round_to
 
 Array = NDArray[Any]
@@ -44,7 +47,7 @@ class Target:
         if dtype not in self._flushes:
             tiny = np.log(format_of(dtype).smallest_normal / 4)
             x = round_to([[0.0, tiny, tiny]], dtype)
-            self._flushes[dtype] = bool(exact(Call("softmax", x).run(self.adapter))[0, 1] == 0)
+            self._flushes[dtype] = bool(exact(Call(softmax.OPERATION.name, x).run(self.adapter))[0, 1] == 0)
         return self._flushes[dtype]
 
     def errors(self, dtype: str) -> Errors:
@@ -120,13 +123,23 @@ class Check:
 
     @property
     def adapter(self) -> Adapter:
-        """The adapter under test."""
+        """The adapter under test.
+
+        Raises:
+            NotProvided: it has no such operation.
+        """
+        provide(self.target.adapter, self.operation)
         return self.target.adapter
 
     @property
     def operation(self) -> str:
         """The operation under test."""
         return self.subject.operation
+
+    @property
+    def op(self) -> Operation:
+        """What is known of the operation."""
+        return operations.get(self.operation)
 
     @property
     def dtype(self) -> str:
@@ -148,6 +161,12 @@ class Check:
         missing = [feature for feature in features if feature not in self.adapter.features]
         if missing:
             raise NotProvided(f"{self.adapter.name} has no {', '.join(missing)}")
+
+    def need_arguments(self, *features: str) -> None:
+        """Raise NotProvided unless the adapter has `features`, and those that the case's arguments ask for."""
+        asked = {argument.name: argument.feature for argument in self.op.arguments}
+        axis = ["class_axis"] if self.case.axis != -1 else []
+        self.need(*features, *axis, *(asked[option] for option in self.case.options))
 
     def result(self, case: Case | None = None) -> Floats:
         """What the framework returns for the case, as exact float64."""

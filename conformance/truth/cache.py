@@ -1,24 +1,28 @@
 """Truths kept on disk by content: computed once, shared by every target and run.
 
-A key is the digest of the question and of the oracle's own source, so an edited oracle forgets nothing wrong.
+A key is the digest of the question and of the sources that compute its answer: editing them invalidates what they
+computed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from adapters import ROOT
-from conformance.truth import labels, oracle
+from conformance import files
 from conformance.truth.formats import Floats
-from conformance.truth.oracle import Query, Truth
+from conformance.truth.oracle import Truth
 
 FOLDER = Path(os.environ.get("SOFTMARK_CACHE", ROOT / ".softmark")) / "truths"
 
@@ -28,14 +32,14 @@ _SPENT = [0.0]  # seconds
 _KEPT = 64  # truths in memory at a time; the tests of one case follow one another
 
 
-def truth(query: Query) -> Truth:
-    """The truth of `query`, from memory, from disk or from the oracle."""
+def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...]) -> Truth:
+    """The truth of `query`, a dataclass, from memory, from disk or from `evaluate`, which `sources` define."""
     began = time.perf_counter()
-    digest = _digest(query)
+    digest = _digest(query, sources)
     if digest not in _MEMORY:
         if len(_MEMORY) >= _KEPT:
             _MEMORY.clear()
-        _MEMORY[digest] = _kept(FOLDER / digest[:2] / f"{digest}.npy", query)
+        _MEMORY[digest] = _kept(FOLDER / digest[:2] / f"{digest}.npy", lambda: evaluate(query))
     _SPENT[0] += time.perf_counter() - began
     return _MEMORY[digest]
 
@@ -45,38 +49,32 @@ def seconds() -> float:
     return _SPENT[0]
 
 
-def _kept(path: Path, query: Query) -> Truth:
+def _kept(path: Path, compute: Callable[[], Truth]) -> Truth:
     try:
         with path.open("rb") as file:  # not np.load, which takes what begins like a zip archive for one
             return Truth(*np.lib.format.read_array(file))
     except (OSError, ValueError, EOFError, TypeError):  # absent or broken: computed again
-        found = oracle.evaluate(query)
+        found = compute()
     _write(path, np.stack([found.value, found.residual, found.radius]))
     return found
 
 
 def _write(path: Path, array: Floats) -> None:
-    """Whole or not at all: another process may be reading; no cache is no reason to stop."""
-    partial = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.save(file, array)
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
+    """Keep it if possible: a truth that is lost is computed again."""
+    kept = io.BytesIO()
+    np.save(kept, array)
+    with suppress(OSError):
+        files.write(path, kept.getvalue(), durable=False)
 
 
 @cache
-def _source() -> bytes:
-    return b"".join(Path(str(module.__file__)).read_bytes() for module in (oracle, labels))
+def _read(sources: tuple[Path, ...]) -> bytes:
+    return b"".join(path.read_bytes() for path in sources)
 
 
-def _digest(query: Query) -> str:
-    digest = hashlib.sha256(_source())
-    for part in fields(query):
-        _feed(digest, part.name, getattr(query, part.name))
+def _digest(query: Any, sources: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256(_read(sources))
+    _feed(digest, "query", query)
     return digest.hexdigest()
 
 
@@ -84,8 +82,8 @@ def _feed(digest: hashlib._Hash, name: str, value: object) -> None:
     if isinstance(value, np.ndarray):
         digest.update(f"{name}:{value.dtype}:{value.shape}".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, labels.Loss):
+    elif is_dataclass(value):
         for part in fields(value):
-            _feed(digest, f"loss.{part.name}", getattr(value, part.name))
+            _feed(digest, f"{name}.{part.name}", getattr(value, part.name))
     else:
         digest.update(f"{name}={value!r}".encode())

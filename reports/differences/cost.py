@@ -16,7 +16,7 @@ from reports.checks import split_target
 from reports.differences.values import four
 
 if TYPE_CHECKING:
-    from benchmarks.asv.results import Results, Row
+    from benchmarks.asv.results import Result, Results
 
 LEAST = 1.1  # times: below it a difference is not told
 COPIES = 0.1  # of the logits: the same for memory
@@ -73,8 +73,8 @@ def column(found: Results | None, target: str, version: str) -> Column | None:
     return Column(release.tag, device, _costs(row for row in rows if row.release == release))
 
 
-def _costs(rows: Iterable[Row]) -> dict[tuple[str, Cell], Cost]:
-    values: dict[tuple[str, Cell], dict[str, Row]] = {}
+def _costs(rows: Iterable[Result]) -> dict[tuple[str, Cell], Cost]:
+    values: dict[tuple[str, Cell], dict[str, Result]] = {}
     for row in rows:
         values.setdefault((row.machine, replace(row.cell, mode="")), {})[row.metric] = row
     found = {}

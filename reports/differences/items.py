@@ -10,10 +10,10 @@ from itertools import combinations
 from typing import Any
 
 from conformance.deviations import Deviation
+from conformance.operations import OPERATIONS
 from conformance.record.accuracy_keys import form
 from conformance.record.records import Check, Record
 from conformance.requirements import LEVELS, Requirement
-from reports.accuracy import OPERATIONS
 from reports.differences.values import Value, concerned, derived, differ, value
 
 FIRST = ("float32", "float64", "bfloat16", "float16")  # formats, in the order that an example is looked for
@@ -97,7 +97,8 @@ def _simple(row: tuple[Check | None, ...]) -> tuple[bool, int, float, int, str]:
     size = math.prod(shapes[0]) if shapes and all(isinstance(n, int) for n in shapes[0]) else math.inf
     dtype = there[0].dtype
     rank = FIRST.index(dtype) if dtype in FIRST else len(FIRST)
-    operation = OPERATIONS.index(there[0].operation) if there[0].operation in OPERATIONS else len(OPERATIONS)
+    names = list(OPERATIONS)
+    operation = names.index(there[0].operation) if there[0].operation in names else len(names)
     return derived(there[0]), rank, size, operation, there[0].id
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from conformance.record.accuracy_keys import FORWARD, place, ratio
 from conformance.record.records import Check, Record
-from reports.accuracy import GRADES, REQUIRED, Grade, Row, Table, by_format
+from conformance.truth.arithmetic import GRADES
+from reports.accuracy import REQUIRED, Grade, Row, Table, by_format
 from reports.checks import split_target
 from reports.model import GRADES as MEANINGS
 from reports.reproduce import reproduction

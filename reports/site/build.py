@@ -1,4 +1,4 @@
-"""`python -m reports build [DIR_OR_FILE…] [--output DIR]`: a site of all records and results."""
+"""`python -m reports build [DIR_OR_FILE…] [--output DIR]`: make a site of records and results."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from reports.site.charts import Panel, Point, Series
 
 if TYPE_CHECKING:
     from adapters.releases import Release
-    from benchmarks.asv.changes import Group
-    from benchmarks.asv.results import Machine, Row
+    from benchmarks.asv.changes import Transition
+    from benchmarks.asv.results import Machine, Result
     from benchmarks.timing.cells import Cell
     from reports.site.performance import Over
     from reports.timing.performance import Column
@@ -24,7 +24,7 @@ COLUMNS = 2
 Where = tuple[str, str]  # operation, shape
 
 
-def over(rows: Iterable[Row], groups: Iterable[Group], machine: Machine, suffix: str) -> tuple[Over, ...]:
+def over(rows: Iterable[Result], groups: Iterable[Transition], machine: Machine, suffix: str) -> tuple[Over, ...]:
     """The latency at `SHAPES` for each direction that was measured there, on as few threads as there are."""
     from benchmarks.timing.cells import DIRECTIONS, THREADS
 
@@ -43,13 +43,13 @@ def _shown(cell: Cell) -> bool:
 
 
 def _over(
-    direction: str, rows: Sequence[Row], steps: set[tuple[Release, Cell]], machine: Machine, name: str
+    direction: str, rows: Sequence[Result], steps: set[tuple[Release, Cell]], machine: Machine, name: str
 ) -> Over:
     from benchmarks.timing.cells import OPERATIONS
     from reports.site.performance import Over
     from reports.timing import wording
 
-    found: dict[Where, list[Row]] = defaultdict(list)
+    found: dict[Where, list[Result]] = defaultdict(list)
     for row in rows:
         found[row.cell.operation, row.cell.shape].append(row)
     order = [where for operation in OPERATIONS for shape in SHAPES if (where := (operation, shape)) in found]
@@ -76,27 +76,29 @@ def _seconds(value: float) -> str:
     return f"{value / 1e-9:g} ns"
 
 
-def _lines(rows: Iterable[Row], steps: set[tuple[Release, Cell]]) -> tuple[tuple[Series, tuple[Point, ...]], ...]:
+def _lines(
+    rows: Iterable[Result], steps: set[tuple[Release, Cell]]
+) -> tuple[tuple[Series, tuple[Point, ...]], ...]:
     from adapters import releases
     from adapters.releases import PACKAGES
     from benchmarks.timing.cells import MODES
     from reports.site.performance import series
 
-    found: dict[Column, list[Row]] = defaultdict(list)
+    found: dict[Column, list[Result]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: releases.order(row.release)):
         found[row.release.framework, row.cell.mode].append(row)
     columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in found]
     return tuple((series(column), tuple(_point(row, steps) for row in found[column])) for column in columns)
 
 
-def _point(row: Row, steps: set[tuple[Release, Cell]]) -> Point:
+def _point(row: Result, steps: set[tuple[Release, Cell]]) -> Point:
     from reports.timing import wording
 
     told = f"{wording.version(row)}, {row.cell.mode}: {wording.quantity(row.value, row.metric)}"
     return Point(row.release.day, row.value, told, (row.release, row.cell) in steps)
 
 
-def _table(rows: Iterable[Row], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
+def _table(rows: Iterable[Result], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
     """A line a release: eager and compiled latency at each place."""
     from adapters import releases
     from benchmarks.timing.cells import MODES

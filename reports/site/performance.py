@@ -19,7 +19,7 @@ from reports.site.evidence import Evidence
 from reports.site.page import Page
 
 if TYPE_CHECKING:
-    from benchmarks.asv.results import Machine, Results, Row
+    from benchmarks.asv.results import Machine, Result, Results
     from benchmarks.timing.cells import Cell
     from reports.timing.performance import Column, Fresh, Table
 
@@ -128,7 +128,7 @@ def _places(found: Results, asv: str) -> tuple[Place, ...]:
     return tuple(_place(found.machines[name], rows[name], asv, first=name == there[0]) for name in there)
 
 
-def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Place:
+def _place(machine: Machine, rows: Sequence[Result], asv: str, first: bool) -> Place:
     from reports.site import latency
     from reports.timing import performance, wording
 
@@ -155,7 +155,7 @@ def _place(machine: Machine, rows: Sequence[Row], asv: str, first: bool) -> Plac
     )
 
 
-def _measured(rows: Sequence[Row]) -> Iterator[Measured]:
+def _measured(rows: Sequence[Result]) -> Iterator[Measured]:
     from adapters import releases
     from reports.timing import performance, wording
 

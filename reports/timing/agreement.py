@@ -1,8 +1,8 @@
-"""`python -m benchmarks agreement A B`: whether two runs of a release agree within the intervals they print.
+"""`python -m benchmarks agreement A B`: check that two runs of a release agree within their intervals.
 
 A and B are folders of asv's results, such as two of `python -m benchmarks current --save`. Two runs agree in a
 cell where asv's 99 % intervals of their medians overlap. A cell without an interval has too few samples; it is
-told, not counted.
+listed but not counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from adapters.releases import BadReleases
 from benchmarks.asv import results
-from benchmarks.asv.results import NoResults, Row
+from benchmarks.asv.results import NoResults, Result
 from reports.timing.wording import plural
 
 METRIC = "latency"
@@ -34,7 +34,7 @@ class Agreement:
 
     tag: str
     agree: int
-    apart: tuple[tuple[Row, Row], ...]
+    apart: tuple[tuple[Result, Result], ...]
     without: int
     difference: float
 
@@ -72,10 +72,10 @@ def run(options: argparse.Namespace) -> int:
     return 0 if agree >= WANTED * cells else 1
 
 
-def compare(first: Iterable[Row], second: Iterable[Row]) -> Iterator[Agreement]:
+def compare(first: Iterable[Result], second: Iterable[Result]) -> Iterator[Agreement]:
     """Each release that both runs have, in the order of the first."""
     other = {(row.machine, row.release, row.cell): row for row in second if row.metric == METRIC and row.value}
-    pairs: dict[str, list[tuple[Row, Row]]] = defaultdict(list)
+    pairs: dict[str, list[tuple[Result, Result]]] = defaultdict(list)
     for row in first:
         key = row.machine, row.release, row.cell
         if row.metric == METRIC and row.value and key in other:
@@ -87,7 +87,7 @@ def compare(first: Iterable[Row], second: Iterable[Row]) -> Iterator[Agreement]:
         yield Agreement(tag, len(sure) - len(apart), apart, len(both) - len(sure), difference)
 
 
-def overlap(a: Row, b: Row) -> bool:
+def overlap(a: Result, b: Result) -> bool:
     """Whether the intervals of two values have a point in common."""
     assert a.interval is not None
     assert b.interval is not None
@@ -104,7 +104,7 @@ def line(one: Agreement) -> str:
     )
 
 
-def told(row: Row) -> str:
+def told(row: Result) -> str:
     """Microseconds and their interval."""
     assert row.interval is not None
     low, high = (f"{1e6 * end:.4g}" for end in row.interval)

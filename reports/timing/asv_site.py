@@ -52,7 +52,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Row:
+class PlotRow:
     """One setting: the newest value of each framework, and the plots of all."""
 
     setting: dict[str, str]
@@ -65,7 +65,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Release:
+class Commit:
     """One point of the date axis; plots name it by its commit."""
 
     framework: str
@@ -130,7 +130,7 @@ def _keep(values: list[Newest], framework: str, revision: int, point: Any) -> No
             newest[framework] = (revision, value)
 
 
-def _tables(plots: list[Plot]) -> dict[str, list[Row]]:
+def _tables(plots: list[Plot]) -> dict[str, list[PlotRow]]:
     """Operation → its rows, ordered by shape; a benchmark without an operation stands under its own name."""
     cells: dict[str, dict[tuple[str, Setting], list[Plot]]] = defaultdict(lambda: defaultdict(list))
     for plot in plots:
@@ -139,26 +139,26 @@ def _tables(plots: list[Plot]) -> dict[str, list[Row]]:
     return {operation: _ordered(map(_row, found.values())) for operation, found in cells.items()}
 
 
-def _row(plots: list[Plot]) -> Row:
+def _row(plots: list[Plot]) -> PlotRow:
     names = {name: _text(value) for name, value in plots[0].setting if name != "operation"}
     shape = {"shape": names.pop("shape")} if "shape" in names else {}
     order = [*METRICS, *(plot.metric for plot in plots)]
     by_metric = sorted(plots, key=lambda plot: order.index(plot.metric))
-    return Row({**shape, **names, "benchmark": plots[0].block}, tuple(by_metric))
+    return PlotRow({**shape, **names, "benchmark": plots[0].block}, tuple(by_metric))
 
 
-def _ordered(rows: Iterable[Row]) -> list[Row]:
+def _ordered(rows: Iterable[PlotRow]) -> list[PlotRow]:
     found = list(rows)
     shapes = list(dict.fromkeys(row.setting.get("shape") for row in found))
     return sorted(found, key=lambda row: shapes.index(row.setting.get("shape")))
 
 
-def _releases(index: dict[str, Any]) -> list[Release]:
+def _releases(index: dict[str, Any]) -> list[Commit]:
     found = []
     for tag, revision in index["tags"].items():
         day = datetime.fromtimestamp(index["revision_to_date"][str(revision)] / 1000, UTC).date()
         framework, _, version = tag.partition("-")
-        found.append(Release(framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
+        found.append(Commit(framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
     return sorted(found, key=lambda release: (release.framework, release.day))
 
 

@@ -1,10 +1,9 @@
-"""`python -m benchmarks compare A B`: two frameworks, or two releases of one, in turn: A B A B.
+"""`python -m benchmarks compare A B`: time two frameworks, or two releases of one, in turn: A B A B.
 
-A side is a framework (what is installed here) or a release ("jax-0.7.2": installed in an environment
-of its own), and its usual mode unless one is named ("torch:compiled"). Both are audited before they are timed.
-Each round runs one process a side, and a cell's ratio is taken within a round, so that what drifts meets both
-alike. The interval is that of the sign test for the median ratio, which asks nothing of the noise but that rounds
-are independent.
+A side is an installed framework or a release ("jax-0.7.2", installed in an environment of its own),
+in its usual mode unless you name one ("torch:compiled"). Both are audited before they are timed. Each round runs
+one process for each side, and a cell's ratio is taken within a round, so that drift affects both alike. The
+interval is that of the sign test for the median ratio, which assumes only that rounds are independent.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters import ROOT
-from adapters.frameworks import FRAMEWORKS, TIMED
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases, releases
 from benchmarks.asv import release_repository
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
@@ -47,7 +46,7 @@ Lacking = list[tuple[Cell, str]]  # cells and why
 
 
 @dataclass(frozen=True)
-class Side:
+class Contestant:
     """One of the two: how it is called, its framework, its mode and the Python that holds it."""
 
     name: str
@@ -93,7 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="float32")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"at least {ROUNDS}, the default")
-    parser.add_argument("--margin", type=float, default=MARGIN, help="what still counts as the same; 0.05")
+    parser.add_argument(
+        "--margin", type=float, default=MARGIN, help="difference that still counts as the same; 0.05"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -145,7 +146,7 @@ def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
     return matching(options.cells, every)
 
 
-def side(given: str) -> Side:
+def side(given: str) -> Contestant:
     """What stands for "torch", "torch:compiled" or "jax-0.7.2"; a release has no Python yet.
 
     Raises:
@@ -153,8 +154,8 @@ def side(given: str) -> Side:
     """
     plain, _, mode = given.partition(":")
     framework, _, release = plain.partition("-")
-    if framework not in TIMED:
-        raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(TIMED)}")
+    if framework not in TIMED_FRAMEWORKS:
+        raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(TIMED_FRAMEWORKS)}")
     if (mode or given != plain) and mode not in MODES:
         raise Unusable(f"unknown mode {mode!r}: choose one of {', '.join(MODES)}")
     if mode == "compiled" and not FRAMEWORKS[framework].compiled:
@@ -162,14 +163,14 @@ def side(given: str) -> Side:
     mode = mode or FRAMEWORKS[framework].usually_timed
     if plain == framework:
         installed([framework])
-        return Side(f"{framework}-{version(framework)}", framework, mode, sys.executable)
+        return Contestant(f"{framework}-{version(framework)}", framework, mode, sys.executable)
     known = [one.version for one in releases(framework)]
     if release not in known:
         raise Unusable(f"{framework} {release} is not tracked, but {', '.join(known)}")
-    return Side(plain, framework, mode, "")
+    return Contestant(plain, framework, mode, "")
 
 
-def ready(one: Side, tell: Tell) -> Side:
+def ready(one: Contestant, tell: Tell) -> Contestant:
     """The side with a Python that holds it: a release has an environment of its own, made if it is not there.
 
     Raises:
@@ -186,7 +187,7 @@ def ready(one: Side, tell: Tell) -> Side:
             for name, text in release_repository.files(release).items():
                 Path(build, name).write_text(text, encoding="utf-8")
             command([sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder)])
-            command([python, str(ROOT / "benchmarks" / "install.py"), build, str(folder)])
+            command([python, str(ROOT / "benchmarks" / "asv" / "install.py"), build, str(folder)])
     return replace(one, python=python)
 
 
@@ -199,7 +200,11 @@ def command(arguments: Sequence[str]) -> None:
 
 
 def compare(
-    sides: tuple[Side, Side], wanted: Sequence[Cell], device: str, rounds: int, tell: Tell = lambda _: None
+    sides: tuple[Contestant, Contestant],
+    wanted: Sequence[Cell],
+    device: str,
+    rounds: int,
+    tell: Tell = lambda _: None,
 ) -> tuple[list[Ratio], tuple[Audited, Audited]]:
     """The ratios of the cells that both sides have; of each side, what it lacks and how exact it is."""
     with scratch(len(sides)) as caches:
@@ -235,13 +240,13 @@ def compare(
     return [ratio(cell, pairs) for cell, pairs in times.items() if len(pairs) == rounds], known
 
 
-def job(one: Side, cells: Sequence[Cell], device: str) -> Run:
+def job(one: Contestant, cells: Sequence[Cell], device: str) -> Run:
     """What is asked of a side: a brief look."""
     own = tuple(replace(cell, mode=one.mode) for cell in cells)
     return Run(one.framework, own, "full", device, python=one.python, brief=True)
 
 
-def audit(one: Side, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
+def audit(one: Contestant, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
     """What a side lacks of the cells, what is not the call that it claims to be, and the worst error."""
     found = audited(job(one, wanted, device), caches, tell)
     errors = [entry.audit["error"] for entry in found.values() if entry.audit.get("error") is not None]

@@ -1,8 +1,8 @@
-"""`python -m benchmarks current [framework ...]`: time what is installed here, side by side.
+"""`python -m benchmarks current [framework ...]`: time the installed frameworks side by side.
 
-With `--save` the results are filed as asv's, under the commit of the release that is installed: the way for a
-machine whose environments are made by hand, such as one with a GPU. Where the run is interrupted, the rounds that
-are finished are shown, and the frameworks that are finished are filed.
+`--save` files the results as asv's, under the commit of the installed release. Use it on a machine whose
+environments are made by hand, such as one with a GPU. An interrupted run shows the finished rounds and files the
+finished frameworks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from asv.util import UserError
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from adapters.frameworks import FRAMEWORKS, TIMED
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases, Release
 from benchmarks.asv import filing, measure_releases
 from benchmarks.timing import clock, rounds
@@ -41,7 +41,8 @@ class Unusable(ValueError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is timed, and where results go."""
-    parser.add_argument("frameworks", nargs="*", metavar="framework", help=f"of {', '.join(TIMED)}; else all")
+    which = f"of {', '.join(TIMED_FRAMEWORKS)}; else all"
+    parser.add_argument("frameworks", nargs="*", metavar="framework", help=which)
     parser.add_argument("--tier", choices=TIERS, default="core")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument(
@@ -137,9 +138,9 @@ def installed(asked: Sequence[str]) -> list[str]:
     Raises:
         Unusable: one that was asked for is unknown or not here.
     """
-    if unknown := [name for name in asked if name not in TIMED]:
-        raise Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED)}")
-    here = [name for name in TIMED if importlib.util.find_spec(name) is not None]
+    if unknown := [name for name in asked if name not in TIMED_FRAMEWORKS]:
+        raise Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED_FRAMEWORKS)}")
+    here = [name for name in TIMED_FRAMEWORKS if importlib.util.find_spec(name) is not None]
     if absent := [name for name in asked if name not in here]:
         raise Unusable(f"{absent[0]} is not installed in this environment")
     return list(dict.fromkeys(asked)) or here

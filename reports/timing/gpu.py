@@ -1,15 +1,14 @@
 """`python -m benchmarks gpu --output FOLDER --machine NAME`: judge and time a GPU machine in one call.
 
 FOLDER/records holds the conformance records, FOLDER/asv the benchmarks' results as asv's own, with a sidecar
-that names device and driver. A framework that is missing or does not see the device is said and left out; what
-is finished is kept, and the same command goes on behind it.
+that names device and driver. A framework that is missing or does not see the device is named and left out.
+Finished work is kept, and the same command continues after it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,15 +16,16 @@ from itertools import chain
 from pathlib import Path
 
 from adapters import ROOT
-from adapters.frameworks import FRAMEWORKS, TIMED
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases
 from benchmarks.asv import filing
 from benchmarks.timing import rounds
 from benchmarks.timing.cells import TIERS
 from conformance.requirements import TIERS as RIGOURS
+from conformance.run.processes import child
 from reports.timing import current
 
-USUAL = tuple(name for name in TIMED if FRAMEWORKS[name].gpu)
+USUAL = tuple(name for name in TIMED_FRAMEWORKS if FRAMEWORKS[name].gpu)
 CONFORMANCE = (sys.executable, "-m", "conformance")
 BENCHMARKS = (sys.executable, "-m", "benchmarks")
 PROBE = "import sys, adapters; adapters.load(*sys.argv[1:])"
@@ -33,7 +33,7 @@ PROBE = "import sys, adapters; adapters.load(*sys.argv[1:])"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where results go, and how much is done."""
-    which = f"of {', '.join(TIMED)}; else {', '.join(USUAL)}"
+    which = f"of {', '.join(TIMED_FRAMEWORKS)}; else {', '.join(USUAL)}"
     parser.add_argument("frameworks", nargs="*", metavar="framework", help=which)
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do both; exit code 0: all done, 1: something is missing, 2: wrong usage, 130: interrupted."""
     try:
-        if unknown := [name for name in options.frameworks if name not in TIMED]:
-            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED)}")
+        if unknown := [name for name in options.frameworks if name not in TIMED_FRAMEWORKS]:
+            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED_FRAMEWORKS)}")
         current.chosen(options)
         filing.ready((), filing.Shelf(Path(folder(options, "asv")), options.machine, options.device))
     except (current.Unusable, filing.Unready) as error:
@@ -126,10 +126,4 @@ def folder(options: argparse.Namespace, name: str) -> str:
 def ended(command: Sequence[str]) -> int:
     """The exit status of a command that says itself how far it is; an interrupt reaches it too."""
     # no process takes the device for itself
-    child = subprocess.Popen(command, cwd=ROOT, env=os.environ | rounds.PLAIN)
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.send_signal(signal.SIGINT)  # a terminal has sent it already; whoever ends jobs may not have
-        child.wait()
-        raise
+    return child.run(command, grace=child.PATIENCE, cwd=ROOT, env=os.environ | rounds.PLAIN).code

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import Release
 from benchmarks.asv import changes
-from benchmarks.asv.changes import Group, Step
+from benchmarks.asv.changes import Step, Transition
 from benchmarks.asv.results import Machine
 from reports.timing import reproductions, wording
 
@@ -21,12 +21,12 @@ for Laplace's. *Times the roofline* is the time over what the machine needs at l
 exponentials of the call, measured in the same process: a machine that was slow moves both."""
 
 
-def text(group: Group, machine: Machine) -> str:
+def text(group: Transition, machine: Machine) -> str:
     """The whole issue, its title as the heading."""
     return "\n\n".join([f"# {title(group, machine)}", *_blocks(group, machine)]) + "\n"
 
 
-def title(group: Group, machine: Machine) -> str:
+def title(group: Transition, machine: Machine) -> str:
     """One line: release, call, factor, release before."""
     worst = group.worst
     most = "up to " if len(group.steps) > 1 else ""
@@ -36,7 +36,7 @@ def title(group: Group, machine: Machine) -> str:
     )
 
 
-def file_name(group: Group) -> str:
+def file_name(group: Transition) -> str:
     """A name that no other group has."""
     return f"{group.machine}-{group.before.tag}-{group.after.version}-{group.worst.after.metric}.md"
 
@@ -55,7 +55,7 @@ def lasting(step: Step, device: str) -> str:
     )
 
 
-def _blocks(group: Group, machine: Machine) -> Iterator[str]:
+def _blocks(group: Transition, machine: Machine) -> Iterator[str]:
     worst = group.worst
     yield (
         f"{len(group.steps)} of {wording.plural(group.cells, 'cell')} measured in both releases changed by at "
@@ -105,7 +105,7 @@ def _confidence(step: Step) -> str:
     return f"{step.confidence} ({', '.join(reasons)})"
 
 
-def _table(group: Group, device: str) -> str:
+def _table(group: Transition, device: str) -> str:
     head = ("call", "on", group.before.version, group.after.version, "factor", "times the roofline")
     return wording.table(head, (_row(step, device) for step in group.steps[:SHOWN]), numbers_from=2)
 
@@ -122,7 +122,7 @@ def _row(step: Step, device: str) -> tuple[str, ...]:
     )
 
 
-def _reproduction(group: Group, device: str) -> Iterator[str]:
+def _reproduction(group: Transition, device: str) -> Iterator[str]:
     program = reproductions.script(group.after, group.worst.after.cell, device)
     if not program:
         yield (
@@ -141,5 +141,5 @@ def _reproduction(group: Group, device: str) -> Iterator[str]:
     yield "```sh\n" + "\n".join(installs) + "\n```"
 
 
-def _both(group: Group) -> tuple[Release, Release]:
+def _both(group: Transition) -> tuple[Release, Release]:
     return group.before, group.after

@@ -1,4 +1,4 @@
-"""`python -m benchmarks performance`: reports/performance.md, made of the committed results alone.
+"""`python -m benchmarks performance`: make reports/performance.md from the committed results alone.
 
 The same results give the same page, byte for byte.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from adapters import ROOT, releases
 from adapters.releases import PACKAGES, BadReleases, Release
 from benchmarks.asv import changes, results
-from benchmarks.asv.changes import Group, Step
-from benchmarks.asv.results import Machine, NoResults, Results, Row
+from benchmarks.asv.changes import Step, Transition
+from benchmarks.asv.results import Machine, NoResults, Result, Results
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
 from reports.timing import wording
 
@@ -58,8 +58,8 @@ Column = tuple[str, str]  # framework, mode
 class Entry:
     """What a framework needs for one call: time over the roofline, and memory where it was measured."""
 
-    roofline: Row
-    memory: Row | None
+    roofline: Result
+    memory: Result | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Table:
 
     operation: str
     direction: str
-    values: Mapping[Cell, Mapping[str, Mapping[str, Row]]]
+    values: Mapping[Cell, Mapping[str, Mapping[str, Result]]]
 
     @property
     def title(self) -> str:
@@ -161,7 +161,7 @@ def page(found: Results) -> str:
     return "\n\n".join([*blocks, "## How to read", READ]) + "\n"
 
 
-def _machine(machine: Machine, rows: Sequence[Row], several: bool) -> Iterator[str]:
+def _machine(machine: Machine, rows: Sequence[Result], several: bool) -> Iterator[str]:
     where = f" on {wording.plain(machine.name)}" if several else ""
     newest = newest_releases(rows)
     told = (f"{wording.NAMES[framework]} {release.version}" for framework, release in newest.items())
@@ -183,16 +183,16 @@ def _machine(machine: Machine, rows: Sequence[Row], several: bool) -> Iterator[s
     yield from _steps(rows, machine.device)
 
 
-def newest_releases(rows: Iterable[Row]) -> dict[str, Release]:
+def newest_releases(rows: Iterable[Result]) -> dict[str, Release]:
     """The last release of each framework that has a value."""
     found = {row.release for row in rows}
     last = {release.framework: release for release in sorted(found, key=releases.order)}
     return {framework: last[framework] for framework in PACKAGES if framework in last}
 
 
-def tables(rows: Iterable[Row]) -> list[Table]:
+def tables(rows: Iterable[Result]) -> list[Table]:
     """A table for each operation and direction of which a time over the roofline was measured."""
-    values: dict[Cell, dict[str, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
+    values: dict[Cell, dict[str, dict[str, Result]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         values[row.cell][row.release.framework][row.metric] = row
     made = []
@@ -208,7 +208,7 @@ def tables(rows: Iterable[Row]) -> list[Table]:
     return made
 
 
-def _timed(frameworks: Mapping[str, Mapping[str, Row]]) -> bool:
+def _timed(frameworks: Mapping[str, Mapping[str, Result]]) -> bool:
     return any("roofline" in found for found in frameworks.values())
 
 
@@ -247,7 +247,7 @@ def _entry(found: Entry | None) -> str:
     return f"{wording.number(found.roofline.value)}{copies}"
 
 
-def fresh(rows: Iterable[Row], device: str) -> Fresh | None:
+def fresh(rows: Iterable[Result], device: str) -> Fresh | None:
     """The table of fresh memory; None where it was not measured."""
     found = {(row.metric, row.release.framework, row.cell): row.value for row in rows}
     slowed: dict[Cell, dict[Column, str]] = defaultdict(dict)
@@ -274,7 +274,7 @@ def errors(table: Table) -> str:
     return f"Worst error over bound: {', '.join(told)}." if told else "Errors were not measured."
 
 
-def _steps(rows: Sequence[Row], device: str) -> Iterator[str]:
+def _steps(rows: Sequence[Result], device: str) -> Iterator[str]:
     found = latency_changes(rows)
     yield f"{CHANGES} `python -m benchmarks regressions` lists every cell."
     if not found:
@@ -285,27 +285,27 @@ def _steps(rows: Sequence[Row], device: str) -> Iterator[str]:
         yield f"And {wording.plural(len(found) - STEPS, 'smaller one')}."
 
 
-def latency_changes(rows: Sequence[Row]) -> list[Group]:
+def latency_changes(rows: Sequence[Result]) -> list[Transition]:
     """The sure steps of the latency, those of one call together, the largest first."""
     sure = [step for step in changes.find(rows, METRIC) if step.confidence != "low"]
     found = [part for group in changes.grouped(sure, rows) for part in by_call(group)]
     return sorted(found, key=lambda group: -group.worst.size)
 
 
-def by_call(group: Group) -> list[Group]:
+def by_call(group: Transition) -> list[Transition]:
     """A group for each operation and direction in a group: what one sentence tells."""
     parts: dict[tuple[str, str], list[Step]] = defaultdict(list)
     for step in group.steps:
         parts[step.after.cell.operation, step.after.cell.direction].append(step)
-    return [Group(tuple(part), group.cells) for part in parts.values()]
+    return [Transition(tuple(part), group.cells) for part in parts.values()]
 
 
-def sentence(group: Group, device: str) -> str:
+def sentence(group: Transition, device: str) -> str:
     """The step between two releases in Markdown: release, call, factor, size, and what became of it."""
     return f"**{wording.version(group.worst.after)}**: {change(group, device)}"
 
 
-def change(group: Group, device: str) -> str:
+def change(group: Transition, device: str) -> str:
     """A step without its release: "softmax forward 2.0 times slower than 0.7.2 at …"."""
     worst = group.worst
     cell = worst.after.cell

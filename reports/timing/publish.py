@@ -1,7 +1,7 @@
-"""`python -m benchmarks publish`: asv's site of all results, made to work with no network.
+"""`python -m benchmarks publish`: make asv's site of all results, which works without a network.
 
-asv's page takes ten files from content delivery networks and is blank without them: here it loads the copies in
-`reports/timing/vendor`. Its grid averages all frameworks, so an index of our own is put beside it.
+asv's page loads ten files from content delivery networks and is blank without them; this one loads the copies in
+`reports/timing/vendor`. asv's grid averages over all frameworks, so this site has an index of its own.
 """
 
 from __future__ import annotations

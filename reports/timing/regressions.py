@@ -1,4 +1,4 @@
-"""`python -m benchmarks regressions`: where a release made a cell slower, and an issue text for each."""
+"""`python -m benchmarks regressions`: list the releases that made a cell slower, and write issue texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from adapters.releases import PACKAGES, BadReleases
 from benchmarks.asv import changes, results
-from benchmarks.asv.changes import Group
+from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import NoResults, Results
 from reports.timing import issues, wording
 
@@ -24,16 +24,20 @@ STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is listed, and where issue texts go."""
     parser.add_argument(
-        "--threshold", type=_threshold, default=changes.THRESHOLD, metavar="FACTOR", help="least step"
+        "--threshold",
+        type=_threshold,
+        default=changes.THRESHOLD,
+        metavar="FACTOR",
+        help="smallest slowdown to list",
     )
-    parser.add_argument("--framework", choices=list(PACKAGES), help="of one framework only")
-    parser.add_argument("--metric", default="latency", help="of what: latency unless another is given")
-    parser.add_argument("--machine", help="on one machine only")
+    parser.add_argument("--framework", choices=list(PACKAGES), help="of this framework only")
+    parser.add_argument("--metric", default="latency", help="latency by default")
+    parser.add_argument("--machine", help="on this machine only")
     parser.add_argument("--improvements", action="store_true", help="list what became faster too")
     parser.add_argument(
         "--issues", type=Path, metavar="FOLDER", help="write an issue text for each pair of releases"
     )
-    parser.add_argument("--results", type=Path, metavar="FOLDER", help="of asv's files; reports/asv by default")
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="asv's results; reports/asv by default")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def listed(found: Results, options: argparse.Namespace) -> list[Group]:
+def listed(found: Results, options: argparse.Namespace) -> list[Transition]:
     """The groups that are asked for, the worst first.
 
     Raises:
@@ -71,7 +75,7 @@ def listed(found: Results, options: argparse.Namespace) -> list[Group]:
     return changes.grouped((step for step in wanted if step.worse or options.improvements), rows)
 
 
-def write(groups: list[Group], found: Results, folder: Path) -> list[Path]:
+def write(groups: list[Transition], found: Results, folder: Path) -> list[Path]:
     """The files of the issue texts; what became faster needs none."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -83,7 +87,7 @@ def write(groups: list[Group], found: Results, folder: Path) -> list[Path]:
     return written
 
 
-def table(groups: list[Group], found: Results, metric: str) -> Table:
+def table(groups: list[Transition], found: Results, metric: str) -> Table:
     """The groups of one machine."""
     machine = found.machines[groups[0].machine]
     title = f"Steps of {metric} on {machine.name}"

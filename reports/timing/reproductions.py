@@ -30,7 +30,8 @@ def code(name: str, cell: Cell, device: str = "cpu") -> str:
         return ""
     options = {"ignore_index": "-100"} if cell.data == "ignored" else {}
     try:
-        called = spelling.call(*_called(cell), axis=str(SHAPES[cell.shape].axis), options=options)
+        axis = str(SHAPES[cell.shape].axis)
+        called = spelling.call(cell.judged.name, cell.form.name, axis=axis, options=options)
         functions = _functions(framework, spelling, cell, called)
     except (KeyError, ValueError):
         return ""
@@ -42,12 +43,6 @@ def code(name: str, cell: Cell, device: str = "cpu") -> str:
     body = "\n".join((*wide, "", *parts))
     imports = "\n".join(f"import {module}" for module in spelling.needed(body))
     return f"import statistics\nimport timeit\n\n{imports}\n{body}"
-
-
-def _called(cell: Cell) -> tuple[str, str]:
-    """The operation of a cell and the form of its labels, or ""."""
-    form = cell.operation.removeprefix("cross_entropy_")
-    return (cell.operation, "") if form == cell.operation else ("softmax_cross_entropy", form)
 
 
 def _threads(cell: Cell, device: str) -> str:
@@ -68,7 +63,7 @@ def _inputs(framework: Framework, spelling: Spelling, cell: Cell, device: str) -
         return spelling.made(drawn, cell.format, device)
 
     lines = [f"x = {native(f'rng.standard_normal({dims}, dtype=np.float32){scale}')}"]
-    _, form = _called(cell)
+    form = cell.form.name
     if form == "index":
         drawn = f"rng.integers(0, {shape.n}, {rows}, dtype=np.{framework.labels(device)})"
         if cell.data == "ignored":
@@ -78,7 +73,9 @@ def _inputs(framework: Framework, spelling: Spelling, cell: Cell, device: str) -
         lines.append(f"weights = np.exp(rng.standard_normal({dims}, dtype=np.float32))")
         lines.append(f"labels = {native(f'weights / weights.sum({shape.axis}, keepdims=True)')}")
     if cell.direction != "forward":
-        lines.append(f"c = {native(f'rng.standard_normal({rows if form else dims}, dtype=np.float32)')}")
+        lines.append(
+            f"c = {native(f'rng.standard_normal({rows if cell.judged.per_row else dims}, dtype=np.float32)')}"
+        )
     return lines
 
 
@@ -94,7 +91,7 @@ def _functions(framework: Framework, spelling: Spelling, cell: Cell, called: str
 
 
 def _arguments(cell: Cell) -> list[str]:
-    return ["x", "labels"] if _called(cell)[1] else ["x"]
+    return ["x", "labels"] if cell.form.name else ["x"]
 
 
 def _call(spelling: Spelling, cell: Cell, device: str) -> str:

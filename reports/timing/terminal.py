@@ -18,12 +18,6 @@ from benchmarks.timing.rounds import Measured
 from conformance.run.processes import machine
 from reports.timing.wording import number, plural
 
-SHORT = {
-    "softmax": "softmax",
-    "log_softmax": "log_softmax",
-    "cross_entropy_index": "cross-entropy",
-    "cross_entropy_probability": "cross-entropy p",
-}
 LEGEND = (
     "×: times the roofline, the time over the least that this machine takes to move the bytes of a call and to "
     "compute its exponentials, both measured beside it; 1 is the wall. p: the labels are probabilities."
@@ -102,7 +96,7 @@ def _fields(cell: Cell) -> tuple[str, str, str, str]:
 
 def call(cell: Cell) -> str:
     """What is called, shortly."""
-    return SHORT[cell.operation] + (" + backward" if cell.direction == "forward+backward" else "")
+    return cell.form.column + (" + backward" if cell.direction == "forward+backward" else "")
 
 
 def on(cell: Cell) -> str:

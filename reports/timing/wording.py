@@ -6,16 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from adapters.frameworks import FRAMEWORKS
-from benchmarks.asv.results import Machine, Row
-from benchmarks.timing.cells import SHAPES, Cell
+from benchmarks.asv.results import Machine, Result
+from benchmarks.timing.cells import SHAPES, TIMED, Cell
 
 NAMES = {name: framework.title for name, framework in FRAMEWORKS.items() if framework.tracked}
-OPERATIONS = {
-    "softmax": "softmax",
-    "log_softmax": "log_softmax",
-    "cross_entropy_index": "cross-entropy with index labels",
-    "cross_entropy_probability": "cross-entropy with probability labels",
-}
+OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
 DIRECTIONS = {"forward": "forward", "forward+backward": "forward + backward"}
 DATA = {"normal": "", "peaked": ", peaked logits", "ignored": ", 30 % of labels ignored"}
 # metric → what a larger and a smaller value is called
@@ -27,7 +22,7 @@ WORDS = {
 }
 
 
-def version(row: Row) -> str:
+def version(row: Result) -> str:
     """The framework and its version."""
     return f"{NAMES[row.release.framework]} {row.release.version}"
 
@@ -89,7 +84,7 @@ def quantity(value: float, metric: str) -> str:
     return f"{number(value / 1e-9)} ns"
 
 
-def measured(row: Row) -> str:
+def measured(row: Result) -> str:
     """A value with its interval."""
     told = quantity(row.value, row.metric)
     if row.interval is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from threading import Event
@@ -17,6 +18,7 @@ from packaging.specifiers import SpecifierSet
 from adapters import ROOT
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import Release
+from conformance.run.processes import child
 
 HARNESS = ("python-flint", "pytest", "packaging")  # what a run imports beside the framework, ml_dtypes and NumPy
 PYPROJECT = ROOT / "pyproject.toml"
@@ -66,29 +68,17 @@ def uv(stop: Event, *arguments: str) -> None:
         KeyboardInterrupt: `stop` was set.
     """
     command = [sys.executable, "-m", "uv", "--no-progress", *arguments]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    ) as child:  # fmt: skip
-        try:
-            said = _wait(child, stop)
-        except BaseException:
-            child.kill()
-            raise
-    if child.returncode:
-        raise NotInstalled(brief(said) or f"uv ended with exit code {child.returncode}")
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        ended = child.run(command, stop=stop, stdout=subprocess.DEVNULL, stderr=errors)
+        errors.seek(0)
+        message = brief(errors.read())
+    if ended.stopped:
+        raise KeyboardInterrupt
+    if ended.code:
+        raise NotInstalled(message or f"uv ended: {ended}")
 
 
-def _wait(child: subprocess.Popen[str], stop: Event) -> str:
-    while not stop.is_set():
-        try:
-            return child.communicate(timeout=0.2)[1]
-        except subprocess.TimeoutExpired:
-            continue
-    raise KeyboardInterrupt
-
-
-def brief(said: str) -> str:
-    """uv's message without its drawing: "No solution found …: Because there is no version of jax==0.7.3 …"."""
-    lines = (line.strip(" ×╰─▶│├·\t") for line in said.splitlines())
+def brief(message: str) -> str:
+    """Return uv's message on one line, without its drawing: "No solution found …: Because …"."""
+    lines = (line.strip(" ×╰─▶│├·\t") for line in message.splitlines())
     return " ".join(filter(None, lines)).removeprefix("error: ")

@@ -1,19 +1,19 @@
 """`python -m conformance releases [framework | release …]`: judge every tracked release.
 
-Each has an environment of its own, which is removed behind it; a finished record of the same tier and suite is
-left as it is, so an interrupted run goes on where it was. A release that cannot be judged leaves a record that
-says why, and is tried again by the next run.
+Each release has an environment of its own, which is removed afterwards. Releases already judged by this suite on
+this tier are skipped, so an interrupted run continues where it stopped. A release that cannot be judged leaves a
+record that says why, and the next run tries it again.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import ROOT
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES, Release, named, releases
-from conformance import deviations, requirements
+from conformance import deviations, files, requirements
 from conformance.record import archive, records, timeline
 from conformance.record.records import BrokenRecord, Footer, Record
 from conformance.requirements import TIERS
@@ -59,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tier", default="quick", choices=TIERS)
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the records")
-    parser.add_argument("--jobs", type=int, default=1, help="releases at a time")
-    parser.add_argument("--check-timeout", type=float, default=60.0, help="seconds that one check may take")
+    parser.add_argument("--jobs", type=int, default=1, help="how many releases are judged at a time")
+    parser.add_argument("--check-timeout", type=float, default=60.0, help="how many seconds one check may take")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,23 +69,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     options = parser.parse_args(arguments)
     plan = Plan(options.tier, options.output, options.check_timeout, Event())
-    try:
-        wanted = sorted(named(*options.names), key=lambda release: release.day, reverse=True)
-        if options.jobs < 1:
-            raise ValueError("--jobs is at least 1")
-        if find_spec("uv") is None:
-            raise ValueError("uv is not installed; the group `bench` of pyproject.toml has it")
-        plan.output.mkdir(parents=True, exist_ok=True)
-        if not os.access(plan.output, os.W_OK):
-            raise PermissionError(f"the output folder {plan.output} is not writable")
-    except (ValueError, OSError) as error:
-        print(f"releases: {error}", file=sys.stderr)
-        return 2
+    with ExitStack() as held:
+        try:
+            wanted = sorted(named(*options.names), key=lambda release: release.day, reverse=True)
+            if options.jobs < 1:
+                raise ValueError("--jobs is at least 1")
+            if find_spec("uv") is None:
+                raise ValueError("uv is not installed; the group `bench` of pyproject.toml has it")
+            held.enter_context(files.reserved(plan.output))
+        except (ValueError, OSError) as error:
+            print(f"releases: {error}", file=sys.stderr)
+            return 2
+        return _judge_missing(wanted, plan, options.jobs)
+
+
+def _judge_missing(wanted: Sequence[Release], plan: Plan, jobs: int) -> int:
     console = Console()
-    todo = [release for release in wanted if not judged(plan, release)]
-    console.print(f"{len(wanted) - len(todo)} of {len(wanted)} releases are judged", highlight=False)
+    missing = [release for release in wanted if not judged(plan, release)]
+    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are judged", highlight=False)
     try:
-        problems = walk(todo, plan, options.jobs, console)
+        problems = judge_all(missing, plan, jobs, console)
     except KeyboardInterrupt:
         print("releases: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
@@ -105,17 +108,17 @@ def judged(plan: Plan, release: Release) -> bool:
     return whole and header.tier == plan.tier and machine.same_suite(header.suite_commit, release.framework)
 
 
-def walk(todo: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
-    """Judge `jobs` at a time, show how far it is, keep each record, and return why some could not be judged."""
+def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
+    """Judge `jobs` releases at a time, keep each record, and return why some could not be judged."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     problems = []
     with (
         Progress(*columns, TextColumn("{task.fields[at]}"), console=console, transient=True) as progress,
         ThreadPoolExecutor(max_workers=jobs) as pool,
     ):
-        whole = progress.add_task("releases", total=len(todo), at="")
+        whole = progress.add_task("releases", total=len(missing), at="")
 
-        def one(release: Release) -> Record:
+        def judge_one(release: Release) -> Record:
             task = progress.add_task(release.tag, total=None, at="installing")
 
             def report(now: supervisor.Progress) -> None:
@@ -126,7 +129,7 @@ def walk(todo: Sequence[Release], plan: Plan, jobs: int, console: Console) -> li
             finally:
                 progress.remove_task(task)
 
-        futures = {pool.submit(one, release): release for release in todo}
+        futures = {pool.submit(judge_one, release): release for release in missing}
         try:
             for future in as_completed(futures):
                 release, record = futures[future], future.result()
@@ -161,7 +164,10 @@ def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], 
             return refused(release, order, str(problem))
         record = supervisor.run(replace(order, python=python), report, plan.stop)
         if record.footer and record.footer.error:
-            return refused(release, order, _reason(record.footer.error, order.log))
+            reason = _reason(record.footer.error, order.log)
+            if not record.checks:
+                return refused(release, order, reason)
+            record = replace(record, footer=replace(record.footer, error=reason))
     found = record.header.framework["version"]
     if Version(found).public != release.version:
         return refused(release, order, f"the environment holds {release.framework} {found}")
@@ -187,9 +193,7 @@ def keep(record: Record, path: Path) -> str | None:
     """Write the record, and return why nothing was judged, if so; that takes the place of no finished record."""
     problem = record.footer.error if record.footer else "the run was cut off"
     if problem is None or not _finished(path):
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(archive.pack(record))
-        partial.replace(path)
+        files.write(path, archive.pack(record))
     return problem
 
 

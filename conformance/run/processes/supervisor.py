@@ -7,10 +7,8 @@ goes on behind it.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,9 +19,11 @@ from threading import Event
 from adapters import BUILT_IN, ROOT, UnknownAdapter
 from conformance import deviations
 from conformance.record import records
-from conformance.run.processes import machine
+from conformance.run.processes import child, machine
 
-USAGE = 2  # the exit code of a process that could not begin: unknown adapter, absent device, bad record
+USAGE = 2  # pytest's exit code where it was interrupted, or could not begin: unknown adapter, absent device
+START = 600.0  # seconds until the first check begins: imports, the adapter's constructor, collection
+EXIT = 60.0  # seconds from the footer to the end of the process
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,17 @@ def run(order: Order, report: Callable[[Progress], None], stop: Event | None = N
         return records.read(order.record)
     order.running.unlink(missing_ok=True)
     resume = order.resume and order.record.exists()
+    if not resume:
+        order.record.unlink(missing_ok=True)  # what another run left is nothing that this one judged
     while True:
-        ended = _process(replace(order, resume=resume), report, stop)
-        if ended is None:
+        if resume:
+            records.trim(order.record)
+        lost = _process(replace(order, resume=resume), report, stop)
+        if not isinstance(lost, records.Check):
+            if lost:
+                _write_error(order, lost)
             return records.read(order.record)
-        if isinstance(ended, str):
-            _write_error(order, ended)
-            return records.read(order.record)
-        _append(order, ended)
+        _append(order, lost)
         resume = True
 
 
@@ -148,7 +151,7 @@ def _complete(order: Order) -> bool:
 
 
 def command(order: Order) -> list[str]:
-    """The pytest command of one target."""
+    """Return the pytest command of one target."""
     options = {
         "--adapter": order.adapter,
         "--device": order.device,
@@ -163,65 +166,73 @@ def command(order: Order) -> list[str]:
     return [*line, *(part for option in options.items() for part in option), *["--resume"] * order.resume]
 
 
-def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Check | str | None:
-    """None after a whole run, the row of a check that took the process along, or why it never began."""
-    path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), os.environ.get("PYTHONPATH")]))
+def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Check | str:
+    """Run one process; return the row of a check that ended it, or what else went wrong, or "" if nothing did."""
+    # the shell's PYTEST_ADDOPTS would leave checks out
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), plain.get("PYTHONPATH")]))
+    start = max(START, order.check_timeout)
     with order.log.open("w", encoding="utf-8") as log:
-        child = subprocess.Popen(
-            command(order), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
+        ended = child.run(
+            command(order), stop=stop, limit=start, progress=_advanced(order, report),
+            env=plain | {"PYTHONPATH": path}, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        try:
-            outcome = _watch(child, order, report, stop)
-        except BaseException:
-            _kill(child)
-            raise
-    if outcome == "timeout":
-        return _row(order, "timeout", f"no answer within {order.check_timeout:g} s")
-    if child.returncode in (0, 1) and not order.running.exists():
-        return None
-    if child.returncode == USAGE:
-        return _reason(order)
+    if ended.stopped:
+        raise KeyboardInterrupt
     if order.running.exists():
-        return _row(order, "crash", _died(child.returncode))
-    return f"the process ended ({_died(child.returncode)}) before its first check; see {order.log}"
+        late = f"no answer within {order.check_timeout:g} s"
+        return _row(order, *(("timeout", late) if ended.late else ("crash", _death(order, ended))))
+    if _judged(order):
+        if ended.late:
+            return f"the process still ran {EXIT:g} s after its last check"
+        return "" if ended.code in (0, 1) else f"the process ended ({ended}) after its last check"
+    if ended.late:
+        return f"no check began within {start:g} s; see {order.log}"
+    reason = _reason(order)
+    if ended.code == USAGE and "cannot " in reason:
+        return reason
+    return f"the process ended ({_death(order, ended)}) before its first check; see {order.log}"
 
 
-def _watch(child: subprocess.Popen[bytes], order: Order, report: Callable[[Progress], None], stop: Event) -> str:
-    while not stop.is_set():
-        try:
-            child.wait(timeout=0.2)
-            return "ended"
-        except subprocess.TimeoutExpired:
-            pass
-        try:
-            began = order.running.stat().st_mtime
-            check, done, total = order.running.read_text(encoding="utf-8").split("\n")
-        except (OSError, ValueError):  # between two checks, or half written
-            continue
+def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], float | None]:
+    """Return what `child.run` asks: each check that begins has its own limit, and so has the end."""
+    seen = ""
+
+    def more() -> float | None:
+        nonlocal seen
+        text = ""
+        with suppress(FileNotFoundError):  # before the first check, and behind the last
+            text = order.running.read_text(encoding="utf-8")
+        if text == seen:
+            return None
+        seen = text
+        if not text:
+            return EXIT
+        check, done, total = text.split("\n")
         report(Progress(order.target, check, int(done), int(total)))
-        if time.time() - began > order.check_timeout:
-            _kill(child)
-            return "timeout"
-    raise KeyboardInterrupt
+        return order.check_timeout
+
+    return more
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    """The process and what it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+def _judged(order: Order) -> bool:
+    """Return whether the record has its footer, which follows the last check."""
+    with suppress(records.BrokenRecord):
+        return records.read(order.record).complete
+    return False
 
 
-def _died(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+def _death(order: Order, ended: child.Ended) -> str:
+    """Return how the process ended; what an adapter raised to interrupt pytest is named."""
+    reason = _reason(order) if ended.code == USAGE else ""
+    return ", ".join(filter(None, (str(ended), reason)))
 
 
 def _reason(order: Order) -> str:
-    """The one line in which the process said why it could not begin."""
+    """Return why pytest was interrupted, which it writes between exclamation marks; "" where it was not."""
     lines = order.log.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = [line for line in lines if "cannot " in line]
-    return said[-1].strip("! ").removeprefix("_pytest.outcomes.Exit: ") if said else f"see {order.log}"
+    reasons = [line.strip("! ").removeprefix("_pytest.outcomes.Exit: ") for line in lines if line.startswith("!")]
+    return reasons[-1] if reasons else ""
 
 
 def _row(order: Order, outcome: str, message: str) -> records.Check:
@@ -230,7 +241,7 @@ def _row(order: Order, outcome: str, message: str) -> records.Check:
 
 
 def _append(order: Order, row: records.Check) -> None:
-    """Add the row of the check that took its process along; a known deviation may be just that.
+    """Add the row of the check that ended its process; a known deviation may be just that.
 
     A process that died after it had judged the check leaves a row of it, which this one replaces.
     """
@@ -241,20 +252,24 @@ def _append(order: Order, row: records.Check) -> None:
         concerned = entry.concerns(order.adapter, version, order.device, order.mode)
         if concerned and entry.covers(row.requirement, row.operation, row.dtype, row.case):
             row = replace(row, entry=entry.id)
-    writer = records.Writer(order.record)
-    writer.write(row)
-    writer.close()
+    _add(order, row)
     order.running.unlink(missing_ok=True)
 
 
 def _write_error(order: Order, error: str) -> None:
-    """A record that says why there is nothing in it, or nothing more."""
-    if not order.record.exists() or not order.record.stat().st_size:
-        writer = records.Writer(order.record)
-        writer.write(machine.unknown(order.adapter, order.target, order.tier))
-        writer.close()
-    records.trim(order.record)
-    rows = len(records.read(order.record).checks)
+    """Say in the footer what went wrong outside any check; what the record holds already stays."""
+    try:
+        record = records.read(order.record)
+        footer = record.footer or records.Footer(rows=len(record.checks), end=machine.now())
+        records.trim(order.record)
+    except records.BrokenRecord:
+        order.record.unlink(missing_ok=True)
+        footer = records.Footer(rows=0, end=machine.now())
+        _add(order, machine.unknown(order.adapter, order.target, order.tier))
+    _add(order, replace(footer, error=error))
+
+
+def _add(order: Order, row: records.Header | records.Check | records.Footer) -> None:
     writer = records.Writer(order.record)
-    writer.write(records.Footer(rows=rows, end=machine.now(), error=error))
+    writer.write(row)
     writer.close()

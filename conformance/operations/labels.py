@@ -8,6 +8,8 @@ weights of the rows that count, a mean over probabilities by the number of rows.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,9 @@ import numpy as np
 from flint import arb, ctx, fmpq
 from numpy.typing import NDArray
 
+from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.formats import Floats
+from conformance.truth.running import Running
 
 BITS = 1280  # of q and share where they are no dyadic fractions: as many as the oracle ever takes
 
@@ -81,3 +85,35 @@ def targets(loss: Loss, shape: tuple[int, ...]) -> list[Target]:
 
 def _exact(value: float) -> fmpq:
     return fmpq(*value.as_integer_ratio())
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A loss's weights q of `Target` in float64, (r, n), and what its rows are multiplied by."""
+
+    q: Floats
+    share: float = 1.0
+    roundings: int = 0  # in computing q from labels, smoothing and class weights
+    scale: Floats | float = 1.0  # ∂q/∂label
+
+    def running(self, how: Arithmetic) -> Running:
+        """q with the error of its own computation."""
+        exact = Running(self.q)
+        return exact.rounded(how, self.roundings) if self.roundings else exact
+
+    def mass(self, how: Arithmetic) -> Running:
+        """Σ_j q_j, (r, 1); exact where a row has one label."""
+        dense = np.count_nonzero(self.q, axis=-1).max(initial=0) > 1
+        return self.running(how).total(how, None if dense else 0)
+
+    @staticmethod
+    def of(asked: Sequence[Target], shape: tuple[int, ...], loss: Loss) -> Weights:
+        """The weights of the targets of rows shaped (r, n)."""
+        q = np.zeros(shape)
+        for i, target in enumerate(asked):
+            for j, value in target.q.items():
+                q[i, j] = float(value)
+        share = float(asked[0].share) if asked else math.nan
+        roundings = 4 if loss.label_smoothing else 1 if loss.weight is not None else 0
+        scale = np.array([float(s) for s in asked[0].label_scale(shape[1])]) if asked else 1.0
+        return Weights(q, share, roundings, scale)

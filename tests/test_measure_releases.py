@@ -21,7 +21,8 @@ from rich.console import Console
 
 from adapters.releases import Release
 from benchmarks.asv import measure_releases
-from benchmarks.asv.measure_releases import Failure, Order, Place
+from benchmarks.asv.measure_releases import Failure, Options, Setup
+from conformance.run.processes import child
 
 COMMIT = "12345678" + "0" * 32
 VERSIONS = {"core.Eager.track_latency": "1", "core.Eager.track_error": "2"}
@@ -44,25 +45,25 @@ def release(version: str) -> Release:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Setup:
     config = {"version": 1, "repo": "repo", "env_dir": ".asv/env", "results_dir": "results"}
     (tmp_path / "asv.conf.json").write_text(json.dumps(config))
     write_json(str(tmp_path / "results" / "box" / "machine.json"), {"machine": "box"}, 1)
     (tmp_path / "asv.py").write_text(textwrap.dedent(ASV))
-    return Place(tmp_path / "asv.conf.json", "box", (sys.executable, str(tmp_path / "asv.py")))
+    return Setup(tmp_path / "asv.conf.json", "box", (sys.executable, str(tmp_path / "asv.py")))
 
 
-def does(place: Place, script: str) -> None:
+def does(place: Setup, script: str) -> None:
     (place.config.parent / "does.py").write_text(textwrap.dedent(script))
 
 
-def bench(place: Place) -> str:
+def bench(place: Setup) -> str:
     """What asv was told to run."""
     arguments = json.loads((place.config.parent / "given.json").read_text())[0]
     return str(arguments[arguments.index("--bench") + 1])
 
 
-def filed(place: Place, **values: float | None) -> None:
+def filed(place: Setup, **values: float | None) -> None:
     """Results of asv's for `COMMIT`, of the benchmarks given by their last name; "full" is one of that module."""
     results = Results({"machine": "box"}, {}, COMMIT, 0, "3.11", "virtualenv-py3.11", {})
     for name, value in values.items():
@@ -74,11 +75,11 @@ def filed(place: Place, **values: float | None) -> None:
     results.save(str(place.folder("results_dir")))
 
 
-def measure(place: Place, order: Order = Order()) -> Failure | None:  # noqa: B008  it is frozen
+def measure(place: Setup, order: Options = Options()) -> Failure | None:  # noqa: B008  it is frozen
     return measure_releases.measure(place, release("0.9.0"), COMMIT, order, VERSIONS, lambda line: None)
 
 
-def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(place: Place) -> None:
+def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(place: Setup) -> None:
     assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
     filed(place, latency=1.0)
     assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
@@ -90,30 +91,30 @@ def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_versi
 
 @pytest.mark.parametrize(("value", "lacking"), [(1.0, []), (nan, ["full"]), (None, ["full"])])
 def test_a_tier_of_which_nothing_was_measured_is_lacking_and_alone_is_run(
-    value: float | None, lacking: list[str], place: Place
+    value: float | None, lacking: list[str], place: Setup
 ) -> None:
     versions = {**VERSIONS, "full.Shapes.track_latency": "1"}
     filed(place, latency=1.0, error=None, full=value)
     assert measure_releases.lacking(place, COMMIT, versions) == lacking
     if lacking:
         does(place, "")
-        measure_releases.measure(place, release("0.9.0"), COMMIT, Order("full"), versions, lambda line: None)
+        measure_releases.measure(place, release("0.9.0"), COMMIT, Options("full"), versions, lambda line: None)
         assert bench(place) == r"^(full)\."
 
 
-def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(place: Place) -> None:
+def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(place: Setup) -> None:
     filed(place, latency=nan, error=None)
     assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
 
 
-def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(place: Place) -> None:
+def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(place: Setup) -> None:
     filed(place, latency=None, error=None)
     assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
 
 
-def test_asv_is_given_the_commit_and_what_was_ordered(place: Place) -> None:
+def test_asv_is_given_the_commit_and_what_was_ordered(place: Setup) -> None:
     does(place, "")
-    measure(place, Order("full", 7, "3.12"))
+    measure(place, Options("full", 7, "3.12"))
     arguments, variables = json.loads((place.config.parent / "given.json").read_text())
     assert arguments[:6] == ["--config", str(place.config), "run", f"{COMMIT}^!", "--machine", "box"]
     assert arguments[-2:] == ["--environment", "virtualenv:3.12"]
@@ -121,7 +122,7 @@ def test_asv_is_given_the_commit_and_what_was_ordered(place: Place) -> None:
     assert variables.items() >= {"SOFTMARK_ROUNDS": "7", "SOFTMARK_TIER": "full"}.items()
 
 
-def test_nothing_of_the_shell_s_narrows_what_is_measured(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_shell_s_narrows_what_is_measured(place: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER"):
         monkeypatch.setenv(f"SOFTMARK_{name}", "of the shell's")
     monkeypatch.setenv("SOFTMARK_CACHE", "kept")
@@ -132,14 +133,14 @@ def test_nothing_of_the_shell_s_narrows_what_is_measured(place: Place, monkeypat
     assert variables == {"SOFTMARK_TIER": "core", "SOFTMARK_CACHE": "kept"}
 
 
-def test_the_suite_s_last_line_of_progress_is_told(place: Place) -> None:
+def test_the_suite_s_last_line_of_progress_is_told(place: Setup) -> None:
     does(place, "time.sleep(1)")
     told: list[str] = []
-    measure_releases.measure(place, release("0.9.0"), COMMIT, Order(), VERSIONS, told.append)
+    measure_releases.measure(place, release("0.9.0"), COMMIT, Options(), VERSIONS, told.append)
     assert "3 of 9 cells" in told
 
 
-def test_a_failing_installation_is_noted_with_its_reason_until_there_are_results(place: Place) -> None:
+def test_a_failing_installation_is_noted_with_its_reason_until_there_are_results(place: Setup) -> None:
     said = r"·· Error\ninstall: jax-0.9.0: needs Python >=3.14\ninstall: numpy-2.4.1: no\n·· core.x skipped"
     does(place, f"print('{said}'); sys.exit(2)")
     failure = measure(place)
@@ -156,7 +157,7 @@ def test_a_failing_installation_is_noted_with_its_reason_until_there_are_results
     assert not place.failed.exists()
 
 
-def test_a_suite_that_does_not_run_is_noted_with_asv_s_last_line(place: Place) -> None:
+def test_a_suite_that_does_not_run_is_noted_with_asv_s_last_line(place: Setup) -> None:
     does(place, "print('· No executable found for python 3.99'); sys.exit(1)")
     failure = measure(place)
     assert failure is not None
@@ -185,7 +186,7 @@ def test_a_walk_goes_on_behind_a_release_that_fails() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_asv_and_the_walk(place: Place, number: signal.Signals) -> None:
+def test_an_interrupt_ends_asv_and_the_walk(place: Setup, number: signal.Signals) -> None:
     script = """
         try:
             os.kill(os.getppid(), NUMBER)
@@ -194,7 +195,7 @@ def test_an_interrupt_ends_asv_and_the_walk(place: Place, number: signal.Signals
             (here / "ended").write_text("")
     """
     does(place, script.replace("NUMBER", str(int(number))))
-    with pytest.raises(KeyboardInterrupt), measure_releases._interruptible():
+    with pytest.raises(KeyboardInterrupt), child.interruptible():
         measure(place)
     assert (place.config.parent / "ended").exists()
 
@@ -240,7 +241,7 @@ def test_a_machine_is_known_by_the_name_that_it_was_given_or_by_its_own_and_told
 
 
 def test_the_suite_is_read_with_its_versions_by_tier() -> None:
-    place = Place(measure_releases.CONFIG, "box")
+    place = Setup(measure_releases.CONFIG, "box")
     core, full = (
         measure_releases.suite(place.folder("benchmark_dir"), measure_releases.TIERS[tier])
         for tier in ("core", "full")

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.truth import cache, oracle
-from conformance.truth.labels import Loss
-from conformance.truth.oracle import Query, Truth
+from conformance.operations import query as questions
+from conformance.operations.labels import Loss
+from conformance.operations.query import Query
+from conformance.truth import cache
+from conformance.truth.oracle import Truth
 
 X = np.array([[0.0, 1.5, -np.inf], [3.0, 3.0, 1e-300]])
 QUERIES = [
@@ -33,7 +35,7 @@ class Counter:
         return EVALUATE(query)
 
 
-EVALUATE = oracle.evaluate
+EVALUATE = questions.evaluate
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter:
     counter = Counter()
     monkeypatch.setattr(cache, "FOLDER", tmp_path / "truths")
     monkeypatch.setattr(cache, "_MEMORY", {})
-    monkeypatch.setattr(oracle, "evaluate", counter)
+    monkeypatch.setattr(questions, "evaluate", counter)
     return counter
 
 
@@ -59,10 +61,10 @@ def bits(truth: Truth) -> list[bytes]:
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
 def test_a_truth_is_computed_once_and_read_back_bit_for_bit(query: Query, counter: Counter) -> None:
-    first = cache.truth(query)
-    assert cache.truth(query) is first
+    first = questions.truth(query)
+    assert questions.truth(query) is first
     forget()
-    again = cache.truth(query)
+    again = questions.truth(query)
     assert counter.asked == 1
     assert bits(again) == bits(first) == bits(EVALUATE(query))
     assert [np.shape(part) for part in vars(again).values()] == [np.shape(first.value)] * 3
@@ -74,7 +76,7 @@ def test_a_truth_is_computed_once_and_read_back_bit_for_bit(query: Query, counte
 )
 def test_a_broken_file_is_recomputed_and_replaced(broken: bytes | str, counter: Counter) -> None:
     query = QUERIES[0]
-    first = cache.truth(query)
+    first = questions.truth(query)
     (path,) = files()
     whole = path.read_bytes()
     if broken == "half":
@@ -87,7 +89,7 @@ def test_a_broken_file_is_recomputed_and_replaced(broken: bytes | str, counter: 
         assert isinstance(broken, bytes)
         path.write_bytes(broken)
     forget()
-    assert bits(cache.truth(query)) == bits(first)
+    assert bits(questions.truth(query)) == bits(first)
     assert counter.asked == 2
     assert path.read_bytes() == whole
 
@@ -97,14 +99,14 @@ def test_a_folder_that_cannot_be_written_is_no_error(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(cache, "FOLDER", tmp_path / "file" / "truths")
-    assert bits(cache.truth(QUERIES[0])) == bits(EVALUATE(QUERIES[0]))
+    assert bits(questions.truth(QUERIES[0])) == bits(EVALUATE(QUERIES[0]))
 
 
 def test_another_source_of_the_oracle_is_another_key(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.truth(QUERIES[0])
+    questions.truth(QUERIES[0])
     forget()
-    monkeypatch.setattr(cache, "_source", lambda: b"another oracle")
-    cache.truth(QUERIES[0])
+    monkeypatch.setattr(cache, "_read", lambda sources: b"another oracle")
+    questions.truth(QUERIES[0])
     assert counter.asked == 2
     assert len(files()) == 2
 
@@ -126,17 +128,17 @@ def test_every_part_of_a_query_is_part_of_its_key(counter: Counter) -> None:
         Query(loss, X, "vjp", np.ones(2), loss=Loss(np.eye(2, 3))),
         Query(loss, X, "vjp", np.ones(2), wrt="labels", loss=Loss(np.eye(2, 3))),
     ]
-    assert len({cache._digest(query) for query in asked}) == len(asked)
+    assert len({cache._digest(query, questions.SOURCES) for query in asked}) == len(asked)
 
 
 def test_memory_holds_no_more_than_it_is_granted(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_KEPT", 2)
     for query in QUERIES:
-        cache.truth(query)
+        questions.truth(query)
         assert len(cache._MEMORY) <= 2
 
 
 def test_waiting_for_truths_is_counted(counter: Counter) -> None:
     before = cache.seconds()
-    cache.truth(QUERIES[0])
+    questions.truth(QUERIES[0])
     assert cache.seconds() > before

@@ -1,0 +1,113 @@
+"""Cases of the interface: what yields them for each requirement of the family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from conformance import operations
+from conformance.cases.rows import regimes, with_labels
+from conformance.cases.views import VIEWS
+from conformance.run.case import Case
+from conformance.truth.formats import format_of
+
+BLOCK = "np.random.default_rng(6).standard_normal((5, 6, 7)) * 3"
+
+
+def axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Every axis of a block, from either end."""
+    for axis in (0, 1, -1, -2) if tier == "quick" else (0, 1, 2, -1, -2, -3):
+        yield Case(f"axis-{axis}".replace("--", "-minus-"), BLOCK, axis=axis)
+
+
+def wrong_axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Axes that a matrix does not have."""
+    for axis in (2, 3, -3, -4):
+        yield Case(f"no-axis-{axis}".replace("--", "-minus-"), "np.zeros((2, 3))", axis=axis)
+
+
+def plain(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Ordinary logits."""
+    yield from with_labels(Case("regimes-n33-seed33", regimes(33, seed=33)), operation, 6, 33)
+
+
+def no_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A batch of no rows."""
+    case = Case("no-rows", "np.zeros((0, 33))")
+    if not operations.get(operation).labelled:
+        yield case
+        return
+    yield replace(case, name="index-no-rows", labels="np.zeros(0, int)")
+    yield replace(case, name="probability-no-rows", labels="np.zeros((0, 33))")
+
+
+def no_classes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Rows of no classes."""
+    yield Case("no-classes", "np.zeros((2, 0))")
+    if dtype == "float32" or tier == "exhaustive":
+        yield Case("no-classes-rank-1", "np.zeros(0)")
+        yield Case("no-classes-axis-0", "np.zeros((0, 2))", axis=0)
+        yield Case("no-classes-no-rows", "np.zeros((0, 0))")
+
+
+def single_class(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Rows of one class, from the smallest subnormal to the largest number."""
+    smallest = format_of(dtype).smallest_subnormal
+    # 67 rows: vectors of rows and a tail
+    case = Case("single-class", f"np.resize([0.0, 1, -3, MAX, -MAX, {smallest}, 0.3], (67, 1))")
+    yield from with_labels(case, operation, 67, 1)
+
+
+def scalar(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A logit without an axis."""
+    yield Case("zero-dimensional", "np.array(2.0)")
+
+
+def whole(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Whole logits, which an integer format holds as well."""
+    if dtype == "float32":
+        yield Case("whole", "np.array([[200, 0, 110, 103], [107, 220, 107, 101.0]])")
+
+
+def axes_of_one(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Axes of size one after and before the class axis."""
+    yield Case("shape-3-1-1-axis-0", "np.array([1.0, 2, 4]).reshape(3, 1, 1)", axis=0)
+    yield Case("shape-1-3-1-axis-1", "np.array([1.0, 2, 4]).reshape(1, 3, 1)", axis=1)
+    yield Case("shape-1-1-3-axis-2", "np.array([1.0, 2, 4]).reshape(1, 1, 3)", axis=2)
+
+
+def unbatched(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """One row of logits, without an axis for the batch."""
+    yield Case("index-unbatched-n33", "np.linspace(-2, 2, 33)", labels="np.array(5)")
+    soft = "np.random.default_rng(5).dirichlet(np.ones(33))"
+    yield Case("probability-unbatched-n33", "np.linspace(-2, 2, 33)", labels=soft)
+
+
+def blocks(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A block of three axes, in few formats: which axes are meant does not depend on it."""
+    if dtype == "float32" or tier == "exhaustive":
+        yield Case("block-5-6-7", BLOCK)
+
+
+def complex_logits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """The real part of complex logits; only complex64 and complex128 are formats of such."""
+    if dtype in ("float32", "float64"):
+        yield Case("complex-row", "np.array([[0.5, -1.0, 2.0]])")
+
+
+def many_elements(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Batches past the 2¹⁶th, 2²⁴th and 2³¹st element: what an index of 16, 24 or 31 bits cannot count."""
+    if dtype in ("float16", "float32"):
+        yield Case("elements-2-to-16", regimes(33, seed=33))
+    if dtype == "float32" and tier != "quick":
+        yield Case("elements-2-to-24", regimes(33, seed=33))
+    if dtype == "bfloat16" and tier == "exhaustive":
+        yield Case("elements-2-to-31", regimes(33, seed=33))
+
+
+def views(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits behind every kind of view; in two formats alone where one has the width of another."""
+    alone = ("transposed", "strided")
+    for name in alone if dtype in ("bfloat16", "float64") else (*VIEWS, "broadcast"):
+        yield Case(f"{name}-regimes-n33-seed33", regimes(33, seed=33))
+    yield Case("transposed-regimes-n1000-seed1000", regimes(1000, seed=1000))

@@ -1,0 +1,19 @@
+"""The operations that are judged and timed, one module each."""
+
+from __future__ import annotations
+
+from conformance.operations import log_softmax, logsumexp, softmax, softmax_cross_entropy
+from conformance.operations.operation import Operation
+
+OPERATIONS: dict[str, Operation] = {
+    module.OPERATION.name: module.OPERATION for module in (softmax, log_softmax, softmax_cross_entropy, logsumexp)
+}
+
+
+def get(name: str) -> Operation:
+    """The operation called `name`.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    return OPERATIONS[name]

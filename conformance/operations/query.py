@@ -1,0 +1,143 @@
+"""A question, its true answer and its bounds: an operation, or a derivative of it, on rows of exact logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from conformance import operations
+from conformance.operations import labels, log_softmax, softmax
+from conformance.operations.labels import Loss, Target, Weights, targets
+from conformance.operations.operation import Operation, Point, Setting
+from conformance.truth import cache, oracle
+from conformance.truth.arithmetic import Arithmetic
+from conformance.truth.bounds import Rows
+from conformance.truth.formats import Floats
+from conformance.truth.oracle import Row, Truth, balls, decide, total
+from conformance.truth.running import Running
+
+# what computes a true value, beside the operation's own module
+SOURCES = tuple(Path(str(path)) for path in (oracle.__file__, labels.__file__, __file__))
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked: an operation or a derivative of it, on rows (r, n) of exact float64.
+
+    Rows have their class axis last. A row with a NaN or +inf, or of −inf alone, has no true value: all of it is
+    NaN. `derivative` is "", "vjp", "jvp" or "hvp"; `cotangent` and `tangent` have the shapes of the result and of
+    `rows`; `wrt` is "x" or "labels" as in `adapters.protocol`.
+    """
+
+    operation: str
+    rows: Floats
+    derivative: str = ""
+    cotangent: Floats | None = None
+    tangent: Floats | None = None
+    wrt: str = "x"
+    loss: Loss | None = None
+
+    @property
+    def of(self) -> Operation:
+        """The operation."""
+        return operations.get(self.operation)
+
+    @property
+    def key(self) -> str:
+        """The derivative as an operation's truths and bounds are keyed by it."""
+        return self.derivative if self.wrt == "x" else f"{self.derivative}, by {self.wrt}"
+
+    @property
+    def per_row(self) -> bool:
+        """Whether the result has one number a row (a loss or its derivative along a tangent)."""
+        return self.of.per_row and self.derivative in ("", "jvp")
+
+    @property
+    def reduced(self) -> bool:
+        """Whether losses are reduced to one number."""
+        return self.loss is not None and self.loss.reduction != "none"
+
+    @property
+    def targets(self) -> Sequence[Target | None]:
+        """A loss's target of each row."""
+        return [None] * len(self.rows) if self.loss is None else targets(self.loss, self.rows.shape)
+
+
+def truth(query: Query) -> Truth:
+    """The true values of `query`, from the cache or computed."""
+    return cache.truth(query, evaluate, (*SOURCES, Path(__file__).with_name(f"{query.operation}.py")))
+
+
+def evaluate(query: Query) -> Truth:
+    """The true values of `query`, shaped as the framework's result with the class axis last."""
+    rows = query.rows
+    asked = query.targets
+    if query.reduced and query.per_row:
+        return _reduced(query, asked)
+    results = [_row(query, i, target) for i, target in enumerate(asked)]
+    shape = rows.shape[:-1] if query.per_row else rows.shape
+    value, residual, radius = (
+        np.array([getattr(result, name) for result in results], np.float64).reshape(shape)
+        for name in ("value", "residual", "radius")
+    )
+    return Truth(value, residual, radius)
+
+
+def _row(query: Query, i: int, target: Target | None) -> Truth:
+    x = query.rows[i]
+    if not _has_truth(x):
+        return Truth.undefined((1 if query.per_row else len(x),))
+    found = decide(lambda: query.of.truths[query.key](_point(query, i, target)))
+    if query.per_row or query.derivative:
+        return found
+    inverse = np.unique(x, return_inverse=True)[1]
+    return Truth(found.value[inverse], found.residual[inverse], found.radius[inverse])
+
+
+def _reduced(query: Query, asked: Sequence[Target | None]) -> Truth:
+    if not all(_has_truth(x) for x in query.rows):
+        return Truth.undefined(())
+    value = query.of.truths[query.key]
+    found = decide(lambda: [total(value(_point(query, i, target))[0] for i, target in enumerate(asked))])
+    return Truth(found.value[0], found.residual[0], found.radius[0])
+
+
+def _has_truth(x: Floats) -> bool:
+    return bool(len(x) and np.isfinite(np.max(x)))
+
+
+def _point(query: Query, i: int, target: Target | None) -> Point:
+    """Row i; what is reduced has one cotangent for all rows."""
+    cotangent = np.ones(1) if query.cotangent is None else query.cotangent
+    along = np.atleast_1d(cotangent if cotangent.ndim == 0 or query.cotangent is None else cotangent[i])
+    return Point(
+        Row(query.rows[i]), balls(along), [] if query.tangent is None else balls(query.tangent[i]), target
+    )
+
+
+def rows(query: Query) -> Rows:
+    """What the bounds need of the logits: the true probabilities and their logarithms."""
+    plain = replace(query, derivative="", cotangent=None, tangent=None, wrt="x", loss=None)
+    asked = (replace(plain, operation=module.OPERATION.name) for module in (softmax, log_softmax))
+    return Rows.of(query.rows, *map(truth, asked))
+
+
+def setting(query: Query) -> Setting:
+    """What the bounds of `query` are made of."""
+    asked = [target for target in query.targets if target is not None]
+    return Setting(
+        rows(query),
+        Running.magnitude(query.cotangent),
+        Running.magnitude(query.tangent),
+        None if query.loss is None else Weights.of(asked, query.rows.shape, query.loss),
+        query.reduced,
+    )
+
+
+def tolerance(query: Query, at: Setting, how: Arithmetic) -> Floats:
+    """The largest |computed − true| of each result that `how` allows, shaped as the truth."""
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        return np.nan_to_num(query.of.tolerance(at, how, query.key), nan=0.0, posinf=np.inf)

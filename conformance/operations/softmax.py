@@ -1,0 +1,59 @@
+"""softmax: exp(x) / Σ exp(x)."""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import arb
+
+from conformance.operations.operation import Argument, Form, Operation, Point, Setting
+from conformance.truth.arithmetic import Arithmetic
+from conformance.truth.bounds import probability_error
+from conformance.truth.oracle import dot, jacobian
+from conformance.truth.running import Running, jacobian_product
+
+
+def hvp(at: Point) -> list[arb]:
+    """s(c − Σ g c) − g Σ s c with s = (diag g − g gᵀ) t."""
+    g, c = at.row.g, at.cotangent
+    step, inner = jacobian(g, at.tangent), dot(g, c)
+    along = dot(step, c)
+    return [s * (w - inner) - p * along for s, w, p in zip(step, c, g, strict=True)]
+
+
+def probabilities(at: Setting, how: Arithmetic) -> Running:
+    """The probabilities, which are also what a derivative starts from, and their error."""
+    return Running(at.rows.g, probability_error(at.rows, how))
+
+
+def hvp_bound(at: Setting, how: Arithmetic) -> Running:
+    """Magnitudes of `hvp`, which are those of the adjoint order too."""
+    g, c = probabilities(at, how), at.cotangent
+    step = jacobian_product(g, at.tangent, how)
+    first = step.times(c.plus(g.times(c).rounded(how).total(how)).rounded(how)).rounded(how, 2)
+    second = g.times(step.times(c).rounded(how).total(how)).rounded(how, 2)
+    return first.plus(second).rounded(how)
+
+
+OPERATION = Operation(
+    name="softmax",
+    title="softmax",
+    kind="row",
+    truths={
+        "": lambda at: at.row.softmax(),
+        "vjp": lambda at: jacobian(at.row.g, at.cotangent),
+        "jvp": lambda at: jacobian(at.row.g, at.tangent),
+        "hvp": hvp,
+    },
+    bounds={
+        "": probabilities,
+        "vjp": lambda at, how: jacobian_product(probabilities(at, how), at.cotangent, how),
+        "jvp": lambda at, how: jacobian_product(probabilities(at, how), at.tangent, how),
+        "hvp": hvp_bound,
+    },
+    range=lambda rows: (0.0, 1.0),
+    single=np.ones_like,
+    forms=(Form("softmax", "softmax", "softmax", {"forward": 2, "forward+backward": 5}),),
+    arguments=(Argument("where", "where"),),
+    masked=0.0,
+    formula=lambda z: np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True),
+)
