@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
-# what is fixed when a derivative is compiled; the other arguments are arrays
+# A derivative is compiled for one value of each of these; the other arguments are arrays.
 STATIC = ("operation", "wrt", "axis", "reduction", "ignore_index", "label_smoothing")
 
 
@@ -32,9 +32,8 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["jax"]:
-            raise ValueError(f"jax has no mode {mode!r}: choose one of {', '.join(MODES['jax'])}")
-        # without it asarray would round float64 to float32
+        require_mode("jax", mode)
+        # Without this switch, asarray would round float64 to float32:
         # https://docs.jax.dev/en/latest/default_dtypes.html
         jax.config.update("jax_enable_x64", True)
         try:
@@ -60,11 +59,11 @@ class Adapter:
         self._hvp = compiled(self._plain_hvp, static_argnames=STATIC)
 
     def asarray(self, x: Any) -> Array:
-        """The array on the device, which every computation on it follows."""
+        """Put the array on the device; JAX computes there what is computed from it."""
         return jax.device_put(x, self._device)
 
     def to_numpy(self, x: Array) -> Any:
-        """The array on the host."""
+        """Copy the array to the host."""
         return np.asarray(x)
 
     def synchronize(self, x: Array) -> None:
@@ -72,18 +71,18 @@ class Adapter:
         if isinstance(x, tuple):
             jax.block_until_ready(x)
         else:
-            x.block_until_ready()  # without a look for a tree of arrays, which costs a microsecond
+            x.block_until_ready()  # jax.block_until_ready looks for a tree of arrays, which costs a microsecond
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """jax.nn.softmax."""
+        """Call jax.nn.softmax."""
         return self._softmax(x, axis=axis, where=where)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """jax.nn.log_softmax."""
+        """Call jax.nn.log_softmax."""
         return self._log_softmax(x, axis=axis, where=where)
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """jax.nn.logsumexp."""
+        """Call jax.nn.logsumexp."""
         return self._logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(
@@ -97,41 +96,41 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """optax.softmax_cross_entropy_with_integer_labels, or softmax_cross_entropy for probabilities."""
+        """Call optax.softmax_cross_entropy_with_integer_labels, or softmax_cross_entropy for probabilities."""
         if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
             raise NotProvided("Optax's cross-entropies have no reduction, weight, ignore_index or smoothing")
         function = self._index if labels.dtype.kind in "iu" else self._probability
         return function(logits, labels, axis=axis)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """jax.vjp."""
+        """Call jax.vjp."""
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """jax.vjp, which gives the value too."""
+        """Return the value and the gradient of one jax.vjp."""
         value, gradient = self._both(operation, x, cotangent, **kwargs)
         return value, gradient
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """jax.jvp."""
+        """Call jax.jvp."""
         return self._jvp(operation, x, tangent, **kwargs)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """jax.vjp of jax.vjp."""
+        """Call jax.vjp of jax.vjp."""
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), compiled in mode "jit"."""
+        """Call function(*arrays), compiled in mode "jit"."""
         return self._compiled(function)(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """jax.vmap of `function`, compiled in mode "jit"."""
+        """Call jax.vmap of `function`, compiled in mode "jit"."""
         return self._mapped(function)(*arrays)
 
     def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
-        """The arrays that the function returned by jax.vjp holds, each counted once."""
+        """Count the bytes of the arrays that the function returned by jax.vjp holds, each array once."""
         function, point = along("x", getattr(self, operation), x, kwargs)
         kept = {id(leaf): leaf.nbytes for leaf in jax.tree_util.tree_leaves(jax.vjp(function, point)[1])}
         return int(sum(kept.values()))
@@ -159,12 +158,12 @@ class Adapter:
 
 
 def as_is(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
-    """`function`, as jax.jit is called and without compiling."""
+    """Return `function` itself; the signature is that of jax.jit."""
     return function
 
 
 def with_where(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, with the `initial` that an old JAX (0.4.26, say) calls for beside `where`."""
+    """Return `function` with the `initial` that an old JAX (0.4.26, for example) requires beside `where`."""
     initial = signature(function).parameters.get("initial")
     if initial is None or initial.default is not None:
         return function
@@ -176,7 +175,7 @@ def with_where(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, or for an old Optax (0.2.3, say), whose classes are last, one that says so."""
+    """Return `function`, or a wrapper for an old Optax (0.2.3) that accepts the last axis alone."""
     if "axis" in signature(function).parameters:
         return function
 
@@ -191,7 +190,7 @@ def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
 def along(
     wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
 ) -> tuple[Callable[[Array], Any], Array]:
-    """`function` of its argument `wrt` alone, and the value of that argument."""
+    """Return `function` as a function of its argument `wrt` alone, and the value of that argument."""
     if wrt == "x":
         return lambda value: function(value, **kwargs), x
     return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]

@@ -1,8 +1,8 @@
 """The reference: softmax, log_softmax, softmax_cross_entropy and logsumexp in plain NumPy.
 
 NumPy has none of them, so this module is not thin: it is the implementation that meets every requirement,
-which proves that they can be met together. Formats below float32 are computed in float32 and rounded once; sums
-along the last axis are NumPy's pairwise ones; what is near zero goes through log1p.
+which proves that they can be met together. It computes formats below float32 in float32 and rounds once, adds
+along the last axis with NumPy's pairwise sum, and uses log1p for results near zero.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last
 
@@ -20,7 +20,7 @@ REDUCTIONS = ("none", "sum", "mean")
 
 
 class Adapter:
-    """Plain NumPy on the CPU; every feature of the protocol."""
+    """Plain NumPy on the CPU, with every feature of the protocol except threads."""
 
     name = "numpy"
     version = np.__version__
@@ -31,84 +31,83 @@ class Adapter:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
         if device != "cpu":
             raise DeviceUnavailable(f"NumPy computes on the CPU; it has no device {device!r}")
-        if mode not in MODES["numpy"]:
-            raise ValueError(f"numpy has no mode {mode!r}: choose one of {', '.join(MODES['numpy'])}")
+        require_mode("numpy", mode)
         self.device = device
         self.mode = mode
 
     def asarray(self, x: Any) -> Array:
-        """The array itself."""
+        """Return the array itself."""
         return np.asarray(x)
 
     def to_numpy(self, x: Any) -> Array:
-        """The array itself."""
+        """Return the array itself."""
         return np.asarray(x)
 
     def synchronize(self, x: Any) -> None:
-        """NumPy has computed `x` when it returns it."""
+        """Do nothing: NumPy returns `x` computed."""
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays)."""
+        """Call function(*arrays)."""
         return function(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function of each row, stacked."""
+        """Call `function` on each row, and stack the results."""
         return np.stack([function(*rows) for rows in zip(*arrays, strict=True)])
 
     def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), which is computed in float32 as it is."""
+        """Call function(*arrays), which computes in float32 without autocast too."""
         return function(*arrays)
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), which repeats itself as it is."""
+        """Call function(*arrays), which is always deterministic."""
         return function(*arrays)
 
     def exp(self, x: Array) -> Array:
-        """The exponential step, rounded to the format of `x`."""
+        """Return the exponential of the softmax, rounded to the format of `x`."""
         with np.errstate(all="ignore"):
             return self.finish(self.exponential(self.working(x)), x)
 
     def log(self, x: Array) -> Array:
-        """np.log in the working format, rounded to the format of `x`."""
+        """Return np.log in the working format, rounded to the format of `x`."""
         with np.errstate(all="ignore"):
             return self.finish(self.logarithm(self.working(x)), x)
 
     def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
-        """The logits, of which every derivative here is computed anew."""
+        """Return the size of the logits: every derivative is computed from them alone."""
         return int(x.nbytes)
 
-    # The steps, apart so that the gallery can get each of them wrong by itself.
+    # Each step is a method of its own, so that a gallery class can override one of them with a fault.
 
     def working(self, x: Array) -> Array:
-        """`x` in the format that is computed in: float32 for what is narrower, itself otherwise."""
+        """Return `x` in the format of the computation: float32 for narrower formats, its own for wider ones."""
         if not is_floating(x):
             raise TypeError(f"logits are floating point; got {x.dtype}")
         return x if x.dtype in (np.float32, np.float64) else x.astype(np.float32)
 
     def finish(self, value: Array, x: Array) -> Array:
-        """`value` rounded once to the format of the logits."""
+        """Round `value` once, to the format of the logits."""
         return value.astype(x.dtype)
 
     def shift(self, x: Array) -> Array:
-        """What is subtracted from each row: its maximum. An infinite one makes the whole row NaN."""
+        """Return each row's maximum, which is subtracted from the row. An infinite one makes the row NaN."""
         peak: Array = np.max(x, axis=-1, keepdims=True, initial=-np.inf)
         return peak
 
     def exponential(self, gap: Array) -> Array:
-        """exp, elementwise."""
+        """Return exp of each element."""
         return np.exp(gap)
 
     def logarithm(self, values: Array) -> Array:
-        """Natural logarithm, elementwise."""
+        """Return the natural logarithm of each element."""
         return np.log(values)
 
     def total(self, values: Array) -> Array:
-        """The sum along the last axis, pairwise."""
+        """Return the pairwise sum along the last axis."""
         total: Array = np.sum(np.ascontiguousarray(values), axis=-1, keepdims=True)
         return total
 
     def terms(self, x: Array) -> Terms:
-        """Gaps, exponentials and their sum less the one of the maximum, for rows (…, n)."""
+        """Return gaps, exponentials and their sum minus the 1 of the maximum, for rows (…, n)."""
         gap = x - self.shift(x)
         exponentials = self.exponential(gap)
         peak = np.zeros(x.shape, bool)
@@ -119,30 +118,30 @@ class Adapter:
         return Terms(gap, exponentials, rest)
 
     def probabilities(self, x: Array) -> Array:
-        """Softmax of the rows, in the working format."""
+        """Return the softmax of the rows in the working format."""
         terms = self.terms(x)
         quotients: Array = terms.exponentials / (1 + terms.rest)
         return quotients
 
     def log_probabilities(self, x: Array) -> Array:
-        """Logarithm of the softmax of the rows: gap − log1p(rest), accurate where it is near zero."""
+        """Return the rows' log-probabilities as gap − log1p(rest), which is accurate near zero."""
         terms = self.terms(x)
         return terms.gap - np.log1p(terms.rest)
 
     def log_sums(self, x: Array) -> Array:
-        """Logarithm of the sum of the exponentials of each row: max + log1p(rest); an infinite maximum itself."""
+        """Return each row's log-sum-exp as max + log1p(rest), or the maximum where it is infinite."""
         peak = self.shift(x)
         sums: Array = np.where(np.isinf(peak), peak, peak + np.log1p(self.terms(x).rest))
         return sums[..., 0]
 
-    # The functions.
+    # The operations.
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """exp(x) / Σ exp(x) along `axis`; entries outside `where` are 0, a row of them all 0."""
+        """Return exp(x) / Σ exp(x) along `axis`; entries outside `where` are 0."""
         return self._forward(self.probabilities, x, axis, where, 0.0)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """x − log Σ exp(x) along `axis`; entries outside `where` are −inf."""
+        """Return x − log Σ exp(x) along `axis`; entries outside `where` are −inf."""
         return self._forward(self.log_probabilities, x, axis, where, -np.inf)
 
     def _forward(
@@ -154,7 +153,7 @@ class Adapter:
             return self.finish(back(hidden(function(rows), shown, masked), axis), x)
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """log Σ exp(x) along `axis`; −inf for a row of −inf alone or of no classes."""
+        """Return log Σ exp(x) along `axis`; it is −inf for rows of −inf alone and for empty rows."""
         rows = last(self.working(x), axis)
         with np.errstate(all="ignore"):
             return self.finish(self.log_sums(rows), x)
@@ -170,7 +169,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """−Σ_j q_j · log_softmax(logits)_j, where q holds the labels with smoothing and weights applied."""
+        """Return −Σ_j q_j · log_softmax(logits)_j, where q is the target distribution of `target`."""
         rows = last(self.working(logits), axis)
         with np.errstate(all="ignore"):
             target = self.target(rows, labels, axis, weight, ignore_index, label_smoothing)
@@ -179,7 +178,7 @@ class Adapter:
             return self.finish(loss, logits)
 
     def losses(self, rows: Array, target: Array) -> Array:
-        """One loss a row; a label of zero counts nothing, even where the log-probability is −inf."""
+        """Return one loss for each row; a zero label adds nothing, even where the log-probability is −inf."""
         log_probabilities = self.log_probabilities(rows)
         bad = np.isnan(log_probabilities).any(axis=-1) & (target != 0).any(axis=-1)
         products = np.where(target == 0, 0, target * log_probabilities)
@@ -194,7 +193,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """q, one entry a logit: w_j · ((1 − ε) · label_j + ε/n), and all zero in an ignored row."""
+        """Return q_j = w_j · ((1 − ε) · label_j + ε/n) for each logit; an ignored row is all zero."""
         n = rows.shape[-1]
         if is_floating(labels):
             q = last(labels, axis).astype(rows.dtype)
@@ -214,12 +213,12 @@ class Adapter:
         return np.where(counted[..., None], q, 0)
 
     def smoothed(self, q: Array, smoothing: float) -> Array:
-        """Labels of which a part goes to all classes alike."""
+        """Return the labels with a share of `smoothing` spread evenly over all classes."""
         mixed: Array = q * (1 - smoothing) + smoothing / q.shape[-1]
         return mixed.astype(q.dtype)
 
     def checked(self, labels: Array, rows: Array, ignore_index: int | None) -> Array:
-        """Integer labels, as int64.
+        """Return integer labels as int64.
 
         Raises:
             TypeError: the labels are neither integers nor floating point.
@@ -246,10 +245,10 @@ class Adapter:
         weight: Array | None,
         ignore_index: int | None,
     ) -> float | None:
-        """What the sum of the losses is multiplied by; None for no reduction.
+        """Return the factor by which the sum of the losses is multiplied; None for no reduction.
 
-        A mean over indices divides by the summed weights of the rows that count, one over probabilities
-        by their number.
+        A mean over index labels divides by the summed weights of the rows that count. A mean over probabilities
+        divides by the number of rows.
         """
         if reduction not in REDUCTIONS:
             raise ValueError(f"unknown reduction {reduction!r}: choose one of {', '.join(REDUCTIONS)}")
@@ -264,15 +263,15 @@ class Adapter:
         return float(np.float64(1) / np.sum(weights))
 
     def reduce(self, losses: Array, share: float | None) -> Array:
-        """The losses, or `share` times their sum, taken in float64."""
+        """Return the losses, or `share` times their float64 sum."""
         if share is None:
             return losses
         return np.asarray(np.sum(losses, dtype=np.float64) * share)
 
-    # Derivatives: analytic, from the probabilities.
+    # Derivatives are analytic, from the probabilities.
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
+        """Return the gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
@@ -288,11 +287,11 @@ class Adapter:
             return self._give(c * self.residual(g, at.q), at, x)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """One after the other: what they share is computed twice."""
+        """Compute one after the other, and the quantities they share twice."""
         return getattr(self, operation)(x, **kwargs), self.vjp(operation, x, cotangent, **kwargs)
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """Derivative of operation(x) along `tangent`."""
+        """Return the derivative of operation(x) along `tangent`."""
         with np.errstate(all="ignore"):
             at = self._linearised(operation, x, tangent, kwargs, tangent=True)
             g, t = at.g, at.vector
@@ -308,7 +307,7 @@ class Adapter:
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """Gradient with respect to `wrt` of ⟨vjp(operation, x, cotangent), tangent⟩."""
+        """Return the gradient with respect to `wrt` of ⟨vjp(operation, x, cotangent), tangent⟩."""
         with np.errstate(all="ignore"):
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
@@ -327,12 +326,12 @@ class Adapter:
             return self._give(curved, at, x)
 
     def jacobian(self, g: Array, v: Array) -> Array:
-        """(diag g − g gᵀ) v for each row."""
+        """Return (diag g − g gᵀ) v for each row."""
         product: Array = g * (v - self.total(g * v))
         return product
 
     def residual(self, g: Array, q: Array) -> Array:
-        """Gradient of a row's loss: g · Σ q − q; 0 in an ignored row, whatever its logits."""
+        """Return the gradient of a row's loss, g · Σ q − q; it is 0 in an ignored row, even for NaN logits."""
         return np.where(labelled(q), g * self.total(q) - q, 0)
 
     def _label_gradient(self, slope: Array, c: Array, x: Array, axis: int, kwargs: dict[str, Any]) -> Array:
@@ -364,9 +363,9 @@ class Adapter:
             return Linearised(g, last(v, axis), q, axis)
         share = self._share(x, axis, kwargs)
         upstream = v[..., None] if share is None else np.full((*rows.shape[:-1], 1), v * share, rows.dtype)
-        # an ignored row stays 0 whatever comes upstream
+        # The gradient of an ignored row is 0 for every cotangent, NaN included.
         return Linearised(g, np.where(labelled(q), upstream, 0), q, axis)
 
     def _give(self, rows: Array, at: Linearised, x: Array) -> Array:
-        """A derivative shaped as the logits, 0 where they are hidden."""
+        """Give a derivative the shape of the logits, with 0 outside `where`."""
         return self.finish(back(hidden(rows, at.shown), at.axis), x)

@@ -1,8 +1,8 @@
 """The adapter protocol, and the guide to writing one.
 
 An adapter says how one framework is called, and nothing else. It calls the framework's own public
-functions: no upcasting, no masking, no clamping, no emulation of what the framework lacks. What is
-lacking raises `NotProvided`, which the suite records as *absent*: neither a pass nor a failure.
+functions: no upcasting, no masking, no clamping, no emulation. For what the framework lacks it raises
+`NotProvided`, which the suite records as *absent*: neither a pass nor a failure.
 
 To judge a new backend, write a class with the attributes and methods of `Adapter` (a plain class; there
 is nothing to inherit from) and name it on the command line:
@@ -14,10 +14,10 @@ is nothing to inherit from) and name it on the command line:
 2. `asarray` and `to_numpy` move bits, never values: bfloat16 and float8 arrive and leave as `ml_dtypes`
    arrays. Where the framework has strides, `asarray` keeps those of the NumPy view it is given.
 3. The mode belongs to the object: in a compiled mode every operation, derivative and `call` is compiled,
-   whole, and never falls back to another mode in silence. The same shapes are not compiled twice.
+   as a whole, and never falls back to another mode silently. The same shapes are not compiled twice.
 4. `dtypes` holds the formats in which its functions run; `features` the optional abilities, from
    `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
-   range, a label out of range) goes to the framework untouched, since its answer is what is judged.
+   range, a label out of range) goes to the framework untouched, since the suite judges the framework's answer.
 5. A method whose feature is not listed is never called and may be left out: `vjp` and `value_and_vjp`, `jvp`,
    `hvp`, `exp` and `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals").
    "threads" has no method: it says that the CPU computes in several threads.
@@ -55,11 +55,11 @@ FEATURES = frozenset(
     }
 )
 
-Array = Any  # a framework's own array; this module knows none of them
+Array = Any  # a framework's own array type, which this module does not import
 
 
 class NotProvided(Exception):
-    """The framework has no such function, argument or derivative: the check is recorded as absent."""
+    """The framework has no such function, argument or derivative, and the check is recorded as absent."""
 
 
 class DeviceUnavailable(Exception):
@@ -88,19 +88,19 @@ class Adapter(Protocol):
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None: ...
 
     def asarray(self, x: Any) -> Array:
-        """NumPy array → native array on the device, bit for bit."""
+        """Convert a NumPy array to a native array on the device, bit for bit."""
 
     def to_numpy(self, x: Array) -> Any:
-        """Native array → NumPy array of the same format, bit for bit."""
+        """Convert a native array to a NumPy array of the same format, bit for bit."""
 
     def synchronize(self, x: Array | tuple[Array, ...]) -> None:
-        """Return when `x` is computed, or all of a tuple."""
+        """Wait until `x` is computed, or every array of a tuple."""
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """exp(x) / Σ exp(x) along `axis`; `where` (boolean, broadcast to x) selects the entries that count."""
+        """Return exp(x) / Σ exp(x) along `axis`; the boolean `where` selects the entries that count."""
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """x − log Σ exp(x) along `axis`; `where` as in `softmax`."""
+        """Return x − log Σ exp(x) along `axis`; `where` is as in `softmax`."""
 
     def softmax_cross_entropy(
         self,
@@ -113,27 +113,27 @@ class Adapter(Protocol):
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """−Σ_j q_j · log_softmax(logits)_j, one loss a row.
+        """Return −Σ_j q_j · log_softmax(logits)_j, one loss for each row.
 
         `labels` is an integer array without the class axis, or an array of the logits' shape and format
-        that holds probabilities. `weight` has one entry a class. `reduction` is "none", "sum" or "mean".
+        that holds probabilities. `weight` has one entry for each class. `reduction` is "none", "sum" or "mean".
         """
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """log Σ exp(x) along `axis`, without that axis."""
+        """Return log Σ exp(x) along `axis`, without that axis."""
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.
+        """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.
 
         `operation` is the name of an operation, `kwargs` its own keyword arguments (axis, labels, …), `wrt` is
         "x" or, for cross-entropy on probabilities, "labels".
         """
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """(operation(x, **kwargs), its vjp with respect to x), as one step of training computes both."""
+        """Return operation(x, **kwargs) and its vjp with respect to x, computed as in one step of training."""
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """Derivative of operation(x, **kwargs) along `tangent`, in forward mode."""
+        """Return the derivative of operation(x, **kwargs) along `tangent`, in forward mode."""
 
     def hvp(
         self,
@@ -145,29 +145,29 @@ class Adapter(Protocol):
         wrt: str = "x",
         **kwargs: Any,
     ) -> Array:
-        """Gradient with respect to `wrt` of ⟨vjp(operation, x, cotangent), tangent⟩.
+        """Return the gradient with respect to `wrt` of ⟨vjp(operation, x, cotangent), tangent⟩.
 
         With wrt="x" this is the derivative of the gradient along `tangent` (a Hessian-vector product); with
         wrt="labels" the mixed second derivative of a cross-entropy on probabilities.
         """
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) in this mode: for compositions such as softmax(x * c)."""
+        """Call function(*arrays) in this mode, for compositions such as softmax(x * c)."""
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function mapped over the first axis of every array by the framework's own vmap, in this mode."""
+        """Map `function` over the first axis of every array with the framework's own vmap, in this mode."""
 
     def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) in this mode under automatic mixed precision to the format of `arrays[0]`."""
+        """Call function(*arrays) in this mode under automatic mixed precision to the format of `arrays[0]`."""
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) in this mode in the framework's deterministic mode, left as it was after."""
+        """Call function(*arrays) in the framework's deterministic mode, and leave that mode as it was."""
 
     def exp(self, x: Array) -> Array:
-        """The framework's own elementwise exponential."""
+        """Return the framework's own exponential of each element."""
 
     def log(self, x: Array) -> Array:
-        """The framework's own elementwise natural logarithm."""
+        """Return the framework's own natural logarithm of each element."""
 
     def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
-        """Bytes that the forward pass of operation(x, **kwargs) keeps for the backward pass, outputs included."""
+        """Count the bytes that operation(x, **kwargs) keeps for the backward pass, outputs included."""

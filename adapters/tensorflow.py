@@ -10,23 +10,23 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-# TensorFlow writes notes on its build to the terminal while it is imported.
+# TensorFlow prints notes about its build while it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
-# enable_op_determinism is public, its opposite is not; without it every later call would be judged under it
+# enable_op_determinism is public, but its opposite is not. Later checks must not run in deterministic mode.
 from tensorflow.python.framework.config import disable_op_determinism
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
-# one trace for each shape and each axis is what we want, not the accident that TensorFlow warns of
+# TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
 tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))
 
 DEVICES = {"cpu": "/CPU:0", "cuda": "/GPU:0"}
 
-# by identity, since dtypes are singletons whose is_integer and == take longer than the rest of a call's way
+# Compared by identity: dtypes are singletons, and is_integer and == take longer than the rest of a call.
 INTEGERS = frozenset(map(id, (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint64, tf.uint32, tf.uint16, tf.uint8)))
 
 
@@ -43,13 +43,11 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["tensorflow"]:
-            modes = ", ".join(MODES["tensorflow"])
-            raise ValueError(f"tensorflow has no mode {mode!r}: choose one of {modes}")
+        require_mode("tensorflow", mode)
         if device not in DEVICES or (device == "cuda" and not tf.config.list_physical_devices("GPU")):
             raise DeviceUnavailable(f"no {device.upper()} device: TensorFlow lists none")
         if device == "cpu":
-            # TensorFlow moves operations to a GPU that it sees, wherever their inputs are.
+            # TensorFlow moves operations to any GPU that it sees, wherever their inputs are.
             tf.config.set_visible_devices([], "GPU")
         self.device = device
         self.mode = mode
@@ -70,12 +68,12 @@ class Adapter:
         self._hvp = compiled(self._plain_hvp)
 
     def asarray(self, x: Any) -> Array:
-        """A tensor on the device."""
+        """Make a tensor on the device."""
         with tf.device(self._device):
             return tf.convert_to_tensor(x)
 
     def to_numpy(self, x: Array) -> Any:
-        """The tensor on the host."""
+        """Copy the tensor to the host."""
         return x.numpy()
 
     def synchronize(self, x: Array) -> None:
@@ -84,13 +82,13 @@ class Adapter:
             tf.test.experimental.sync_devices()
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """tf.nn.softmax."""
+        """Call tf.nn.softmax."""
         if where is not None:
             raise NotProvided("tf.nn.softmax has no where")
         return self._softmax(x, axis=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """tf.nn.log_softmax."""
+        """Call tf.nn.log_softmax."""
         if where is not None:
             raise NotProvided("tf.nn.log_softmax has no where")
         return self._log_softmax(x, axis=axis)
@@ -110,7 +108,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
+        """Call tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
         if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
             raise NotProvided("tf.nn's cross-entropies have no reduction, weight, ignore_index or smoothing")
         if id(labels.dtype) not in INTEGERS:
@@ -120,34 +118,34 @@ class Adapter:
         return self._index(labels=labels, logits=logits)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """tf.GradientTape.gradient."""
+        """Call tf.GradientTape.gradient."""
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """tf.GradientTape's recorded value, and its gradient."""
+        """Return the value that tf.GradientTape recorded, and its gradient."""
         value, gradient = self._both(operation, x, cotangent, **kwargs)
         return value, gradient
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """tf.autodiff.ForwardAccumulator."""
+        """Call tf.autodiff.ForwardAccumulator."""
         return self._jvp(operation, x, tangent, **kwargs)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """tf.GradientTape.gradient within another tape."""
+        """Call tf.GradientTape.gradient within another tape."""
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), traced or compiled in modes "graph" and "xla"."""
+        """Call function(*arrays), traced or compiled in modes "graph" and "xla"."""
         return self._compiled(function)(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """tf.vectorized_map of `function`, traced or compiled in modes "graph" and "xla"."""
+        """Call tf.vectorized_map of `function`, traced or compiled in modes "graph" and "xla"."""
         return self._mapped(function)(*arrays)
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) with tf.config.experimental.enable_op_determinism."""
+        """Call function(*arrays) with tf.config.experimental.enable_op_determinism."""
         tf.config.experimental.enable_op_determinism()
         try:
             return self.call(function, *arrays)
@@ -183,31 +181,31 @@ class Adapter:
 
 
 def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` of every row, by tf.vectorized_map."""
-    # fallback_to_while_loop=False: what cannot be vectorised raises, and is not run row by row in silence
+    """Return `function` mapped over every row by tf.vectorized_map."""
+    # By default a function that cannot be vectorised runs row by row; this way it raises.
     return lambda *arrays: tf.vectorized_map(lambda rows: function(*rows), arrays, fallback_to_while_loop=False)
 
 
 def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, eager."""
+    """Return `function` itself."""
     return function
 
 
 def graph(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` traced into a graph."""
-    # autograph would rewrite the source of what is traced, and warns where two lambdas share a line
+    """Return `function` traced into a graph."""
+    # autograph would rewrite the source of `function`, and warns where two lambdas share a line.
     traced: Callable[..., Any] = tf.function(function, autograph=False)
     return traced
 
 
 def xla(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` compiled by XLA as one cluster."""
+    """Return `function` compiled by XLA as one cluster."""
     compiled: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
     return compiled
 
 
 def provided(gradient: Array | None, operation: str, wrt: str) -> Array:
-    """`gradient`, unless TensorFlow has none."""
+    """Return `gradient`, or raise NotProvided when TensorFlow has none."""
     if gradient is None:
         raise NotProvided(f"TensorFlow returns no gradient of {operation} with respect to {wrt}")
     return gradient

@@ -1,7 +1,7 @@
 """PyTorch: torch.nn.functional's softmax, log_softmax and cross_entropy, torch.logsumexp, and torch.func.
 
-Mode "compiled" is torch.compile of each operation, derivative and composition as one graph: what cannot
-be compiled whole raises, and nothing falls back to eager.
+Mode "compiled" is torch.compile of each operation, derivative and composition as one graph. A function
+that cannot be compiled as one graph raises; nothing falls back to eager.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, Array, DeviceUnavailable, NotProvided
 
-# formats that NumPy knows through ml_dtypes only: (of the same width in NumPy, in PyTorch)
+# ml_dtypes' formats → (a NumPy format of the same width, the PyTorch format)
 FOREIGN = {
     "bfloat16": (np.int16, torch.bfloat16),
     "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
 }
-DEFAULT_IGNORE_INDEX = -100  # of cross_entropy, which has no way to say "none"
+DEFAULT_IGNORE_INDEX = -100  # cross_entropy's default; it takes no None
 
 
 class Adapter:
@@ -38,8 +38,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["torch"]:
-            raise ValueError(f"torch has no mode {mode!r}: choose one of {', '.join(MODES['torch'])}")
+        require_mode("torch", mode)
         if device != "cpu" and (device != "cuda" or not torch.cuda.is_available()):
             raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
         self.device = device
@@ -58,19 +57,19 @@ class Adapter:
         self._hvp = compiled(self._plain_hvp)
 
     def asarray(self, x: Any) -> Array:
-        """A tensor over the same memory, with the same strides, where PyTorch has such strides."""
+        """Make a tensor over the same memory with the same strides, or a copy if a stride is negative."""
         storage, dtype = FOREIGN.get(x.dtype.name, (x.dtype, None))
         x = np.asarray(x).view(storage)
         if any(stride < 0 for stride in x.strides):
             x = x.copy()
-        with warnings.catch_warnings():  # of a read-only array, a broadcast one, say; older DLPack refuses such
+        with warnings.catch_warnings():  # of read-only arrays, which from_dlpack of older releases refuses
             warnings.simplefilter("ignore")
             tensor = torch.from_numpy(x)
         tensor = tensor if dtype is None else tensor.view(dtype)
         return tensor if self.device == "cpu" else moved(tensor, self.device)
 
     def to_numpy(self, x: Array) -> Any:
-        """An array over the same memory, or over a copy on the host."""
+        """Make an array over the same memory, or over a copy on the host."""
         name = str(x.dtype).removeprefix("torch.")
         if name in FOREIGN:
             x = x.view(torch.uint8 if x.itemsize == 1 else torch.int16)
@@ -83,13 +82,13 @@ class Adapter:
             torch.cuda.synchronize()
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """torch.nn.functional.softmax."""
+        """Call torch.nn.functional.softmax."""
         if where is not None:
             raise NotProvided("torch.nn.functional.softmax has no where")
         return self._softmax(x, dim=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """torch.nn.functional.log_softmax."""
+        """Call torch.nn.functional.log_softmax."""
         if where is not None:
             raise NotProvided("torch.nn.functional.log_softmax has no where")
         return self._log_softmax(x, dim=axis)
@@ -109,7 +108,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
+        """Call torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
         require_class_axis(logits, axis)
         return self._cross_entropy(
             logits,
@@ -121,44 +120,44 @@ class Adapter:
         )
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """torch.func.vjp."""
+        """Call torch.func.vjp."""
         require(operation, x, **kwargs)
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """The operation recorded by autograd, and torch.autograd.grad."""
+        """Record the operation with autograd, and call torch.autograd.grad."""
         require(operation, x, **kwargs)
         point = x.detach().requires_grad_()
         value = getattr(self, operation)(point, **kwargs)
         return value.detach(), torch.autograd.grad(value, point, cotangent)[0]
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """torch.func.jvp."""
+        """Call torch.func.jvp."""
         require(operation, x, **kwargs)
         return self._jvp(operation, x, tangent, **kwargs)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """torch.func.vjp of torch.func.vjp."""
+        """Call torch.func.vjp of torch.func.vjp."""
         require(operation, x, **kwargs)
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), compiled whole in mode "compiled"."""
+        """Call function(*arrays), compiled whole in mode "compiled"."""
         return self._compiled(function)(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """torch.func.vmap of `function`, compiled whole in mode "compiled"."""
+        """Call torch.func.vmap of `function`, compiled whole in mode "compiled"."""
         return self._mapped(function)(*arrays)
 
     def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) within torch.autocast to the format of `arrays[0]`."""
+        """Call function(*arrays) within torch.autocast to the format of `arrays[0]`."""
         with torch.autocast(self.device, dtype=arrays[0].dtype):
             return self.call(function, *arrays)
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) with torch.use_deterministic_algorithms."""
+        """Call function(*arrays) with torch.use_deterministic_algorithms."""
         before = torch.are_deterministic_algorithms_enabled()
         torch.use_deterministic_algorithms(True)
         try:
@@ -167,7 +166,7 @@ class Adapter:
             torch.use_deterministic_algorithms(before)
 
     def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
-        """The tensors that autograd saves, each storage counted once."""
+        """Count the bytes of the tensors that autograd saves, each storage once."""
         kept: dict[int, int] = {}
 
         def pack(saved: Array) -> Array:
@@ -176,7 +175,7 @@ class Adapter:
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
             value = getattr(self, operation)(x.detach().requires_grad_(), **kwargs)
-        del value  # kept until here: a storage that is freed lends its address to the next
+        del value  # kept until here: the next storage could take the address of one that is freed
         return sum(kept.values())
 
     def _plain_vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
@@ -198,20 +197,20 @@ class Adapter:
 
 
 def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, eager."""
+    """Return `function` itself."""
     return function
 
 
 def whole() -> Callable[..., Any]:
-    """torch.compile of a function as one graph, an error where that cannot be."""
-    # by default the ninth shape of a function is no longer compiled
+    """Return torch.compile set up to compile a function as one graph, or to raise."""
+    # By default, PyTorch stops compiling at the ninth shape of a function:
     # https://docs.pytorch.org/docs/stable/compile/programming_model.recompilation.html
-    config = torch._dynamo.config  # its names up to 2.6, which later releases keep as aliases
+    config = torch._dynamo.config  # these names are of PyTorch 2.6 and older; newer releases keep them as aliases
     config.cache_size_limit = 1_000_000
     config.accumulated_cache_size_limit = 1_000_000
-    if hasattr(config, "fail_on_cache_limit_hit"):  # where there is none (2.3), fullgraph raises by itself
+    if hasattr(config, "fail_on_cache_limit_hit"):  # PyTorch 2.3 raises without it
         config.fail_on_cache_limit_hit = True
-    # dynamic=False: a shape is compiled for itself, so that no result depends on the shapes that came before
+    # With dynamic=False, each shape is compiled by itself: no result depends on the shapes that came before.
     compiled: Callable[..., Callable[..., Any]] = partial(torch.compile, fullgraph=True, dynamic=False)
 
     def framed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -226,14 +225,14 @@ def whole() -> Callable[..., Any]:
 def along(
     wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
 ) -> tuple[Callable[[Array], Any], Array]:
-    """`function` of its argument `wrt` alone, and the value of that argument."""
+    """Return `function` as a function of its argument `wrt` alone, and the value of that argument."""
     if wrt == "x":
         return lambda value: function(value, **kwargs), x
     return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]
 
 
 def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = None, **_: Any) -> None:
-    """Raise NotProvided before anything is traced: Dynamo would wrap the exception in its own."""
+    """Raise NotProvided before tracing begins: Dynamo would wrap the exception in its own."""
     if where is not None:
         raise NotProvided(f"torch.nn.functional.{operation} has no where")
     if operation == "softmax_cross_entropy":
@@ -241,13 +240,13 @@ def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = N
 
 
 def require_class_axis(logits: Array, axis: int) -> None:
-    """Raise NotProvided for a class axis that exists and is not cross_entropy's."""
+    """Raise NotProvided when `axis` exists but is not cross_entropy's class axis."""
     ndim = logits.ndim
     if -ndim <= axis < ndim and axis % ndim != min(1, ndim - 1):
         raise NotProvided(f"torch.nn.functional.cross_entropy has its class axis at 1, not at {axis}")
 
 
 def moved(tensor: Array, device: str) -> Array:
-    """`tensor` on `device` with its strides, which Tensor.to keeps only where they leave no gaps."""
+    """Copy `tensor` to `device` with its strides, which Tensor.to keeps only when they leave no gaps."""
     storage = tensor.as_strided((tensor.untyped_storage().nbytes() // tensor.itemsize,), (1,), 0)
     return storage.to(device).as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())

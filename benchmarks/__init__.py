@@ -1,7 +1,7 @@
-"""How fast, and since which release. Importing this package puts the repository root on sys.path.
+"""Measure how fast each call is, and since which release; put the repository root on sys.path.
 
-asv imports the benchmark modules with the root left out, and `adapters` is found nowhere else: nothing of
-ours is installed.
+asv imports the benchmark modules without the root on sys.path, and `adapters` is found nowhere else, since this
+project is not installed.
 """
 
 from __future__ import annotations

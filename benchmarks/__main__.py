@@ -1,4 +1,4 @@
-"""`python -m benchmarks COMMAND`: what is measured, compared, published and told."""
+"""`python -m benchmarks COMMAND`: measure, compare, publish and report times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 
 from conformance.run.processes import child
 
-# command → its module; those that tell people live in `reports`, the layer above this one
+# command → its module; commands that only report live in `reports`, the layer above this one
 COMMANDS = {
     "current": "reports.timing.current",
     "compare": "reports.timing.compare",
@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Hand over to the command's module; exit code 2: wrong usage, 130: interrupted."""
+    """Run the command's module; exit code 2: wrong usage, 130: interrupted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     modules = {name: import_module(module) for name, module in COMMANDS.items()}

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.lock jax 0.7.2`: the table of a release for `adapters/releases.toml`.
+"""`python -m benchmarks.lock jax 0.7.2`: print the table of a release for `adapters/releases.toml`.
 
-Versions are those that an installation got on the day after the release. What is asked of the package index
-goes through uv, so it is asked of whichever index uv is set up with.
+Its versions are those that an installation got on the day after the release. uv resolves them, from the package
+index that uv is configured with.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import EVERYWHERE, FILE, PACKAGES, BadReleases, Release, order, releases
 
 HEADER = """\
@@ -21,7 +22,7 @@ HEADER = """\
 #     python -m benchmarks.lock FRAMEWORK VERSION --write
 # `day` is when its wheels came out, `pins` every version of that day, `python` the range with wheels for all.
 """
-PYTHON = "3.11"  # the locks are made for it
+PYTHON = "3.11"  # the locks are resolved for this version
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 EARLIEST = date(2020, 1, 1)
 
@@ -31,7 +32,7 @@ class NoLock(ValueError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print a release's table, or put it into the file; exit code 2: there is no such release."""
+    """Print a release's table, and write it into the file if asked; exit code 2: there is no such release."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lock", description=__doc__)
     parser.add_argument("framework", choices=PACKAGES)
     parser.add_argument("version")
@@ -50,15 +51,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def lock(framework: str, version: str) -> Release:
-    """The release with its day, its pins and its range of Pythons, asked of the package index.
+    """Look up a release's day, pins and range of Pythons in the package index.
 
     Raises:
         NoLock: there is no such release with wheels for `PYTHON`.
     """
-    names = PACKAGES[framework]
-    exact = [f"{name}=={version}" for name in names[: 2 if framework == "jax" else 1]]
+    known = FRAMEWORKS[framework]
+    exact = [f"{name}=={version}" for name in known.distributions]
     released = _first_day(exact)
-    roots = dict.fromkeys((*exact, *names[len(exact) :], *(name for name in EVERYWHERE if name not in names)))
+    others = (name for name in EVERYWHERE if name not in known.packages)
+    roots = dict.fromkeys((*exact, *known.beside, *others))
     pins = _compile(tuple(roots), released)
     python = [one for one in PYTHONS if _resolves(pins, released, one)]
     bounds = f">={python[0]},<3.{int(python[-1].removeprefix('3.')) + 1}"
@@ -66,7 +68,7 @@ def lock(framework: str, version: str) -> Release:
 
 
 def table(release: Release) -> str:
-    """The release as it stands in the file."""
+    """Return the release's table as it stands in the file."""
     quoted = ", ".join(f'"{pin}"' for pin in release.constraints)
     pins = textwrap.indent(textwrap.fill(quoted, 106, break_long_words=False, break_on_hyphens=False), "    ")
     return (
@@ -76,12 +78,12 @@ def table(release: Release) -> str:
 
 
 def text(found: Sequence[Release]) -> str:
-    """The whole file."""
+    """Return the text of the whole file."""
     return "\n".join((HEADER, *(table(release) for release in sorted(found, key=order))))
 
 
 def _first_day(exact: Sequence[str]) -> date:
-    """The day on which all of `exact` had wheels for the first time."""
+    """Return the first day on which all of `exact` had wheels."""
     days = [EARLIEST + timedelta(days) for days in range((date.today() - EARLIEST).days + 1)]
     try:
         _compile(exact, days[-1], "--no-deps")
@@ -99,7 +101,7 @@ def _resolves(pins: Sequence[str], day: date, python: str) -> bool:
 
 
 def _compile(roots: Sequence[str], day: date, *options: str, python: str = PYTHON) -> list[str]:
-    """The pins that an installation of `roots` resolves to when `day` has ended."""
+    """Return the pins that an installation of `roots` resolved to at the end of `day`."""
     command = ("uv", "pip", "compile", "-", "--no-header", "--no-annotate", "--only-binary", ":all:", *options)
     target = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", python)
     newest = ("--exclude-newer", f"{day + timedelta(1)}T00:00:00Z")

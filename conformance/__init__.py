@@ -1,4 +1,4 @@
-"""What is required, and does it hold."""
+"""Requirements, and the tests that judge whether a target meets them."""
 
 from __future__ import annotations
 

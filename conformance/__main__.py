@@ -1,4 +1,4 @@
-"""`python -m conformance`: judge targets, each in a process of its own, and say whether they hold."""
+"""`python -m conformance`: judge targets, each in a process of its own, and say which meet the requirements."""
 
 from __future__ import annotations
 
@@ -7,50 +7,58 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
-from conformance import deviations
+from adapters.frameworks import FRAMEWORKS
+from conformance import deviations, files
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
 from conformance.record.records import Record
 from conformance.requirements import TIERS
 from conformance.run.processes import child, releases, supervisor
 
-# the reference first, for the truths it leaves on disk; then those that compile longest
-DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
-LONGEST = ("numpy:eager", "torch:compiled", "jax:eager", "jax:jit", "tensorflow:xla")
+ALL = sorted(
+    ((name, mode) for name, modes in MODES.items() for mode in modes),
+    # The reference comes first and leaves its true values on disk; then the targets that take longest.
+    key=lambda pair: (pair[0] != "numpy", -FRAMEWORKS[pair[0]].modes[pair[1]].seconds),
+)
+DEFAULT = tuple(name for name, mode in ALL if mode == FRAMEWORKS[name].usual)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run, print one line a target; exit code 0: holds, 1: does not, 2: wrong usage, 130: interrupted."""
+    """Judge the targets; exit code 0: all hold, 1: one does not, 2: wrong usage, 130: interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["releases"]:
         with child.interruptible():
             return releases.main(arguments[1:])
     options = _parser().parse_args(arguments)
-    console = Console()
-    try:
-        orders = _orders(options)
-        before = baseline.load(options.baseline, [order.target for order in orders]) if options.baseline else {}
-        for file in filter(None, (options.junit, options.summary)):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        options.output.mkdir(parents=True, exist_ok=True)
-        if not os.access(options.output, os.W_OK):
-            raise PermissionError(f"the output folder {options.output} is not writable")
-    except (ValueError, OSError) as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 2
-    began = time.monotonic()
+    with ExitStack() as held:
+        try:
+            orders = _orders(options)
+            targets = [order.target for order in orders]
+            before = baseline.load(options.baseline, targets) if options.baseline else {}
+            for file in filter(None, (options.junit, options.summary)):
+                file.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(files.reserved(options.output))
+        except (ValueError, OSError) as error:
+            print(f"conformance: {error}", file=sys.stderr)
+            return 2
+        return _judge(orders, before, options)
+
+
+def _judge(orders: list[supervisor.Order], before: Mapping[str, Record], options: argparse.Namespace) -> int:
+    console, began = Console(), time.monotonic()
     try:
         with child.interruptible():
             records = _with_progress(orders, options.jobs, console)
     except KeyboardInterrupt:
         print(
-            f"conformance: interrupted; the same command with --resume goes on in {options.output}",
+            f"conformance: interrupted; the same command with --resume continues in {options.output}",
             file=sys.stderr,
         )
         return 130
@@ -59,18 +67,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(options: argparse.Namespace, records: list[Record], before: Mapping[str, Record]) -> int:
-    """Write what continuous integration reads; exit code 2 where a file cannot be written."""
+    """Write the files for continuous integration; return exit code 2 if one cannot be written."""
     if github.wanted(options.annotations):
         print("\n".join(github.lines(records, before)))
     try:
         if options.junit:
-            options.junit.write_text(junit.render(records, before), encoding="utf-8")
+            files.write(options.junit, junit.render(records, before))
         if options.summary:
             with options.summary.open("a", encoding="utf-8") as file:
                 file.write(summary.render(records, before))
     except OSError as error:
         print(
-            f"conformance: the records are in {options.output}, and more cannot be written: {error}",
+            f"conformance: the records are in {options.output}, but another file cannot be written: {error}",
             file=sys.stderr,
         )
         return 2
@@ -81,32 +89,36 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance releases judges every tracked release; its own --help says how.",
+        epilog="python -m conformance releases judges every tracked release; see its own --help.",
     )
     parser.add_argument(
         "--targets",
         default=",".join(DEFAULT),
-        help="comma-separated adapter[:device[:mode]], or all for the five frameworks in every mode",
+        help="adapter[:device[:mode]], separated by commas, or all: the five frameworks in every mode",
     )
     parser.add_argument("--tier", default="quick", choices=TIERS)
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for the record files")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="targets at a time")
-    parser.add_argument("--check-timeout", type=float, default=120.0, help="seconds that one check may take")
-    parser.add_argument("--resume", action="store_true", help="keep what is recorded and go on from there")
-    parser.add_argument("--deviations", type=Path, help="known deviations, instead of the suite's own")
-    group = parser.add_argument_group("continuous integration", "docs/backend.md shows their use")
+    parser.add_argument(
+        "--jobs", type=int, default=min(2, os.cpu_count() or 1), help="how many targets are judged at a time"
+    )
+    parser.add_argument("--check-timeout", type=float, default=120.0, help="how many seconds one check may take")
+    parser.add_argument(
+        "--resume", action="store_true", help="keep the checks that are recorded and judge the rest"
+    )
+    parser.add_argument("--deviations", type=Path, help="file of known deviations, in place of the suite's own")
+    group = parser.add_argument_group("continuous integration", "see docs/judging.md and docs/backend.md")
     group.add_argument(
         "--baseline",
         type=Path,
         metavar="PLACE",
-        help="an earlier record, or a folder of them: fail on what is new",
+        help="an earlier record, or a folder of them: fail only on what is new",
     )
     group.add_argument("--junit", type=Path, metavar="FILE", help="write the checks as JUnit XML")
     group.add_argument("--summary", type=Path, metavar="FILE", help="append a summary in Markdown")
     group.add_argument(
         "--annotations",
         action=argparse.BooleanOptionalAction,
-        help="print failures as GitHub's workflow commands; by default in a job of GitHub Actions",
+        help="print failures as GitHub's workflow commands; the default in a job of GitHub Actions",
     )
     return parser
 
@@ -114,11 +126,10 @@ def _parser() -> argparse.ArgumentParser:
 def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
     names = options.targets.split(",")
     if options.targets == "all":
-        pairs = [f"{name}:{mode}" for name in DEFAULT for mode in MODES[name]]
-        names = [pair.replace(":", ":cpu:") for pair in dict.fromkeys((*LONGEST, *pairs))]
+        names = [f"{name}:cpu:{mode}" for name, mode in ALL]
     if options.deviations is not None and not options.deviations.is_file():
         raise ValueError(f"there is no deviations file {options.deviations}")
-    deviations.load(options.deviations or deviations.FILE)  # what is wrong with it is said before anything runs
+    deviations.load(options.deviations or deviations.FILE)  # errors in the file are reported before anything runs
     if options.jobs < 1:
         raise ValueError("--jobs is at least 1")
     return [
@@ -157,19 +168,19 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
     failed = False
     for record in records:
         earlier = before.get(record.header.target)
-        found = baseline.problems(record, earlier)
+        problems = baseline.problems(record, earlier)
         if not record.checks and record.footer and record.footer.error:
             console.print(f"FAILS  {record.footer.error}", highlight=False, markup=False, soft_wrap=True)
             failed = True
             continue
         spent = sum(check.seconds for check in record.checks)
         version = record.header.framework["version"]
-        state = "FAILS" if found else "holds"
-        told = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
-        console.print(f"{state}  {record.header.target} {version}: {told}", highlight=False, soft_wrap=True)
-        for line in [*found, *baseline.notes(record, earlier)]:
+        state = "FAILS" if problems else "holds"
+        checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
+        console.print(f"{state}  {record.header.target} {version}: {checked}", highlight=False, soft_wrap=True)
+        for line in [*problems, *baseline.notes(record, earlier)]:
             console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
-        failed = failed or bool(found)
+        failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]
     spent = sum(check.seconds for check in checks)
     oracle = sum(record.footer.oracle_seconds for record in records if record.footer)

@@ -1,7 +1,7 @@
-"""Reads `deviations.toml`: what released frameworks are known to do wrong, as data that must still hold.
+"""Read `deviations.toml`, the known faults of released frameworks as data.
 
-One fault is one entry. An entry covers checks by requirement, operations, dtypes and cases (shell patterns);
-every one of them fails as the entry says, or the run does.
+One fault is one entry. An entry covers checks by requirement, operations, dtypes and cases (shell patterns).
+If one of these checks passes, the run fails, so that the list stays true.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Scope:
     cases: tuple[str, ...]
 
     def covers(self, requirement: str, operation: str, dtype: str, case: str) -> bool:
-        """Whether a check is within this scope."""
+        """Return True if this scope includes a check."""
         return (
             requirement == self.requirement
             and _any(operation, self.operations)
@@ -43,8 +43,8 @@ class Scope:
 class Deviation:
     """One fault of one framework.
 
-    `versions` is a PEP 440 specifier; `modes` the modes it shows in; `machines` the processors, by
-    `platform.machine()`, where it needs one; `tier` the smallest tier that sees it.
+    `versions` is a PEP 440 specifier, `modes` the modes that have the fault, `machines` the processors that have
+    it (by `platform.machine()`), and `tier` the smallest tier that shows it.
     `link` is an upstream thread "owner/repo#number", or "unreported". `reproduction` is a program of the
     framework alone and `prints` what it prints on the pinned version.
     """
@@ -65,7 +65,7 @@ class Deviation:
     scopes: tuple[Scope, ...]
 
     def concerns(self, adapter: str, version: str, device: str, mode: str) -> bool:
-        """Whether the entry speaks of this target."""
+        """Return True if the entry is about this target."""
         return (
             adapter == self.adapter
             and device == self.device
@@ -75,7 +75,7 @@ class Deviation:
         )
 
     def covers(self, requirement: str, operation: str, dtype: str, case: str) -> bool:
-        """Whether a check is within one of its scopes."""
+        """Return True if one of its scopes includes a check."""
         return any(scope.covers(requirement, operation, dtype, case) for scope in self.scopes)
 
 
@@ -90,10 +90,10 @@ PATTERNS = ("operations", "dtypes", "cases")
 
 @cache
 def load(path: Path = FILE) -> tuple[Deviation, ...]:
-    """Every entry, in the order of the file.
+    """Return every entry, in the order of the file.
 
     Raises:
-        ValueError: the file is not TOML, or an entry is not one; a line that names the file and the entry.
+        ValueError: the file is not TOML, or an entry is malformed; the message is one line with file and entry.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -114,9 +114,9 @@ def _entry(name: str, table: Any) -> Deviation:
     if tier not in TIERS:
         raise ValueError(f"tier {tier!r} is none of {', '.join(TIERS)}")
     texts = {key: _text(key, table[key]) for key in TEXTS}
-    SpecifierSet(texts["versions"])  # an InvalidSpecifier is a ValueError that quotes it
+    SpecifierSet(texts["versions"])  # raises InvalidSpecifier, a ValueError that quotes the text
     if not isinstance(table["checks"], list) or not table["checks"]:
-        raise ValueError("checks is not a list of one table and more")
+        raise ValueError("checks is not a list of at least one table")
     scopes = tuple(_scope(scope) for scope in table["checks"])
     return Deviation(
         id=name,
@@ -151,5 +151,5 @@ def _text(key: str, value: Any) -> str:
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError(f"{key} is not a list of one text and more: {value!r}")
+        raise ValueError(f"{key} is not a list of at least one text: {value!r}")
     return tuple(_text(key, item) for item in value)

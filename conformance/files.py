@@ -1,10 +1,14 @@
-"""Write a file whole or not at all."""
+"""Write a file whole or not at all, and keep a folder to one run."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 
@@ -37,3 +41,31 @@ def write(path: Path, content: str | bytes, durable: bool = True) -> None:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+class InUse(OSError):
+    """Another run writes to the folder; the message names it."""
+
+
+@contextmanager
+def reserved(folder: Path) -> Iterator[None]:
+    """Make a folder and keep it to this run while the block lasts; the system frees it, whatever the run dies of.
+
+    Raises:
+        InUse: another run has it.
+        OSError: it cannot be made or written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise InUse(f"another run writes to {folder}: {file.read() or 'it does not say which'}") from error
+        except OSError:  # this file system has no locks: then nothing is kept apart
+            pass
+        file.truncate(0)
+        file.write(f"process {os.getpid()}, {shlex.join(sys.argv)}")
+        file.flush()
+        yield
+        file.truncate(0)

@@ -1,4 +1,4 @@
-"""Reads `requirements.toml`, the specification as data."""
+"""Read `requirements.toml`, the specification as data."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ FAMILIES = {
 }
 TIERS = ("quick", "full", "exhaustive")
 LEVELS = ("must", "should", "choice", "report")
-RETIRED = {"SPV-07": "part of SPV-06"}  # ids of requirements that are no more, and are never used again
+RETIRED = {"SPV-07": "part of SPV-06"}  # ids of former requirements, which are never used again
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """One statement that an implementation meets or not.
+    """One statement that an implementation meets or does not meet.
 
-    `choices` maps the name of each legal answer to what it means, where the level is "choice"; `catches`
-    names the gallery classes that fail it.
+    `choices` maps the name of each legal answer to its meaning when the level is "choice". `catches` names the
+    gallery classes that fail the requirement.
     """
 
     id: str
@@ -43,12 +43,12 @@ class Requirement:
 
     @property
     def family(self) -> str:
-        """The prefix of the id."""
+        """Return the prefix of the id."""
         return self.id[:3]
 
 
 def of_kinds(kinds: list[str]) -> tuple[str, ...]:
-    """The names of the operations of `kinds`."""
+    """Return the names of the operations of `kinds`."""
     return tuple(name for name, operation in OPERATIONS.items() if operation.kind in kinds)
 
 
@@ -57,7 +57,7 @@ FILE = Path(__file__).with_name("requirements.toml")
 
 @cache
 def load(path: Path = FILE) -> dict[str, Requirement]:
-    """Every requirement by id, in the order of the file."""
+    """Return every requirement by id, in the order of the file."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
         name: Requirement(

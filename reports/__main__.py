@@ -1,10 +1,10 @@
-"""`python -m reports DIR_OR_FILE…`: what records say, on the terminal, as one HTML page and as Markdown.
+"""`python -m reports DIR_OR_FILE…`: report records on the terminal, as one HTML page and as Markdown.
 
-`python -m reports build` makes the site, `compare` tells what differs between two targets, `choose`
-what each does well and badly for a use; a folder of such a name is given as `./build`.
+`python -m reports build` makes the site, `compare` shows what differs between two targets, and `choose` what each
+does well and badly for a task. Give a folder of such a name as `./build`.
 
-Exit code 0 when all records were reported, 1 when some were broken, 2 when there is nothing to report or the
-report cannot be written.
+The exit code is 0 when all records were reported, 1 when some were broken, and 2 when there is nothing to report
+or the report cannot be written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from conformance.record import records
-from reports import choose, compare, markdown, model, page, terminal
+from reports import choose, compare, html, markdown, model, terminal
 from reports.site import build
 
 COMMANDS = {"build": build, "compare": compare, "choose": choose}  # name → module with `add_arguments` and `run`
@@ -25,7 +25,7 @@ PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 class ReportError(Exception):
-    """Nothing can be done; the message says why, on one line."""
+    """No report can be made; the message says why, on one line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
-    """The records at `places`, and one line for each file that is none."""
+    """Return the records at `places`, and a line for each file that is not a record."""
     for place in places:
         if not place.exists():
             raise ReportError(f"{place}: no such file or folder")
@@ -95,7 +95,7 @@ def _beside(first: Path) -> Path:
 
 
 def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
-    texts = {"report.html": page.render(report)} if with_html else {}
+    texts = {"report.html": html.render(report)} if with_html else {}
     texts["report.md"] = markdown.render(report)
     try:
         folder.mkdir(parents=True, exist_ok=True)

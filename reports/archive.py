@@ -1,4 +1,4 @@
-"""`python -m reports.archive RESULTS_DIR FOLDER`: keep finished records, compressed, as `FOLDER/*.jsonl.xz`."""
+"""`python -m reports.archive RESULTS_DIR FOLDER`: compress finished records into `FOLDER/*.jsonl.xz`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`python -m reports compare A B [--markdown] [--all]`: what differs between two targets, releases or records.
+"""`python -m reports compare A B [--markdown] [--all]`: print what differs between two targets.
 
-A side is a target ("jax:cpu:jit"), a release ("jax-0.7.2") or a record's file. Exit code 0 when both were
-compared, whatever differs; 2 where there is no such side.
+A and B are targets ("jax:cpu:jit"), releases ("jax-0.7.2") or record files. The exit code is 0 when both were
+compared, whatever differs, and 2 if one of them does not exist.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from rich.console import Console
 
 from conformance.record.records import BrokenRecord
 from reports.differences import markdown, terminal
-from reports.differences.compared import compare
-from reports.differences.sides import UnknownSide, find, sides
-from reports.site.evidence import RECORDS, RELEASES, NoEvidence, gather
+from reports.differences.comparison import compare
+from reports.differences.operands import UnknownOperand, find, operands
+from reports.evidence import RECORDS, RELEASES, NoEvidence, gather
 
 PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m reports compare` takes."""
+    """Add the arguments of `python -m reports compare`."""
     parser.add_argument("first", metavar="A", help="a target, a release (jax-0.7.2) or a record's file")
     parser.add_argument("second", metavar="B", help="another one")
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of a table")
@@ -33,20 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what differs; the exit code."""
+    """Print the differences and return the exit code."""
     try:
         evidence = gather([options.records], options.releases, options.results)
-        known = [side for group in sides(evidence.records, evidence.history) for side in group]
+        known = [operand for group in operands(evidence.records, evidence.history) for operand in group]
         first, second = (find(name, known) for name in (options.first, options.second))
-    except (NoEvidence, UnknownSide, BrokenRecord) as error:
+    except (NoEvidence, UnknownOperand, BrokenRecord) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     for problem in evidence.problems:
         print(f"compare: left out: {problem}", file=sys.stderr)
-    found = compare(first, second, evidence)
+    comparison = compare(first, second, evidence)
     if options.markdown:
-        print(markdown.render(found, options.all), end="")
+        print(markdown.render(comparison, options.all), end="")
     else:
         console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-        terminal.show(found, console, options.all)
+        terminal.show(comparison, console, options.all)
     return 0

@@ -1,6 +1,6 @@
-"""The report on a terminal: the tables in brief, each finding on its line; the page holds the evidence.
+"""Prints the report on a terminal: the tables in brief and a line for each finding; the page holds the evidence.
 
-Text goes in as `Text`, so that brackets in a record never become markup.
+Records' text is printed as `Text`, so that brackets in it never become markup.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.accuracy import Grade
-from reports.accuracy import Table as Accuracy
-from reports.behaviour import Answer, told
+from reports.accuracy import AccuracyTable, Grade
+from reports.behaviour import Answer, with_verdict
 from reports.checks import Counts
 from reports.findings import Section
 from reports.model import Report
@@ -76,7 +75,7 @@ def _summary(report: Report) -> Table:
 
 
 def _families(report: Report) -> Table:
-    """Targets down, families across: the other way round it does not fit a terminal."""
+    """Return a table with targets down and families across: the other way round it does not fit a terminal."""
     table = _table("Checks by family", "target", *(family.prefix for family in report.families))
     for place, target in enumerate(report.targets):
         cells = (_counts(family.cells[place], "\n") or Text("–", "dim") for family in report.families)
@@ -101,7 +100,7 @@ def _section(section: Section, console: Console) -> None:
     console.print()
 
 
-def _accuracy(report: Report, accuracy: Accuracy) -> Table:
+def _accuracy(report: Report, accuracy: AccuracyTable) -> Table:
     title = f"Accuracy of {accuracy.title}: grade, largest error over the bound of grade D"
     table = _table(
         title,
@@ -123,7 +122,7 @@ def _grade(cell: Grade | None) -> Text:
 
 
 def _behaviour(report: Report, console: Console) -> None:
-    """The answers that differ between targets; those that do not are on the page."""
+    """Print the answers that differ between targets; the page has the others."""
     differing = [row for row in report.behaviour if row.differs]
     if not differing:
         return
@@ -141,5 +140,5 @@ def _behaviour(report: Report, console: Console) -> None:
 
 def _answers(cell: Sequence[Answer]) -> str:
     if len(cell) == 1:
-        return told(cell[0])
-    return " | ".join(f"{told(answer)} ({answer.where})" for answer in cell)
+        return with_verdict(cell[0])
+    return " | ".join(f"{with_verdict(answer)} ({answer.where})" for answer in cell)

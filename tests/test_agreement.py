@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.asv import results
-from benchmarks.asv.results import Row
+from benchmarks.asv.results import Result
 from reports.timing import agreement
 from tests.asv_results import SMALL, Folder, commits, release
 
@@ -17,8 +17,8 @@ JAX, TORCH = release("jax", "0.8.0"), release("torch", "2.13.0")
 CELLS = tuple(SMALL)
 
 
-def row(low: float, high: float, cell: int = 0, metric: str = "latency") -> Row:
-    return Row("box", JAX, metric, CELLS[cell], (low + high) / 2, (low, high))
+def row(low: float, high: float, cell: int = 0, metric: str = "latency") -> Result:
+    return Result("box", JAX, metric, CELLS[cell], (low + high) / 2, (low, high))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 import adapters
 from adapters.protocol import Adapter
 from benchmarks.timing import audit, devices
-from benchmarks.timing.audit import Refused
+from benchmarks.timing.audit import Rejected
 from benchmarks.timing.cells import DIRECTIONS, FULL, OPERATIONS, SHAPES, Cell, Shape
 from benchmarks.timing.inputs import IGNORED, Inputs, function, inputs
 from benchmarks.timing.rounds import AT_HAND, RETURNED
@@ -40,12 +40,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_result_that_other_logits_do_not_change_is_refused() -> None:
     audit.refuse_constant([ONE], [2 * ONE])
-    with pytest.raises(Refused, match="a constant was timed"):
+    with pytest.raises(Rejected, match="a constant was timed"):
         audit.refuse_constant([ONE], [ONE.copy()])
 
 
 def test_a_constant_gradient_beside_a_value_is_refused() -> None:
-    with pytest.raises(Refused, match="a constant was timed"):
+    with pytest.raises(Rejected, match="a constant was timed"):
         audit.refuse_constant([ONE, ONE], [2 * ONE, ONE])
 
 
@@ -53,7 +53,7 @@ def test_a_constant_gradient_beside_a_value_is_refused() -> None:
 def test_a_result_in_another_format_is_refused(name: str) -> None:
     audit.refuse_format([ONE.astype(name)], name)
     other = "float32" if name == "float64" else "bfloat16"
-    with pytest.raises(Refused, match=f"the result is {other} for logits in {name}"):
+    with pytest.raises(Rejected, match=f"the result is {other} for logits in {name}"):
         audit.refuse_format([ONE.astype(name), ONE.astype(other)], name)
 
 
@@ -63,7 +63,7 @@ def test_subnormal_logits_and_results_are_refused(value: float, dtype: str) -> N
     odd = np.array([1.0, -value]).astype(plain.dtype)
     audit.refuse_subnormal(plain, [plain])
     for logits, result in ((odd, plain), (plain, odd)):
-        with pytest.raises(Refused, match=f"subnormal numbers in {dtype}"):
+        with pytest.raises(Rejected, match=f"subnormal numbers in {dtype}"):
             audit.refuse_subnormal(logits, [plain, result])
 
 
@@ -87,14 +87,14 @@ def test_a_call_whose_result_comes_later_is_refused(dispatch: float, work: float
     audit.refuse_unsynchronised(device.start, device.wait, device.read)
     if work > dispatch / 2:
         with pytest.raises(
-            Refused, match=r"a call returned after .* s, and the result of several came .* s later"
+            Rejected, match=r"a call returned after .* s, and the result of several came .* s later"
         ):
             audit.refuse_unsynchronised(device.start, unwaited, device.read)
 
 
 def test_a_backlog_of_short_calls_is_seen(time: Clock) -> None:
     device = Queue(time, dispatch=3e-6, work=5e-6)  # one call alone is there before anyone looks
-    with pytest.raises(Refused, match=r"the result of several came 0\.00067 s later"):
+    with pytest.raises(Rejected, match=r"the result of several came 0\.00067 s later"):
         audit.refuse_unsynchronised(device.start, unwaited, device.read)
 
 
@@ -142,7 +142,7 @@ def test_a_disturbed_call_does_not_blind_the_look(time: Clock) -> None:
         time.sleep(next(lasting))
         return device.start()
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         audit.refuse_unsynchronised(start, unwaited, device.read)
 
 
@@ -157,7 +157,7 @@ def test_a_look_takes_the_first_number_of_each_array_and_no_more() -> None:
 def test_an_input_in_the_host_s_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "holds", lambda framework, array: array == f"{framework} on its device")
     audit.refuse_host(["torch on its device"] * 2, "torch")
-    with pytest.raises(Refused, match="in the host's memory"):
+    with pytest.raises(Rejected, match="in the host's memory"):
         audit.refuse_host(["torch on its device", "labels"], "torch")
 
 

@@ -12,7 +12,7 @@ from asv_runner.statistics import compute_stats
 
 from benchmarks.asv import changes
 from benchmarks.asv.changes import Step
-from benchmarks.asv.results import Row
+from benchmarks.asv.results import Result
 from tests.asv_results import SMALL, line, samples
 
 CELL, OTHER = list(SMALL)[:2]
@@ -30,20 +30,22 @@ SERIES = {
 
 def series(
     levels: Sequence[float], noise: float, seed: int, metric: str = "latency", count: int = 4
-) -> list[Row]:
+) -> list[Result]:
     """Releases whose medians move by `noise` between runs, and whose samples do within."""
     random_ = random.Random(seed)
     rows = []
     for release, level in zip(line("jax", *(f"0.{i}.0" for i in range(len(levels)))), levels, strict=True):
         drawn = samples(level * (1 + random_.gauss(0, noise)), noise, random_, count)
         value, stats = compute_stats(drawn, 1)
-        rows.append(Row("box", release, metric, CELL, value, (stats["ci_99_a"], stats["ci_99_b"]), tuple(drawn)))
+        rows.append(
+            Result("box", release, metric, CELL, value, (stats["ci_99_a"], stats["ci_99_b"]), tuple(drawn))
+        )
     return rows
 
 
-def exact(*values: float, metric: str = "memory") -> list[Row]:
+def exact(*values: float, metric: str = "memory") -> list[Result]:
     releases = line("jax", *(f"0.{i}.0" for i in range(len(values))))
-    return [Row("box", release, metric, CELL, value) for release, value in zip(releases, values, strict=True)]
+    return [Result("box", release, metric, CELL, value) for release, value in zip(releases, values, strict=True)]
 
 
 def true(levels: Sequence[float]) -> set[int]:
@@ -111,7 +113,7 @@ def test_an_excursion_is_two_steps_of_which_the_first_has_ended() -> None:
 
 def test_what_only_step_detection_finds_is_of_low_confidence() -> None:
     levels = exact(*SERIES["a step in the middle"], metric="latency")
-    wide = [Row(r.machine, r.release, r.metric, CELL, r.value, (r.value / 2, r.value * 2)) for r in levels]
+    wide = [Result(r.machine, r.release, r.metric, CELL, r.value, (r.value / 2, r.value * 2)) for r in levels]
     (step,) = changes.find(wide, "latency")
     assert (step.detected, step.different, step.confidence) == (True, False, "low")
 
@@ -126,7 +128,7 @@ def test_what_the_machines_limit_shares_is_of_low_confidence(roof: float, confid
     latency = series(SERIES["a step in the middle"], 0.01, 0)
     roofs = [1.0] * 4 + [roof] * 4
     ratios = [
-        Row("box", row.release, "roofline", CELL, row.value / limit)
+        Result("box", row.release, "roofline", CELL, row.value / limit)
         for row, limit in zip(latency, roofs, strict=True)
     ]
     (step,) = changes.find([*latency, *ratios], "latency")
@@ -148,9 +150,9 @@ def test_a_time_of_zero_is_no_measurement() -> None:
 
 def test_series_of_other_cells_machines_and_frameworks_are_apart() -> None:
     jax = exact(1.0, 1.0)
-    elsewhere = [Row("other", row.release, row.metric, row.cell, 9.0) for row in jax]
-    torch = [Row("box", release, "memory", CELL, 5.0) for release in line("torch", "2.0.0", "2.1.0")]
-    cells = [Row("box", row.release, row.metric, OTHER, 3.0) for row in jax]
+    elsewhere = [Result("other", row.release, row.metric, row.cell, 9.0) for row in jax]
+    torch = [Result("box", release, "memory", CELL, 5.0) for release in line("torch", "2.0.0", "2.1.0")]
+    cells = [Result("box", row.release, row.metric, OTHER, 3.0) for row in jax]
     assert changes.find([*jax, *elsewhere, *torch, *cells], "memory") == []
 
 
@@ -175,14 +177,16 @@ def test_many_samples_are_compared_by_their_ranks() -> None:
     before, after = series([1.0, 1.02], 0.01, 3, count=40)
     assert before.interval is not None
     assert after.interval is not None
-    wide = [Row(r.machine, r.release, r.metric, r.cell, r.value, (0.5, 2.0), r.samples) for r in (before, after)]
+    wide = [
+        Result(r.machine, r.release, r.metric, r.cell, r.value, (0.5, 2.0), r.samples) for r in (before, after)
+    ]
     assert changes.different(*wide)
 
 
 def test_steps_are_grouped_by_pair_of_releases_and_direction() -> None:
     rows = exact(1.0, 1.0, 1.0, 1.0, 2.0)
-    others = [Row(r.machine, r.release, r.metric, OTHER, 3.0 / r.value) for r in rows]
-    third = [Row(r.machine, r.release, r.metric, list(SMALL)[2], r.value**2) for r in rows]  # grows by four
+    others = [Result(r.machine, r.release, r.metric, OTHER, 3.0 / r.value) for r in rows]
+    third = [Result(r.machine, r.release, r.metric, list(SMALL)[2], r.value**2) for r in rows]  # grows by four
     every = [*rows, *others, *third]
     worse, better = changes.grouped(changes.find(every, "memory"), every)
     assert [step.factor for step in worse.steps] == [4.0, 2.0]

@@ -144,7 +144,7 @@ def test_what_fails_is_one_line_and_the_rest_is_judged(
 ) -> None:
     wrong = replace(SCIPY, version="1.0.0")
     judges(monkeypatch, lambda order: of("1.17.0"))
-    assert judging.walk([wrong, SCIPY], plan, 2, Console()) == ["the environment holds scipy 1.17.0"]
+    assert judging.judge_all([wrong, SCIPY], plan, 2, Console()) == ["the environment holds scipy 1.17.0"]
     assert sorted(path.name for path in plan.output.iterdir()) == [
         "scipy-1.0.0.jsonl.xz",
         "scipy-1.17.0.jsonl.xz",
@@ -176,7 +176,7 @@ def test_an_interrupt_keeps_what_is_finished_and_stops_what_runs(
     judges(monkeypatch, run)
     later = [replace(SCIPY, version=version) for version in ("1.16.3", "1.15.3")]
     with pytest.raises(KeyboardInterrupt):
-        judging.walk([SCIPY, *later], plan, 1, QUIET)
+        judging.judge_all([SCIPY, *later], plan, 1, QUIET)
     assert plan.stop.is_set()
     assert [path.name for path in plan.output.iterdir()] == ["scipy-1.17.0.jsonl.xz"]
     assert not any(folder.exists() for folder in made)

@@ -1,18 +1,22 @@
-"""The example of docs/backend.md is a repository of its own, and does what the page says."""
+"""The pages name commands, options and places that exist; the example of docs/backend.md does what it says."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import adapters.faulty
+import adapters.honest
 from conformance import __main__ as command
 from conformance.ci import baseline
 from conformance.record import records
@@ -20,6 +24,7 @@ from conformance.record import records
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "docs" / "example"
 PAGE = ROOT / "docs" / "backend.md"
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 WORKFLOW = EXAMPLE / ".github" / "workflows" / "softmark.yml"
 TARGET = "softmark_adapter:Adapter"
 BASELINE = "softmark-baseline.jsonl.xz"
@@ -94,9 +99,77 @@ def test_the_workflow_runs_what_the_command_takes() -> None:
     assert any("softmark/pyproject.toml:core" in step for step in steps)
 
 
-def test_the_page_names_options_that_there_are() -> None:
-    known = {option for action in command._parser()._actions for option in action.option_strings}
+def test_the_pages_name_options_that_there_are() -> None:
+    line = re.compile(r"python -m (conformance|benchmarks|reports)((?: [^\s`|]+)+)")
+    for page in PAGES:
+        for module, rest in line.findall(page.read_text(encoding="utf-8")):
+            asked = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest))
+            assert asked <= options_of(module, rest.split()[0]), f"{page.name}: {module}{rest}"
+
+
+def test_the_page_on_backends_names_options_that_there_are() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE.read_text(encoding="utf-8")))
-    assert named - known <= {"--group", "--rootdir", "--adapter"}
-    for link in re.findall(r"\]\((example/[^)]+)\)", PAGE.read_text(encoding="utf-8")):
-        assert (PAGE.parent / link).exists(), link
+    assert named - options_of("conformance", "") <= {"--group", "--rootdir", "--adapter"}
+
+
+def options_of(module: str, first: str) -> set[str]:
+    """Return the options of a command, or of its subcommand `first`."""
+    main = import_module(f"{module}.__main__")
+    parser = argparse.ArgumentParser()
+    if module == "benchmarks":
+        import_module(main.COMMANDS[first]).add_arguments(parser)
+    elif module == "conformance" and first == "releases":
+        import_module("conformance.run.processes.releases").add_arguments(parser)
+    elif module == "reports" and first in main.COMMANDS:
+        main.COMMANDS[first].add_arguments(parser)
+    else:
+        parser = main._parser()
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def test_the_pages_name_environments_that_there_are() -> None:
+    known = set(
+        re.findall(r"^\[testenv:([\w-]+)\]", (ROOT / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    for page in PAGES:
+        named = set(re.findall(r"tox run -e ([\w-]+)", page.read_text(encoding="utf-8")))
+        assert named <= known | {"tests"}, page.name
+
+
+def test_the_links_of_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if link.startswith("https:"):
+                continue
+            file, _, anchor = link.partition("#")
+            place = page.parent / file if file else page
+            assert place.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(place), f"{page.name}: {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_has_two_commands_that_set_everything_up() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^    (python3 -m pip install .*)$", text, re.MULTILINE) == [
+        "python3 -m pip install tox && python3 -m tox run -e compare",
+        "python3 -m pip install tox && python3 -m tox run -e tests",
+    ]
+    assert len(text.splitlines()) <= 120
+
+
+def test_the_readme_counts_the_gallery_and_the_honest_implementations() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    faulty = [kind for kind in vars(adapters.faulty).values() if derives(kind, adapters.faulty.Faulty)]
+    honest = [kind for kind in vars(adapters.honest).values() if derives(kind, adapters.honest.Honest)]
+    assert f"{len(faulty)} implementations that are wrong on purpose" in " ".join(text.split())
+    assert f"{len(honest)} other honest implementations" in " ".join(text.split())
+
+
+def derives(kind: object, base: type) -> bool:
+    """Return True for a class derived from `base`, `base` itself excluded."""
+    return isinstance(kind, type) and issubclass(kind, base) and kind is not base

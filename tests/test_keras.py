@@ -25,7 +25,7 @@ def run(*arguments: str, backend: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("backend", adapters.OTHERS["keras"])
+@pytest.mark.parametrize("backend", adapters.BUILT_IN["keras"])
 def test_the_tests_of_an_adapter_hold_on_every_backend(backend: str) -> None:
     pytest.importorskip(backend)
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"keras:{backend}", *FILES, backend=backend)
@@ -56,7 +56,7 @@ def test_a_second_backend_in_one_process_is_refused_in_one_line() -> None:
 def test_a_record_names_every_distribution_that_answers(name: str, mode: str, named: list[str]) -> None:
     pytest.importorskip(name)
     program = (
-        "import sys, adapters\nfrom conformance import machine\n"
+        "import sys, adapters\nfrom conformance.run.processes import machine\n"
         "print(machine.build(adapters.load(sys.argv[1], mode=sys.argv[2])))"
     )
     told = run("-c", program, name, mode, backend="torch").stdout

@@ -1,9 +1,10 @@
-"""Imports go one way: reports → benchmarks → conformance → adapters; and modules stay small."""
+"""Imports go one way, between the folders and between the rooms in them, in no circle; and modules stay small."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,30 @@ MAY_IMPORT = {
     "reports": {"reports", "benchmarks", "conformance", "adapters"},
 }
 OURS = {*MAY_IMPORT, "tests"}
+# room → the rooms of its folder that it may import; requirements.py and deviations.py read the specification
+ROOMS = {
+    "conformance.truth": set(),
+    "conformance.operations": {"conformance.truth"},
+    "conformance.specification": {"conformance.operations"},
+    "conformance.record": {"conformance.operations", "conformance.specification"},
+    "conformance.run": {
+        "conformance.record",
+        "conformance.operations",
+        "conformance.truth",
+        "conformance.specification",
+    },
+    "conformance.cases": {"conformance.run", "conformance.operations", "conformance.truth"},
+    "conformance.tests": {
+        "conformance.cases",
+        "conformance.run",
+        "conformance.operations",
+        "conformance.truth",
+    },
+    "conformance.ci": {"conformance.record", "conformance.specification"},
+    "benchmarks.timing": set(),
+    "benchmarks.asv": {"benchmarks.timing"},
+    "benchmarks.suite": {"benchmarks.asv", "benchmarks.timing"},
+}
 FRAMEWORKS = {"torch", "tensorflow", "jax", "jaxlib", "optax", "scipy", "keras", "onnxruntime", "onnx"}
 OWN = {
     "torch": {"torch"},
@@ -24,17 +49,9 @@ OWN = {
     "scipy": {"scipy"},
     "onnxruntime": {"onnxruntime", "onnx"},
 }
-# inside conformance: the rooms of each room's imports, "" for the test modules
-ROOMS = {
-    "truth": {"truth"},
-    "operations": {"operations", "truth"},
-    "record": {"record", "operations"},
-    "run": {"run", "record", "operations", "truth"},
-    "cases": {"cases", "run", "operations", "truth"},
-    "tests": {"cases", "run", "record", "operations", "truth"},
-}
 LONGEST = 400
 MODULES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
+NAMED = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -43,7 +60,9 @@ def imported(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield "." if node.level else node.module or ""
+            here = "." if node.level else node.module or ""
+            modules = (f"{here}.{alias.name}" for alias in node.names)
+            yield from (module if module in NAMED else here for module in modules)
 
 
 def at_module_level(tree: ast.Module) -> Iterator[str]:
@@ -70,6 +89,39 @@ def upward(source: str, folder: str) -> list[str]:
     return [name for name in names if name == "." or (top(name) in OURS and top(name) not in MAY_IMPORT[folder])]
 
 
+def room(module: str) -> str:
+    """The room that a module lives in; "" for the entry points, which may import any."""
+    folder, _, rest = module.partition(".")
+    name = rest.partition(".")[0]
+    if folder == "conformance" and name in ("requirements", "deviations"):
+        return "conformance.specification"
+    if folder == "conformance" and name.startswith("test_"):
+        return "conformance.tests"
+    return f"{folder}.{name}" if f"{folder}.{name}" in ROOMS else ""
+
+
+def out_of_room(source: str, module: str) -> list[str]:
+    """Imports that a module may not make of other rooms of its folder, or of another test that judges."""
+    own = room(module)
+    if not own:
+        return []
+    wrong = []
+    for name in imported(ast.parse(source)):
+        other = room(name)
+        if (other and other != own and other not in ROOMS[own]) or other == own == "conformance.tests":
+            wrong += [name] if top(name) == top(module) else []
+    return wrong
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Modules that import one another, by Python's own topological sort; empty where there is no circle."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return [error.args[1]]
+    return []
+
+
 def eager(source: str, module: str) -> list[str]:
     """Frameworks imported at module level, other than in the adapter module of that name."""
     own = OWN.get(module.removeprefix("adapters."), set()) if module.startswith("adapters.") else set()
@@ -94,42 +146,22 @@ def test_imports_go_one_way(path: Path) -> None:
     assert upward(path.read_text(encoding="utf-8"), path.relative_to(ROOT).parts[0]) == []
 
 
-def room(name: str) -> str:
-    """The room of a module of conformance: its folder, "tests", or "" for a module of the folder itself."""
-    parts = name.split(".")[1:]
-    return "tests" if parts and parts[0].startswith("test_") else parts[0] if parts and parts[0] in ROOMS else ""
-
-
-def across(source: str, module: str) -> list[str]:
-    """Imports between rooms of conformance that a module may not make."""
-    if room(module) not in ROOMS:
-        return []
-    tree = ast.parse(source)
-    names = {name for name in imported(tree) if name.startswith("conformance.")}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "conformance":
-            names |= {f"conformance.{alias.name}" for alias in node.names}
-    return sorted(name for name in names if room(name) and room(name) not in ROOMS[room(module)])
-
-
 @everywhere()
-def test_rooms_of_conformance_import_one_way(path: Path) -> None:
-    assert across(path.read_text(encoding="utf-8"), dotted(path)) == []
+def test_rooms_import_one_way(path: Path) -> None:
+    assert out_of_room(path.read_text(encoding="utf-8"), dotted(path)) == []
 
 
-@pytest.mark.parametrize(
-    ("source", "module", "found"),
-    [
-        ("from conformance.test_range import offsets", "conformance.cases.rows", ["conformance.test_range"]),
-        ("from conformance import test_range", "conformance.test_gradients", ["conformance.test_range"]),
-        ("from conformance.run.case import Case", "conformance.operations.softmax", ["conformance.run.case"]),
-        ("import conformance.operations.query", "conformance.truth.cache", ["conformance.operations.query"]),
-        ("from conformance import requirements", "conformance.run.target", []),
-        ("from conformance.run.case import Case", "conformance.__main__", []),
-    ],
-)
-def test_an_import_between_rooms_the_wrong_way_is_found(source: str, module: str, found: list[str]) -> None:
-    assert across(source, module) == found
+def test_every_folder_in_a_layer_is_a_room() -> None:
+    folders = {dotted(path.parent) for path in MODULES if path.parent.parent.parent == ROOT}
+    told = {name for name in folders if name.startswith(("conformance.", "benchmarks."))}
+    assert told == {name for name in ROOMS if name not in ("conformance.specification", "conformance.tests")}
+
+
+def test_no_modules_import_one_another() -> None:
+    trees = {
+        dotted(path).removesuffix(".__init__"): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES
+    }
+    assert circles({name: set(imported(tree)) & NAMED - {name} for name, tree in trees.items()}) == []
 
 
 @everywhere()
@@ -146,7 +178,7 @@ def test_no_module_is_longer_than_400_lines(path: Path) -> None:
     ("source", "folder", "found"),
     [
         ("import conformance.truth.bounds", "adapters", ["conformance.truth.bounds"]),
-        ("def f():\n    from reports import model", "conformance", ["reports"]),
+        ("def f():\n    from reports import model", "conformance", ["reports.model"]),
         ("from benchmarks import cells", "conformance", ["benchmarks"]),
         ("from tests import emulation", "reports", ["tests"]),
         ("from . import ulp", "conformance", ["."]),
@@ -178,3 +210,24 @@ def test_an_import_the_wrong_way_is_found(source: str, folder: str, found: list[
 )
 def test_a_framework_imported_elsewhere_is_found(source: str, module: str, found: list[str]) -> None:
     assert eager(source, module) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "found"),
+    [
+        ("from conformance.run import target", "conformance.truth.oracle", ["conformance.run.target"]),
+        ("from conformance.test_range import tiny", "conformance.cases.gradients", ["conformance.test_range"]),
+        ("from conformance.test_range import tiny", "conformance.test_gradients", ["conformance.test_range"]),
+        ("def f():\n    import benchmarks.asv.results", "benchmarks.timing.clock", ["benchmarks.asv.results"]),
+        ("from conformance.ci import baseline", "conformance.__main__", []),
+        ("from conformance.truth import bounds", "conformance.run.measure", []),
+        ("from conformance import requirements", "conformance.record.verdict", []),
+    ],
+)
+def test_an_import_of_a_room_the_wrong_way_is_found(source: str, module: str, found: list[str]) -> None:
+    assert out_of_room(source, module) == found
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert circles({"a": {"b", "c"}, "b": {"c"}}) == []

@@ -54,19 +54,20 @@ UNITS = {
     "error": ("worst error over bound", "track"),
 }
 
-# With the suite's parent in front, as asv has it, and nothing but what every environment of asv's holds.
+# With the suite's parent in front, as asv has it, and nothing but what the environment of every release holds.
 BARE = """
 import json, sys
-HELD = sys.stdlib_module_names | {"suite", "benchmarks", "conformance", "adapters", "asv_runner"}
-HELD |= {"numpy", "ml_dtypes", "flint"}  # which the audit imports
+OURS = {"suite", "benchmarks", "conformance", "adapters"}
+HELD = sys.stdlib_module_names | OURS | {"asv_runner", "flint", "ml_dtypes", "numpy"}
 
 class Bare:
     def find_spec(name, *_):
         if name.partition(".")[0] not in HELD:
             raise ModuleNotFoundError(name, name=name)
 
-sys.meta_path.insert(0, Bare)
 sys.path.insert(0, sys.argv[1])
+import numpy, ml_dtypes, flint
+sys.meta_path.insert(0, Bare)
 from suite import core, full, gpu
 found = [one for module in (core, full, gpu) for one in vars(module).values() if hasattr(one, "block")]
 print(json.dumps({f"{one.__module__}.{one.__name__}": one.params for one in found}))
@@ -133,7 +134,14 @@ def test_what_a_device_tells_of_a_cell_is_measured() -> None:
     assert {*gpu.Device.block, *gpu.HalfDevice.block} <= set(cells("core"))
 
 
-class Everything(metrics.Times, metrics.Dispatch, metrics.Device, metrics.Memory, metrics.Fresh, metrics.Checks):
+class Everything(
+    metrics.TimeMetrics,
+    metrics.DispatchMetrics,
+    metrics.DeviceMetrics,
+    metrics.MemoryMetrics,
+    metrics.FreshMetrics,
+    metrics.CheckMetrics,
+):
     """Every metric of one block."""
 
     block = Block(("eager",), ("float32",), ("bert",))

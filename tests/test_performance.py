@@ -13,7 +13,7 @@ import pytest
 from adapters import ROOT
 from adapters.releases import Release
 from benchmarks.asv import changes, results
-from benchmarks.asv.results import Results, Row
+from benchmarks.asv.results import Result, Results
 from benchmarks.timing.cells import Block
 from reports.timing import performance
 from tests.asv_results import SMALL, Folder, commits, line, samples
@@ -87,7 +87,8 @@ def freshly(found: Results) -> Results:
         (numpy, "latency", cell, 2e-2), (numpy, "fresh", cell, 2.2e-2),
     ]  # fmt: skip
     return replace(
-        found, rows=(*found.rows, *(Row("box", of, metric, at, value) for of, metric, at, value in values))
+        found,
+        rows=(*found.rows, *(Result("box", of, metric, at, value) for of, metric, at, value in values)),
     )
 
 
@@ -135,7 +136,7 @@ def test_other_cells_of_a_step_are_counted_with_their_sizes() -> None:
     found = line("jax", "0.1.0", "0.2.0")
     cells = list(SMALL)[:3]
     rows = [
-        Row("box", of, "latency", cell, 1.0 if of == found[0] else 5.0 - place)
+        Result("box", of, "latency", cell, 1.0 if of == found[0] else 5.0 - place)
         for of in found
         for place, cell in enumerate(cells)
     ]
@@ -148,7 +149,7 @@ def test_steps_of_low_confidence_stay_off_the_page() -> None:
     found = line("jax", *(f"0.{i}.0" for i in range(8)))
     levels = [1.0] * 4 + [1.5] * 4
     rows = tuple(
-        Row("box", of, "latency", CELL, level, (level / 2, level * 2))
+        Result("box", of, "latency", CELL, level, (level / 2, level * 2))
         for of, level in zip(found, levels, strict=True)
     )
     assert [step.confidence for step in changes.find(rows, "latency")] == ["low"]

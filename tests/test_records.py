@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from conformance import HERE
 from conformance.record import records
 from conformance.record.records import FORMAT, OUTCOMES, BrokenRecord, Check, Footer, Header, Writer
 from conformance.requirements import TIERS, load
@@ -46,7 +47,7 @@ FULL = Check(
 )
 FOOTER = Footer(rows=len(CHECKS) + 1, end="2026-01-01T00:01:00+00:00", unmatched=["x"], error=None)
 ROWS: list[Header | Check | Footer] = [HEADER, *CHECKS, FULL, FOOTER]
-SCHEMA = json.loads(Path(records.__file__).with_name("records.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((HERE / "records.schema.json").read_text(encoding="utf-8"))
 KINDS = {"header": Header, "check": Check, "footer": Footer}
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from adapters.numpy import Adapter
 from adapters.protocol import NotProvided
+from conformance.record import records
+from conformance.record.verdict import problems
 from conformance.run import single_thread
 from conformance.run.measure import Call
+from conformance.run.single_thread import ProcessDied
 
+ROOT = Path(__file__).parent.parent
 CALL = Call("softmax", np.zeros((1, 2), np.float32))
 
 
@@ -42,3 +49,31 @@ def test_one_core_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
     with pytest.raises(NotProvided, match="one core"):
         single_thread.run("numpy:cpu:eager", CALL)
+
+
+@pytest.mark.skipif(cores() < 2, reason="one core: nothing to compare")
+def test_death_is_an_error_of_its_own_and_the_next_call_has_a_new_process() -> None:
+    target = "tests.dying:DiesInOneThread:cpu:eager"
+    with pytest.raises(ProcessDied, match=r"^in one thread: signal SIGABRT$"):
+        single_thread.run(target, CALL)
+    three = Call("softmax", np.zeros((1, 3), np.float32))
+    assert single_thread.run(target, three).shape == (1, 3)
+
+
+@pytest.mark.skipif(cores() < 2, reason="one core: nothing to compare")
+def test_error_that_no_other_process_knows_is_told_by_its_name() -> None:
+    with pytest.raises(RuntimeError, match=r"^in one thread: Own: out of registers$"):
+        single_thread.run("tests.dying:RaisesInOneThread:cpu:eager", CALL)
+
+
+@pytest.mark.skipif(cores() < 2, reason="one core: nothing to compare")
+def test_death_in_one_thread_is_a_crash_of_the_check_that_called(tmp_path: Path) -> None:
+    record = tmp_path / "record.jsonl"
+    line = [sys.executable, "-m", "pytest", "conformance/test_determinism.py", "-q", "-k", "DET-06"]
+    adapter = ["--adapter", "tests.dying:DiesInOneThread", "--record", str(record)]
+    ended = subprocess.run([*line, *adapter], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    found = records.read(record)
+    died = {check.operation: check.outcome for check in found.checks if check.outcome != "measured"}
+    assert died == {"softmax": "crash"}
+    assert problems(found) == ["DET-06: 1 crash"]

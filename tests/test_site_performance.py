@@ -12,11 +12,11 @@ import pytest
 
 from adapters import ROOT
 from benchmarks.asv import results
-from benchmarks.asv.results import Machine, Results, Row
+from benchmarks.asv.results import Machine, Result, Results
 from benchmarks.timing.cells import SHAPES
-from reports.site import charts, latency, page, performance
+from reports.evidence import assemble
+from reports.site import charts, latency, page, performance, roofline
 from reports.site.build import NotBuilt, address
-from reports.site.evidence import assemble
 from tests.asv_results import commits
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, record
 from tests.test_performance import CELL, JAX, NUMPY, freshly, written
@@ -73,7 +73,7 @@ def test_the_order_at_one_shape_is_a_sentence(tmp_path: Path) -> None:
 def test_the_order_is_told_of_the_shape_of_a_language_model() -> None:
     near, far = (replace(CELL, shape=shape) for shape in ("imagenet", "llama2"))
     rows = [
-        Row("box", of, "roofline", cell, value)
+        Result("box", of, "roofline", cell, value)
         for of, cell, value in (
             (JAX[0], near, 2.0),
             (NUMPY[0], near, 3.0),
@@ -155,7 +155,7 @@ def test_a_plot_is_named_as_asv_names_it() -> None:
     found = results.read()
     machine = next(iter(found.machines.values()))
     for cell in {row.cell for row in found.rows if row.metric == "roofline"}:
-        name, _, query = performance.plot("x", machine, cell, "roofline").partition("#")[2].partition("?")
+        name, _, query = roofline.plot("x", machine, cell, "roofline").partition("#")[2].partition("?")
         for value, values in zip(cell.params, known[name]["params"], strict=True):
             assert repr(value) in values
         assert f"p-shape=%27{cell.shape}%27" in query

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters import MODES, OTHERS
+from adapters import MODES
 from conformance import __main__ as command
+from conformance import files
 from conformance.record import records
 from conformance.record.verdict import problems
 from conformance.run import consistency
@@ -208,7 +210,6 @@ def test_a_run_judges_the_others_only_where_they_are_named(
     monkeypatch.setattr(supervisor, "run_all", taken)
     assert command.main([*arguments, "--output", str(tmp_path)]) == 0
     assert {order.adapter for order in asked} == set(MODES)
-    assert not set(MODES) & set(OTHERS)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +230,19 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     said = capsys.readouterr().err
     assert line in said
     assert said.count("\n") == 1
+
+
+def test_a_second_run_in_one_folder_names_the_first_and_exits_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--targets", "tests.fakes:Small", "--output", str(tmp_path)]
+    with files.reserved(tmp_path):
+        assert command.main(arguments) == 2
+        assert command.main(["releases", "--output", str(tmp_path)]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"conformance: another run writes to {tmp_path}: process {os.getpid()}, ")
+    assert second.startswith(f"releases: another run writes to {tmp_path}: process {os.getpid()}, ")
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_absent_device_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -32,20 +32,20 @@ Cache = dict[Cell, Measured]
 
 
 def framework() -> str:
-    """The framework of this environment."""
+    """Return the framework of this environment."""
     named = os.environ.get("SOFTMARK_FRAMEWORK")
     if named:
         return named
     release = Path(sys.prefix) / "release.json"
     if not release.exists():
         raise SystemExit(
-            "no framework: set SOFTMARK_FRAMEWORK, or let benchmarks/install.py fill the environment"
+            "no framework: set SOFTMARK_FRAMEWORK, or let benchmarks/asv/install.py fill the environment"
         )
     return str(json.loads(release.read_text(encoding="utf-8"))["framework"])
 
 
 def measured(tier: str) -> Cache:
-    """Every cell of a tier that SOFTMARK_CELLS selects."""
+    """Measure every cell of a tier that SOFTMARK_CELLS selects."""
     selected = re.compile(os.environ.get("SOFTMARK_CELLS", ""))
     chosen = tuple(cell for cell in cells(tier) if selected.search(cell.name))
     device, rounds = os.environ.get("SOFTMARK_DEVICE", "cpu"), int(os.environ.get("SOFTMARK_ROUNDS", ROUNDS))
@@ -53,7 +53,7 @@ def measured(tier: str) -> Cache:
 
 
 def say(line: str) -> None:
-    """Progress, for whoever reads SOFTMARK_PROGRESS: asv swallows what a benchmark prints."""
+    """Append to the file that SOFTMARK_PROGRESS names: asv swallows what a benchmark prints."""
     target = os.environ.get("SOFTMARK_PROGRESS")
     if target:
         with Path(target).open("a", encoding="utf-8") as file:
@@ -72,8 +72,8 @@ def metric(unit: str, timed: bool = False) -> Callable[[Any], Any]:
     return marked
 
 
-class Cells:
-    """What was measured of the cells of a block; `setup_cache` and `params` are the subclass's."""
+class CellMetrics:
+    """Base of the metrics of the cells of a block; a subclass adds `setup_cache` and `params`."""
 
     block: Block
     param_names = PARAMS
@@ -81,22 +81,22 @@ class Cells:
     timeout = 60.0
 
     def timing(self, cache: Cache, key: str, params: tuple[str, ...]) -> Samples:
-        """The medians of the rounds."""
-        entry = self.found(cache, params)
+        """Return the medians of the rounds."""
+        entry = self.entry(cache, params)
         samples = entry.samples(key)
         if not samples:
             raise SkipNotImplemented(f"{key} is not measured here")
         return {"samples": samples, "number": entry.rows[0]["number"]}
 
     def audited(self, cache: Cache, key: str, params: tuple[str, ...]) -> float:
-        """A number of the audit, of the threads that it took place in."""
-        value = self.found(cache, params).audit.get(key)
+        """Return a number of the audit, for the threads that it took place in."""
+        value = self.entry(cache, params).audit.get(key)
         if value is None:
             raise SkipNotImplemented(f"{key} is not measured here")
         return float(value)
 
-    def found(self, cache: Cache, params: tuple[str, ...]) -> Measured:
-        """What was measured of a cell; raises asv's word for absent where nothing was."""
+    def entry(self, cache: Cache, params: tuple[str, ...]) -> Measured:
+        """Return the measurements of a cell; raise SkipNotImplemented, asv's absent, if there are none."""
         cell = Cell.of(params, self.block.data)
         entry = cache.get(cell)
         if entry is None:
@@ -108,8 +108,8 @@ class Cells:
         return entry
 
 
-class Times(Cells):
-    """Of every cell."""
+class TimeMetrics(CellMetrics):
+    """Times of every cell."""
 
     @metric("seconds", timed=True)
     def track_latency(self, cache: Cache, *params: str) -> Samples:
@@ -119,12 +119,12 @@ class Times(Cells):
     @metric("times the roofline", timed=True)
     def track_roofline(self, cache: Cache, *params: str) -> Samples:
         """The latency over the machine's limit for that cell; 1 is the wall."""
-        entry = self.found(cache, params)
+        entry = self.entry(cache, params)
         return {"samples": entry.ratios(), "number": 1}
 
 
-class Dispatch(Cells):
-    """What shows where a call costs more than its work."""
+class DispatchMetrics(CellMetrics):
+    """Times that show where a call costs more than its work."""
 
     @metric("seconds", timed=True)
     def track_steady(self, cache: Cache, *params: str) -> Samples:
@@ -137,8 +137,8 @@ class Dispatch(Cells):
         return self.timing(cache, "cold", params)
 
 
-class Device(Cells):
-    """What a device's own clock tells."""
+class DeviceMetrics(CellMetrics):
+    """Times by a device's own clock."""
 
     @metric("seconds", timed=True)
     def track_device(self, cache: Cache, *params: str) -> Samples:
@@ -146,8 +146,8 @@ class Device(Cells):
         return self.timing(cache, "device", params)
 
 
-class Memory(Cells):
-    """What shows where memory is the limit."""
+class MemoryMetrics(CellMetrics):
+    """Metrics that show where memory is the limit."""
 
     @metric("logit copies")
     def track_memory(self, cache: Cache, *params: str) -> float:
@@ -160,8 +160,8 @@ class Memory(Cells):
         return self.audited(cache, "faults", params)
 
 
-class Fresh(Cells):
-    """What page faults cost."""
+class FreshMetrics(CellMetrics):
+    """The cost of page faults."""
 
     @metric("seconds")
     def track_fresh(self, cache: Cache, *params: str) -> float:
@@ -169,8 +169,8 @@ class Fresh(Cells):
         return self.audited(cache, "fresh", params)
 
 
-class Checks(Cells):
-    """What a time must not stand without."""
+class CheckMetrics(CellMetrics):
+    """Metrics that belong beside every time."""
 
     @metric("worst error over bound")
     def track_error(self, cache: Cache, *params: str) -> float:

@@ -1,6 +1,6 @@
-"""What asv imports, in the environment of every release: no framework, and nothing that only the tools need.
+"""The benchmarks that asv imports in the environment of every release, without a framework at module level.
 
-asv imports this package with the repository root left off sys.path; importing it puts the root there.
+asv imports this package without the repository root on sys.path; importing it puts the root there.
 """
 
 from __future__ import annotations

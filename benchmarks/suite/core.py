@@ -1,6 +1,6 @@
-"""The core tier: the shapes that stand for the others, a few minutes a release.
+"""The core tier: representative shapes, a few minutes for each release.
 
-What an audit tells (error, memory, compilation) is of one thread on a CPU, and of all beside a device.
+Error, memory and compilation are audited in one thread on a CPU, and in all threads with a device.
 """
 
 from __future__ import annotations
@@ -10,66 +10,66 @@ from benchmarks.timing.cells import CORE, CORE_LARGE, CORE_SHAPES, CORE_SMALL, M
 
 
 class _Core:
-    """Measured once for all classes below; asv leaves out a name that begins with an underscore."""
+    """The base of all classes below, measured once for all; asv skips names that begin with an underscore."""
 
     def setup_cache(self) -> metrics.Cache:
-        """Every cell of the tier."""
+        """Measure every cell of the tier."""
         return metrics.measured("core")
 
-    setup_cache.timeout = metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
+    setup_cache.timeout = metrics.LONGEST  # type: ignore[attr-defined]  # asv reads this attribute
 
 
-class Eager(_Core, metrics.Times):
-    """Each operation as it is called."""
+class Eager(_Core, metrics.TimeMetrics):
+    """Each operation in eager mode, in float32."""
 
     block = CORE["Eager"]
     params = block.params
 
 
-class Compiled(_Core, metrics.Times):
-    """By jax.jit, torch.compile, or XLA in TensorFlow."""
+class Compiled(_Core, metrics.TimeMetrics):
+    """Each operation compiled by jax.jit, torch.compile, or TensorFlow's XLA."""
 
     block = CORE["Compiled"]
     params = block.params
 
 
-class Half(_Core, metrics.Times):
-    """In bfloat16."""
+class Half(_Core, metrics.TimeMetrics):
+    """Each operation in bfloat16."""
 
     block = CORE["Half"]
     params = block.params
 
 
-class Dispatch(_Core, metrics.Dispatch):
-    """What a call costs beside its work."""
+class Dispatch(_Core, metrics.DispatchMetrics):
+    """The cost of a call beside its arithmetic, at small shapes."""
 
     block = Block(MODES, ("float32",), CORE_SMALL)
     params = block.params
 
 
-class Memory(_Core, metrics.Memory):
-    """What a call takes of memory."""
+class Memory(_Core, metrics.MemoryMetrics):
+    """The memory of a call, at large shapes."""
 
     block = Block(MODES, ("float32",), CORE_LARGE)
     params = block.params
 
 
-class Fresh(_Core, metrics.Fresh):
-    """What a call takes longer for where its memory comes from the system."""
+class Fresh(_Core, metrics.FreshMetrics):
+    """The seconds of a call that takes its memory from the system."""
 
     block = Block(MODES, ("float32",), CORE_LARGE, ("1",))
     params = block.params
 
 
-class Checks(_Core, metrics.Checks):
-    """Error and compilation."""
+class Checks(_Core, metrics.CheckMetrics):
+    """The error and the compilation time of a call."""
 
     block = Block(MODES, ("float32",), CORE_SHAPES)
     params = block.params
 
 
-class HalfChecks(_Core, metrics.Checks):
-    """Error and compilation in bfloat16."""
+class HalfChecks(_Core, metrics.CheckMetrics):
+    """The error and the compilation time of a call in bfloat16."""
 
     block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"))
     params = block.params

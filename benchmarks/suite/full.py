@@ -1,4 +1,4 @@
-"""The full tier: every shape, format and kind of data; an hour a release, so only where SOFTMARK_TIER is full."""
+"""The full tier: every shape, format and kind of data. It takes an hour and needs SOFTMARK_TIER=full."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from benchmarks.timing.cells import FULL
 
 
 class _Full:
-    """Measured once for all classes below."""
+    """The base of all classes below, measured once for all."""
 
     def setup_cache(self) -> metrics.Cache:
-        """Every cell of the tier, or none: each is absent then."""
+        """Measure every cell of the tier; without SOFTMARK_TIER=full, measure none, so that each is absent."""
         return metrics.measured("full") if os.environ.get("SOFTMARK_TIER") == "full" else {}
 
-    setup_cache.timeout = 5 * metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
+    setup_cache.timeout = 5 * metrics.LONGEST  # type: ignore[attr-defined]  # asv reads this attribute
 
 
-class Shapes(_Full, metrics.Times, metrics.Checks):
+class Shapes(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """The shapes that the core tier leaves out."""
 
     block = FULL["Shapes"]
     params = block.params
 
 
-class Formats(_Full, metrics.Times, metrics.Checks):
-    """float16, bfloat16 and float64."""
+class Formats(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
+    """Each operation in float16, bfloat16 and float64."""
 
     block = FULL["Formats"]
     params = block.params
 
 
-class Peaked(_Full, metrics.Times, metrics.Checks):
+class Peaked(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """Logits of ten times the spread."""
 
     block = FULL["Peaked"]
     params = block.params
 
 
-class Ignored(_Full, metrics.Times, metrics.Checks):
-    """Three labels in ten are ignored."""
+class Ignored(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
+    """Cross-entropies of which three labels in ten are ignored."""
 
     block = FULL["Ignored"]
     params = block.params
 
 
-class Further(_Full, metrics.Times, metrics.Checks):
+class Further(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """The operations that an adapter may lack."""
 
     block = FULL["Further"]

@@ -1,4 +1,4 @@
-"""What only a device's own clock tells; absent on a CPU."""
+"""Times by a device's own clock; absent on a CPU."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from benchmarks.asv import metrics
 from benchmarks.timing.cells import CORE_SHAPES, MODES, Block
 
 
-class _Device(metrics.Device):
-    """Measured once for both classes below."""
+class _Device(metrics.DeviceMetrics):
+    """The base of both classes below, measured once for both."""
 
     def setup_cache(self) -> metrics.Cache:
-        """Every cell of the core tier, or none on a CPU: each is absent then."""
+        """Measure every cell of the core tier; on a CPU, measure none, so that each is absent."""
         return metrics.measured("core") if os.environ.get("SOFTMARK_DEVICE", "cpu") != "cpu" else {}
 
-    setup_cache.timeout = metrics.LONGEST  # type: ignore[attr-defined]  # how asv is told
+    setup_cache.timeout = metrics.LONGEST  # type: ignore[attr-defined]  # asv reads this attribute
 
 
 class Device(_Device):
-    """In float32."""
+    """Each operation in float32."""
 
     block = Block(MODES, ("float32",), CORE_SHAPES, ("all",))
     params = block.params
 
 
 class HalfDevice(_Device):
-    """In bfloat16."""
+    """Each operation in bfloat16."""
 
     block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"), ("all",))
     params = block.params

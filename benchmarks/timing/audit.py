@@ -1,6 +1,6 @@
 """What a time must never stand without: the error of the same call, its memory, and that it was a call at all.
 
-What is `Refused` are the traps that make a benchmark fast and wrong: a constant, a call not waited for, another
+What is `Rejected` are the traps that make a benchmark fast and wrong: a constant, a call not waited for, another
 format than asked, inputs that are not where they are used, or whose subnormals slow a core.
 """
 
@@ -33,7 +33,7 @@ QUICK = 2e-5  # seconds by which a look may take longer than another without hav
 ASLEEP = 1.5  # times as long as it took until a result was seen: by then it is there
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """What was timed is not the call that it claims to be."""
 
 
@@ -47,21 +47,21 @@ def _parts(result: Any) -> Sequence[Any]:
 
 
 def refuse_constant(first: list[Array], second: list[Array]) -> None:
-    """Raise Refused if a result is the same for other logits."""
+    """Raise Rejected if a result is the same for other logits."""
     for a, b in zip(first, second, strict=True):
         if np.array_equal(bits(a), bits(b)):
-            raise Refused("the result does not depend on the logits: a constant was timed")
+            raise Rejected("the result does not depend on the logits: a constant was timed")
 
 
 def refuse_format(found: list[Array], dtype: str) -> None:
-    """Raise Refused if a result has another format than its logits, as float64 has without JAX's switch."""
+    """Raise Rejected if a result has another format than its logits, as float64 has without JAX's switch."""
     for array in found:
         if array.dtype.name != dtype:
-            raise Refused(f"the result is {array.dtype.name} for logits in {dtype}")
+            raise Rejected(f"the result is {array.dtype.name} for logits in {dtype}")
 
 
 def refuse_subnormal(logits: Array, found: list[Array]) -> None:
-    """Raise Refused if plain logits or a result hold subnormals, on which a core may take 100 times as long."""
+    """Raise Rejected if plain logits or a result hold subnormals, on which a core may take 100 times as long."""
     for array in (logits, *found):
         if array.dtype.name == "float16":
             continue  # computed in float32, where float16's subnormals are ordinary numbers
@@ -70,7 +70,7 @@ def refuse_subnormal(logits: Array, found: list[Array]) -> None:
         for start in range(0, whole.size, BLOCK):
             magnitude = whole[start : start + BLOCK] & kind.dtype.type(kind.max >> 1)
             if np.any(magnitude - kind.dtype.type(1) < fraction):  # 0 − 1 is the largest integer
-                raise Refused(f"subnormal numbers in {array.dtype.name} slow the core")
+                raise Rejected(f"subnormal numbers in {array.dtype.name} slow the core")
 
 
 def bits(array: Array) -> Array:
@@ -79,15 +79,15 @@ def bits(array: Array) -> Array:
 
 
 def refuse_host(arrays: Iterable[Any], framework: str) -> None:
-    """Raise Refused if an input of a device's call is in the host's memory: each call would copy it."""
+    """Raise Rejected if an input of a device's call is in the host's memory: each call would copy it."""
     if not all(devices.holds(framework, array) for array in arrays):
-        raise Refused("an input is in the host's memory: each call copies it to the device")
+        raise Rejected("an input is in the host's memory: each call copies it to the device")
 
 
 def refuse_unsynchronised(
     start: Callable[[], Any], wait: Callable[[Any], None], look: Callable[[Any], None], trials: int = 5
 ) -> Any:
-    """A result; raises Refused if one that was waited for is not there yet.
+    """A result; raises Rejected if one that was waited for is not there yet.
 
     So many calls are queued that a device has work for a while, and the last of them is waited for. Then `look`
     takes a number of its result. It takes no longer at once than after ample time unless it had to wait. The
@@ -117,7 +117,7 @@ def refuse_unsynchronised(
             return found
         later.append(looked(ASLEEP * (count * called + at_once[-1])))
         at_once.append(looked(0.0))
-    raise Refused(f"a call returned after {called:.2g} s, and the result of several came {late:.2g} s later")
+    raise Rejected(f"a call returned after {called:.2g} s, and the result of several came {late:.2g} s later")
 
 
 def glance(result: Any, adapter: Adapter) -> None:

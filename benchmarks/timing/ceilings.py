@@ -2,10 +2,10 @@
 
     t_roof = max(bytes / bandwidth of a copy that moves as many bytes, exponentials / rate of the exponential)
 
-On a CPU both are the best of what NumPy does in as many threads as the cell may use and of what the framework
-itself does. On a device they are the framework's own in a queue, so that neither dispatch nor waiting is part of
-them: a copy takes no longer than its share of a larger one, behind which the dispatch is hidden, and exponentials
-are those of a kernel that a compiler has fused. See Williams, Waterman and Patterson, *Roofline* (CACM 52, 2009).
+On a CPU, each is the better of NumPy, in as many threads as the cell may use, and the framework itself. On a
+device, both are the framework's own calls in a queue, so that they contain neither dispatch nor waiting: a copy
+takes no longer than its share of a larger copy, which hides the dispatch, and the exponentials are in one kernel
+that a compiler has fused. See Williams, Waterman and Patterson, *Roofline* (CACM 52, 2009).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from adapters.protocol import Adapter, NotProvided
 from benchmarks.timing import clock
 from benchmarks.timing.cells import Cell
 
-BLOCK = 1 << 16  # elements of an exponential's array: within a core's own cache
-FUSED = 1 << 24  # of that on a device: work for all of it, and long beside a launch
-SPLIT = 1 << 18  # bytes below which handing a part to another thread costs more than it saves
+BLOCK = 1 << 16  # elements of the array of exponentials; it fits in a core's own cache
+FUSED = 1 << 24  # the same on a device: enough for all its cores, and long compared with a launch
+SPLIT = 1 << 18  # bytes below which a second thread costs more than it saves
 SPAN = 5e-3  # seconds over which a ceiling is measured
 REPEATS = 3
-CHAIN = 64  # exponentials of one another in a fused kernel: so many that its memory traffic vanishes
-LADDER = [4**step for step in range(4, 14)]  # float32 elements of copies on a device: up to 256 MiB
+CHAIN = 64  # nested exponentials in a fused kernel, so many that its memory traffic is negligible
+LADDER = [4**step for step in range(4, 14)]  # float32 elements of the copies on a device, up to 256 MiB
 
 
 class Ceilings:
-    """Of one process: `threads` cores, or a device through `adapter`. What was measured is kept.
+    """The ceilings of `threads` cores, or of a device through `adapter`; each is measured once.
 
-    `fused` gives the adapter of a compiled mode, which is asked for on a device alone.
+    `fused` returns the adapter of a compiled mode; it is called only on a device.
     """
 
     def __init__(self, adapter: Adapter, threads: int, fused: Callable[[], Adapter]) -> None:
@@ -47,12 +47,12 @@ class Ceilings:
         self._queued: dict[int, float] = {}
 
     def roof(self, cell: Cell) -> float:
-        """Seconds that `cell` takes at least."""
+        """Return the fewest seconds that `cell` can take."""
         device = self.adapter.device
         return max(self.copy(cell.traffic(device)), cell.elements(device) / self.exponentials(cell.format))
 
     def copy(self, moved: int) -> float:
-        """Seconds of a copy that moves `moved` bytes, half of them read and half written."""
+        """Return the seconds of a copy that moves `moved` bytes: half are read, half are written."""
         if moved not in self._copies:
             size = max(1, moved // 8)  # float32 elements
             if self.adapter.device == "cpu":
@@ -62,7 +62,7 @@ class Ceilings:
         return self._copies[moved]
 
     def exponentials(self, dtype: str) -> float:
-        """Exponentials a second, in float64 for float64 and in float32 for every other format."""
+        """Return exponentials a second: in float64 for float64, in float32 for every other format."""
         kind = "float64" if dtype == "float64" else "float32"
         if kind not in self._rates:
             if self.adapter.device == "cpu":
@@ -85,10 +85,10 @@ class Ceilings:
         return min(alone, best(split)) if self.threads > 1 and source.nbytes >= SPLIT else alone
 
     def _copy_by_framework(self, size: int) -> float:
-        """The framework's own negation: it reads once and writes once."""
+        """Time the framework's own negation, which reads once and writes once."""
         adapter = self.adapter
         if size * 4 < SPLIT:
-            return np.inf  # the framework's dispatch would be most of it, and NumPy's is less
+            return np.inf  # dispatch would be most of it, and NumPy dispatches faster
         array = adapter.asarray(np.ones(size, np.float32))
         try:
             return best(lambda: adapter.synchronize(adapter.call(negated, array)))
@@ -96,15 +96,15 @@ class Ceilings:
             return np.inf
 
     def _copy_on_device(self, size: int) -> float:
-        """The least of its own, which may be all dispatch, and of its share of larger ones.
+        """Return the least of a copy's own time, which may be all dispatch, and its share of larger copies.
 
-        No cache holds the largest, so what is larger still takes as many times as long.
+        The largest copy of the ladder exceeds every cache, so a larger one takes time in proportion.
         """
         sizes = [min(size, LADDER[-1]), *(step for step in LADDER if step > size)]
         return float(min(self._queue(step) * size / step for step in sizes))
 
     def _queue(self, size: int) -> float:
-        """Seconds of a negation in a queue of them."""
+        """Return the seconds of a negation in a queue of negations."""
         if size not in self._queued:
             adapter = self.adapter
             array = adapter.asarray(np.ones(size, np.float32))
@@ -112,7 +112,7 @@ class Ceilings:
         return self._queued[size]
 
     def _rate_on_cores(self, kind: str) -> float:
-        """np.exp on every core at once."""
+        """Return the rate of np.exp on all cores at once."""
         blocks = [(ramp(BLOCK, kind), np.empty(BLOCK, kind)) for _ in range(self.threads)]
         repeats = 50
 
@@ -123,7 +123,7 @@ class Ceilings:
         return self.threads * repeats * BLOCK / best(lambda: list(self.pool.map(several, blocks)))
 
     def _rate_by_framework(self, kind: str) -> float:
-        """A chain of the framework's own exponentials."""
+        """Return the rate of a chain of the framework's own exponentials."""
         adapter = self.adapter
         if "elementary" not in adapter.features:
             return 0.0
@@ -131,9 +131,9 @@ class Ceilings:
         return CHAIN * BLOCK / best(lambda: adapter.synchronize(adapter.call(exponentials, array)))
 
     def _rate_on_device(self, kind: str) -> float:
-        """Such a chain fused to one kernel; infinite where that fails, and the roof is that of the copy alone.
+        """Return the rate of a chain fused to one kernel; infinite if that fails, so that the copy is the limit.
 
-        One kernel for each would be bounded by memory, the rate 10 to 20 times too low and the roof too high.
+        With one kernel for each exponential, memory would limit the rate, which would be 10 to 20 times too low.
         """
         try:
             adapter = self.fused()
@@ -141,12 +141,12 @@ class Ceilings:
             return (
                 CHAIN * FUSED / queued(lambda: adapter.call(exponentials, array), adapter.synchronize) or np.inf
             )
-        except Exception:  # of any kind: what a compiler cannot do is told by its own cells
+        except Exception:  # of any kind: the compiled cells report what the compiler cannot do
             return np.inf
 
 
 def chain(adapter: Adapter) -> Callable[[Any], Any]:
-    """x ↦ exp(−exp(−… x)): it stays within (0, 1], and neither overflows nor becomes subnormal."""
+    """Return x ↦ exp(−exp(−… x)), which stays within (0, 1] and neither overflows nor becomes subnormal."""
 
     def exponentials(x: Any) -> Any:
         for _ in range(CHAIN):
@@ -157,29 +157,29 @@ def chain(adapter: Adapter) -> Callable[[Any], Any]:
 
 
 def queued(start: clock.Start, wait: clock.Wait) -> float:
-    """Seconds of a call in a queue: the slope between few and many."""
+    """Return the seconds of a call in a queue, as `clock.steady` measures it."""
     timing = clock.steady(start, wait, clock.warm(start, wait), REPEATS)
     return timing.median if timing.samples else np.inf
 
 
 def negated(x: Any) -> Any:
-    """−x."""
+    """Return −x."""
     return -x
 
 
 def ramp(size: int, kind: str) -> NDArray[Any]:
-    """Numbers in (0, 1]."""
+    """Return `size` evenly spaced numbers in (0, 1]."""
     return (np.arange(1, size + 1) / size).astype(kind)
 
 
 def best(run: Callable[[], Any]) -> float:
-    """The fewest seconds that `run` takes: a ceiling is what the machine can do."""
+    """Return the fewest seconds that `run` takes, since a ceiling is the best that the machine can do."""
     run()
     return min(repeats(run))
 
 
 def repeats(run: Callable[[], Any]) -> Iterator[float]:
-    """Seconds a call: at least `REPEATS` samples, and `SPAN` seconds of them."""
+    """Yield the seconds of each call, for at least `REPEATS` calls and `SPAN` seconds."""
     began = time.perf_counter()
     count = 0
     while count < REPEATS or time.perf_counter() - began < SPAN:

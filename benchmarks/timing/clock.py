@@ -1,7 +1,6 @@
-"""Time by the clock on the wall, and what disturbs it: samples of batches of calls, disturbed ones thrown away.
+"""Time calls by the wall clock, in batches, and discard samples during which something else ran.
 
-Everything here takes a function without arguments that starts one call and returns its result, and one
-that waits for a result.
+The functions take `start`, which starts one call and returns its result, and `wait`, which waits for a result.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-BATCH = 2e-3  # seconds that a sample lasts at least, so that the clock's resolution does not show
-WARM = 2e-2  # seconds of calls after the first
+BATCH = 2e-3  # least seconds of a sample, far above the clock's resolution
+WARM = 2e-2  # seconds of warm-up calls after the first
 SAMPLES = 7
-LONG = 5e-2  # seconds a call from which three samples a process are enough, after two calls to warm up
-GROWING = 16  # calls after which the heap has grown as far as it will
-GROWN = 16  # page faults of a call below which it grows no more
-CALM = 2  # such calls in a row: inputs rotate
-AGAIN = 2  # times the samples wanted that are taken beside them while others disturb
-IDLE = 0.1  # share of the time in which a process on its only core may not have run
+LONG = 5e-2  # seconds of a call from which three samples and two warm-up calls are enough
+GROWING = 16  # warm-up calls after which the heap has stopped growing
+GROWN = 16  # page faults of a call below which the heap has stopped growing
+CALM = 2  # such calls that must follow each other, since inputs rotate
+AGAIN = 2  # extra samples for each one wanted, while samples are disturbed
+IDLE = 0.1  # share of the time in which a process may wait for its only core
 
 Start = Callable[[], Any]
 Wait = Callable[[Any], None]
@@ -32,9 +31,9 @@ Wait = Callable[[Any], None]
 
 @dataclass
 class Timing:
-    """Seconds a call, one number a sample; the calls in each; how many samples were taken, and thrown away.
+    """Seconds of a call in each sample, the calls in a sample, and how many samples were taken and discarded.
 
-    `disturbed` are those that something else ran in: thrown away, or kept where nearly all are.
+    `disturbed` counts samples during which something else ran; they are discarded, unless nearly all are.
     """
 
     samples: list[float] = field(default_factory=list)
@@ -43,26 +42,26 @@ class Timing:
     disturbed: int = 0
     discarded: int = 0
     spent: float = 0.0  # seconds in all samples
-    faults: float = 0.0  # minor page faults a call, where they are asked for
+    faults: float = 0.0  # minor page faults of a call, where they are counted
 
     @property
     def median(self) -> float:
-        """The sample in the middle."""
+        """Return the median sample."""
         return statistics.median(self.samples)
 
 
 def once(start: Start, wait: Wait) -> float:
-    """Seconds of one call until its result is there."""
+    """Return the seconds of one call until its result is ready."""
     began = time.perf_counter()
     wait(start())
     return time.perf_counter() - began
 
 
 def warm(start: Start, wait: Wait) -> float:
-    """Call until compilers are done, clocks and caches are those of a loop, and memory is at hand.
+    """Call until code is compiled, clocks and caches are in a steady state, and the heap has stopped growing.
 
-    Returns seconds of the last call. The first, which may compile, is not counted; the heap grows over several
-    calls, since blocks are aligned and others lie between them.
+    Return the seconds of the last call. The first call, which may compile, does not count as warm-up. The heap
+    grows over several calls, since blocks are aligned and other blocks lie between them.
     """
     spent, calm = 0.0, 0
     for call in count():
@@ -76,7 +75,7 @@ def warm(start: Start, wait: Wait) -> float:
 
 
 def latency(start: Start, wait: Wait, samples: int = SAMPLES) -> Timing:
-    """Each call waited for: what a caller sees who needs the result."""
+    """Time calls whose results are waited for, one after the other."""
     expected = warm(start, wait)
     timing = Timing(number=max(1, round(BATCH / expected)))
     wanted = samples if expected < LONG else min(samples, 3)
@@ -91,9 +90,9 @@ def latency(start: Start, wait: Wait, samples: int = SAMPLES) -> Timing:
 
 
 def steady(start: Start, wait: Wait, expected: float, samples: int = SAMPLES) -> Timing:
-    """The slope between k and 4k calls, only the last waited for: what a call costs in a long queue.
+    """Time a call in a long queue: the slope between k and 4k calls, of which only the last is waited for.
 
-    `expected` is about the seconds of a call. What waiting itself costs cancels.
+    `expected` is roughly the seconds of a call. The cost of waiting cancels in the difference.
     """
     timing = Timing(number=max(1, round(BATCH / expected)))
 
@@ -103,12 +102,12 @@ def steady(start: Start, wait: Wait, expected: float, samples: int = SAMPLES) ->
         return (many - few) / (3 * timing.number)
 
     timing = undisturbed(slope, timing, samples)
-    timing.samples = [sample for sample in timing.samples if sample > 0]  # a disturbed few: the slope of noise
+    timing.samples = [sample for sample in timing.samples if sample > 0]  # noise can make a slope negative
     return timing
 
 
 def queue(start: Start, wait: Wait, count: int) -> tuple[float, float]:
-    """Seconds until the last of several calls is there, and until the host had handed all of them out."""
+    """Return the seconds until the last of `count` calls is ready, and until the host had started all of them."""
     began = time.perf_counter()
     for _ in range(count):
         last = start()
@@ -118,12 +117,12 @@ def queue(start: Start, wait: Wait, count: int) -> tuple[float, float]:
 
 
 def cold(start: Start, wait: Wait, flush: Callable[[], None], samples: int = 5) -> Timing:
-    """Single calls, the caches filled with something else before each."""
+    """Time single calls; `flush` fills the caches with other data before each."""
     return undisturbed(lambda: once(start, wait), Timing(), samples, flush)
 
 
 def fresh(start: Start, wait: Wait, samples: int = 3) -> Timing:
-    """Single calls, and the page faults of each: for where memory goes back at once."""
+    """Time single calls and count their page faults, in a process that returns freed memory at once."""
     before = page_faults()
     timing = undisturbed(lambda: once(start, wait), Timing(), samples)
     timing.faults = (page_faults() - before) / timing.taken
@@ -133,9 +132,9 @@ def fresh(start: Start, wait: Wait, samples: int = 3) -> Timing:
 def undisturbed(
     measure: Callable[[], float], timing: Timing, wanted: int, ready: Callable[[], None] = lambda: None
 ) -> Timing:
-    """`wanted` samples during which nothing was taken from this process; where that fails, all of them.
+    """Return `wanted` samples during which nothing else took time from this process; all samples if that fails.
 
-    `ready` goes before each, and whatever disturbs it is no matter.
+    `ready` runs before each sample and is not timed.
     """
     alone: list[float] = []
     every: list[float] = []
@@ -156,26 +155,26 @@ def undisturbed(
 
 @dataclass(frozen=True)
 class Usage:
-    """What the machine and this process have used so far."""
+    """The time that this machine and this process have used so far."""
 
-    stolen: int  # ticks that the hypervisor took
+    stolen: int  # ticks that the hypervisor gave to other machines
     wall: float
     cpu: float
-    pinned: bool  # whether this process has one core
+    pinned: bool  # this process has one core
 
     @classmethod
     def now(cls) -> Usage:
-        """As of this moment."""
+        """Read the counters now."""
         return cls(stolen(), time.perf_counter(), time.process_time(), len(cores()) == 1)
 
     def alone_since(self, before: Usage) -> bool:
-        """Whether nothing was stolen since, and a process with one core had it for nearly all of the time."""
+        """Return True if no tick was stolen since, and a process with one core had it nearly all of the time."""
         wall, cpu = self.wall - before.wall, self.cpu - before.cpu
         return self.stolen == before.stolen and (not self.pinned or wall - cpu <= IDLE * wall)
 
 
 def stolen(source: Path = Path("/proc/stat")) -> int:
-    """Ticks that the hypervisor took from this machine; 0 where the kernel does not say."""
+    """Return the ticks that the hypervisor took from this machine; 0 where the kernel does not count them."""
     try:
         with source.open(encoding="ascii") as file:
             fields = file.readline().split()
@@ -185,12 +184,12 @@ def stolen(source: Path = Path("/proc/stat")) -> int:
 
 
 def page_faults() -> int:
-    """Minor page faults of this process so far."""
+    """Return the minor page faults of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def cores() -> list[int]:
-    """The cores this process may use."""
+    """Return the cores that this process may use."""
     return (
         sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
     )

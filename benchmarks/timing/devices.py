@@ -1,6 +1,6 @@
-"""What only a CUDA device has: its name and driver, what slows it, its own clock, its memory.
+"""Read a CUDA device: its name and driver, the reasons that slow it, its own clock, its memory.
 
-The frameworks are imported inside the functions: whoever is measured is loaded already.
+The frameworks are imported inside the functions, which are called when the framework is already loaded.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ from adapters.protocol import Adapter
 from benchmarks.timing import clock
 
 FACTS = ("name", "driver_version", "clocks.max.sm", "clocks.max.mem", "power.limit", "memory.total")
-CAPPED = ("sw_power_cap",)  # held at its power limit, as some devices are under every load
+CAPPED = ("sw_power_cap",)  # at the power limit, where some devices are under every load
 SLOWED = ("sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
 COUNTERS = {f"clocks_event_reasons_counters.{reason}": reason for reason in CAPPED + SLOWED}
-# `nvidia-smi -q -x` has them for drivers that cannot be queried for them
+# the same counters in the output of `nvidia-smi -q -x`, for drivers that cannot be queried for them
 ELEMENTS = {
     "clocks_event_reasons_counters_sw_power_cap": "sw_power_cap",
     "clocks_event_reasons_counters_sw_therm_slowdown": "sw_thermal_slowdown",
     "clocks_event_reasons_counters_hw_therm_slowdown": "hw_thermal_slowdown",
     "clocks_event_reasons_counters_hw_power_brake": "hw_power_brake_slowdown",
 }
-MOST = 0.1  # share of the time in samples for which a device may be slowed
+MOST = 0.1  # share of the sampled time for which a device may be slowed
 
-TIMES = 7  # that a device's own time is taken
-SPAN = 5e-3  # seconds that the calls of one last about
-QUEUED = 20  # calls between two events at most, and 2 at least
-CLOCK = 2e9  # cycles a second: what torch.cuda._sleep is told in
-ASLEEP = 2e-2  # seconds that the device sleeps while calls are queued, at first
-LONGEST = 1.0  # of such a sleep
-IN_FLIGHT = 32  # calls that JAX hands out before it waits for the first
-BUSY = 0.8  # share of a call's time that the host may take for it where the device is what is waited for
+TIMES = 7  # samples of a device's own time
+SPAN = 5e-3  # seconds that the calls of one sample take, roughly
+QUEUED = 20  # most calls between two events; the least is 2
+CLOCK = 2e9  # cycles a second; torch.cuda._sleep takes cycles
+ASLEEP = 2e-2  # first attempt: seconds that the device sleeps while calls are queued
+LONGEST = 1.0  # most seconds of such a sleep
+IN_FLIGHT = 32  # calls that JAX starts before it waits for the first
+BUSY = 0.8  # a call waits for the device if the host spends less than this share of its time
 
 
 def describe() -> dict[str, str]:
-    """What nvidia-smi says of the device that frameworks use; empty without one."""
+    """Return nvidia-smi's facts of the device that frameworks use; empty without a device."""
     return asked(FACTS)
 
 
 def asked(fields: Sequence[str]) -> dict[str, str]:
-    """Fields of `nvidia-smi --help-query-gpu` with their values; empty where it cannot answer."""
+    """Return the values of fields of `nvidia-smi --help-query-gpu`; empty where it cannot answer."""
     told = smi(f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
     values = [value.strip() for value in told.strip().split(",")]
     return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
 
 
 def smi(*arguments: str) -> str:
-    """What nvidia-smi prints; empty where it fails or there is none.
+    """Return the output of nvidia-smi; empty where it fails or is missing.
 
-    The first of CUDA_VISIBLE_DEVICES is meant, by number or UUID: `rounds.PLAIN` has CUDA number devices as
-    nvidia-smi does.
+    It describes the first device of CUDA_VISIBLE_DEVICES, by number or UUID: `rounds.PLAIN` makes CUDA number
+    devices as nvidia-smi does.
     """
     device = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip() or "0"
     command = ["nvidia-smi", f"--id={device}", *arguments]
@@ -66,7 +66,7 @@ def smi(*arguments: str) -> str:
 
 
 def counters() -> dict[str, str]:
-    """The driver's counters of slowdowns, "123 us", by reason; empty where it has none."""
+    """Return the driver's counters of slowdowns, such as "123 us", by reason; empty where it has none."""
     if queried := asked(tuple(COUNTERS)):
         return {COUNTERS[field]: value for field, value in queried.items()}
     try:
@@ -79,24 +79,24 @@ def counters() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Slowdowns:
-    """Seconds that a device was slowed for so far, by reason; without those that its driver does not count."""
+    """Seconds for which a device was slowed so far, by reason, as far as its driver counts them."""
 
     lasted: Mapping[str, float]
 
     @classmethod
     def now(cls) -> Slowdowns:
-        """As of this moment."""
+        """Read the counters now."""
         told = {reason: value.split()[0] for reason, value in counters().items() if value.split()}
         return cls({reason: 1e-6 * int(value) for reason, value in told.items() if value.isdecimal()})
 
     def since(self, before: Slowdowns, reasons: Sequence[str]) -> float | None:
-        """Seconds for the longest of some reasons since then; None where none of them is counted."""
+        """Return the seconds of the longest of `reasons` since then; None if the driver counts none of them."""
         known = self.lasted.keys() & before.lasted.keys() & set(reasons)
         return max((self.lasted[reason] - before.lasted[reason] for reason in known), default=None)
 
 
 def holds(framework: str, array: Any) -> bool:
-    """Whether a native array is in the device's own memory, and not in the host's."""
+    """Return True if a native array is in the device's own memory, not in the host's."""
     if framework == "torch":
         return bool(array.device.type == "cuda")
     if framework == "jax":
@@ -107,10 +107,10 @@ def holds(framework: str, array: Any) -> bool:
 
 
 def peak(adapter: Adapter, call: Callable[..., Any], arrays: Sequence[Any]) -> int | None:
-    """Bytes that `call(*arrays)` takes at most on the device, its result included; None where that is hidden.
+    """Return the peak bytes of `call(*arrays)` on the device, its result included; None where it is unknown.
 
-    By the allocator's peak, which PyTorch and TensorFlow can forget. JAX's cannot be forgotten, so its compiler
-    is asked what the program allocates; of calls that are not compiled nothing is known.
+    PyTorch and TensorFlow can reset the peak of their allocator. JAX cannot, so its compiler tells how much the
+    program allocates; for calls that are not compiled, the peak is unknown.
     """
     if adapter.name == "torch":
         import torch
@@ -138,20 +138,20 @@ def peak(adapter: Adapter, call: Callable[..., Any], arrays: Sequence[Any]) -> i
 def kernel_seconds(
     framework: str, start: Callable[[], Any], wait: Callable[[Any], None], expected: float
 ) -> float | None:
-    """Seconds that the device itself takes for a call; None without a way to know.
+    """Return the seconds that the device itself takes for a call; None where they are unknown.
 
-    `expected` is about the seconds of a call that is waited for. PyTorch hands out events on its own stream; of
-    the others there is a slope.
+    `expected` is roughly the seconds of a call that is waited for. PyTorch has events on its stream; the other
+    frameworks are measured by a slope.
     """
     return between_events(start, expected) if framework == "torch" else slope(start, wait, expected)
 
 
 def between_events(start: Callable[[], Any], expected: float) -> float | None:
-    """Seconds of a call between two CUDA events of PyTorch's stream, which never waits for the host between them.
+    """Return the seconds of a call between two CUDA events, without time in which the device waits for the host.
 
-    The device is put to sleep while calls are queued. Where the first event was passed before the last call was
-    queued, the sleep was too short and the time is thrown away; where none is long enough, as for a call that
-    waits for the device itself, nothing is known.
+    The device sleeps while calls are queued. If it passes the first event before the last call is queued, the
+    sleep was too short, and the sample is discarded. If no sleep is long enough, as for a call that waits for the
+    device itself, return None.
     """
     import torch
 
@@ -175,9 +175,10 @@ def between_events(start: Callable[[], Any], expected: float) -> float | None:
 
 
 def slope(start: Callable[[], Any], wait: Callable[[Any], None], expected: float) -> float | None:
-    """Seconds of a call in a queue, between few and four times as many, where the device is what they wait for.
+    """Return the seconds of a call as the slope between few calls and four times as many, all queued.
 
-    That is so where the host has handed out the many in a part of the time that they take; else nothing is known.
+    The slope is the device's time only if the host starts calls faster than the device computes them; return None
+    otherwise.
     """
     few = min(IN_FLIGHT // 4, max(1, round(SPAN / expected)))
 

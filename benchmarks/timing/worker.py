@@ -23,13 +23,13 @@ from typing import Any, TextIO
 import numpy as np
 
 import adapters
+from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter, DeviceUnavailable, NotProvided
 from benchmarks.timing import audit, clock, devices
 from benchmarks.timing.ceilings import Ceilings, negated
 from benchmarks.timing.cells import SHAPES, Cell, kept
 from benchmarks.timing.inputs import function, inputs, variants
 
-MODES = {"compiled": {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}, "eager": {}}
 CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
 SWEEP = 64 << 20  # bytes, where the size of the last-level cache is not known
 SWEPT_AT_MOST = 256 << 20
@@ -90,8 +90,8 @@ class Bench:
 
     def adapter(self, mode: str) -> Adapter:
         """The adapter in a mode, loaded once; NotProvided where the framework has no such mode."""
-        native = MODES[mode].get(self.framework, mode)
-        if native not in adapters.MODES[self.framework]:
+        native = FRAMEWORKS[self.framework].compiled if mode == "compiled" else mode
+        if not native:
             raise NotProvided(f"{self.framework} does not compile")
         if mode not in self._loaded:
             loaded = adapters.load(self.framework, self.device, native)
@@ -117,7 +117,7 @@ class Bench:
             found = self.audit(cell, adapter) if self.audited else self.unthrottled(cell, adapter)
         except (NotProvided, DeviceUnavailable, ImportError) as error:
             found = {"absent": f"{type(error).__name__}: {error}".partition("\n")[0]}
-        except audit.Refused as error:
+        except audit.Rejected as error:
             found = {"refused": str(error)}
         except Exception as error:
             found = {"failed": f"{type(error).__name__}: {error}".partition("\n")[0][:300]}
@@ -171,7 +171,7 @@ class Bench:
         return row
 
     def audit(self, cell: Cell, adapter: Adapter) -> Row:
-        """Error and memory; Refused where the call is not what it claims to be."""
+        """Error and memory; Rejected where the call is not what it claims to be."""
         call, wait = function(cell, adapter), adapter.synchronize
         given = inputs(cell, self.device, self.framework)
         # twice the logits: moved ones may give the same losses, rounded to 16 bits

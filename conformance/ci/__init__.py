@@ -1,1 +1,1 @@
-"""Records as a continuous-integration system wants them: baseline, JUnit, summary, annotations."""
+"""Report records to a continuous-integration system: baseline, JUnit, summary, annotations."""

@@ -1,7 +1,7 @@
-"""An earlier record as the measure: a run fails only by what is new since then.
+"""Compare a run with an earlier record, its baseline: only new failures fail the run.
 
-A check that failed in the baseline may go on failing; one that passed, or was not there, may not. Entries of the
-list of deviations that pass, or match nothing, fail nothing then: who brings a baseline need not keep a list.
+A check that failed in the baseline may still fail; a check that passed, or is not in the baseline, may not.
+With a baseline, entries of the list of deviations that pass or match nothing do not fail the run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class BadBaseline(ValueError):
 
 @dataclass(frozen=True)
 class Compared:
-    """A run beside its baseline: checks that fail only now, that fail in both, and the ids that pass again.
+    """The checks that fail only now, the checks that fail in both, and the ids of those that pass again.
 
     `unjudged` counts the failures of the baseline that this run did not judge.
     """
@@ -35,16 +35,16 @@ class Compared:
 
     @property
     def line(self) -> str:
-        """It in a line."""
+        """Return the comparison in one line."""
         found = f"against the baseline: {len(self.new)} new, {len(self.known)} known, {len(self.mended)} mended"
         return f"{found}, {self.unjudged} not judged" if self.unjudged else found
 
 
 def load(place: Path, targets: Iterable[str]) -> dict[str, Record]:
-    """The record of each target at `place`, a record or a folder of them; where there are several, the last.
+    """Return the newest record of each target at `place`, a record or a folder of records.
 
     Raises:
-        BadBaseline: there is nothing, a record is broken or incomplete, or a target has none.
+        BadBaseline: `place` is empty, a record is broken or incomplete, or a target has none.
     """
     if not place.exists():
         raise BadBaseline(f"there is no baseline {place}: a record that python -m conformance wrote, or a folder")
@@ -65,12 +65,12 @@ def load(place: Path, targets: Iterable[str]) -> dict[str, Record]:
 
 
 def failing(check: Check) -> bool:
-    """Whether a check does not hold: a *must* failed, or its process died or gave no answer."""
+    """Return True if a check does not hold: a *must* failed, or its process died or gave no answer."""
     return check.outcome in ("crash", "timeout", "deviation") or counted(check) == "fail"
 
 
 def compare(record: Record, before: Record) -> Compared:
-    """What is new in a run; a deviation that is listed is as good as known."""
+    """Compare a run with its baseline; a listed deviation counts as known."""
     earlier = {check.id: failing(check) for check in before.checks}
     now = [check for check in record.checks if failing(check)]
     new = tuple(check for check in now if check.entry is None and not earlier.get(check.id))
@@ -86,12 +86,12 @@ def compare(record: Record, before: Record) -> Compared:
 
 
 def failures(record: Record, before: Record | None) -> list[Check]:
-    """The checks by which a run fails: those that are new where there is a baseline."""
+    """Return the checks that fail the run: with a baseline, the new failures."""
     return list(compare(record, before).new) if before else [check for check in record.checks if fails_run(check)]
 
 
 def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
-    """Requirement and operation → checks."""
+    """Group checks by requirement and operation."""
     found: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         found.setdefault((check.requirement, check.operation), []).append(check)
@@ -107,7 +107,7 @@ def problems(record: Record, before: Record | None) -> list[str]:
 
 
 def notes(record: Record, before: Record | None) -> list[str]:
-    """What to know of the comparison."""
+    """Return lines that describe the comparison."""
     if before is None:
         return []
     found = [compare(record, before).line]

@@ -1,6 +1,6 @@
-"""Failures as GitHub's workflow commands, which show beside the commit; printed where GITHUB_ACTIONS is set.
+"""Write failures as GitHub's workflow commands, which GitHub shows beside the commit.
 
-GitHub shows ten errors a step: nine and a line that counts the rest.
+GitHub shows ten errors for each step: nine failures, and one line that counts the rest.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ MOST = 10
 
 
 def wanted(asked: bool | None) -> bool:
-    """What `--annotations` or `--no-annotations` says, and otherwise whether this is a job of GitHub Actions."""
+    """Return the choice of `--annotations` or `--no-annotations`; by default, True in a job of GitHub Actions."""
     return os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked
 
 
 def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
-    """A command for each failing requirement and operation of a target, at most ten."""
+    """Return a command for each failing requirement and operation of a target, at most ten."""
     found = [line for record in records for line in _of(record, before.get(record.header.target))]
     if len(found) <= MOST:
         return found

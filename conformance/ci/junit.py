@@ -1,7 +1,7 @@
-"""`--junit FILE`: the run as JUnit XML, a suite a target and a case a check, as continuous integration reads it.
+"""`--junit FILE`: write the run as JUnit XML, with a suite for each target and a case for each check.
 
-What does not fail the run (good practice, known deviations, what the baseline knows, what a framework lacks) is
-skipped, with the reason. Characters that XML does not allow are replaced.
+A failure that does not fail the run (of a *should*, a known deviation, a check that the baseline knows) is
+skipped with its reason, and so is an absent check. Characters that XML does not allow are replaced.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from conformance.ci.run_summary import unfinished
 from conformance.record.records import Check, Record
 from conformance.record.verdict import counted
 
-# what XML 1.0 has no way to hold
+# XML 1.0 cannot hold these characters
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
-    """The document; `before` holds the baseline of each target that has one."""
+    """Return the document; `before` holds the baseline of each target that has one."""
     root = ElementTree.Element("testsuites", name="softmark")
     for record in records:
         root.append(_suite(record, before.get(record.header.target)))

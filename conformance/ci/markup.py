@@ -1,4 +1,4 @@
-"""Text in Markdown: whatever it holds, nothing in it acts on the page."""
+"""Put text into Markdown so that nothing in the text acts as Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Iterable, Sequence
 
 
 def escape(text: str) -> str:
-    """`text` on one line, with nothing in it that Markdown or HTML would act on."""
+    """Return `text` on one line, with everything escaped that Markdown or HTML would act on."""
     return inert(" ".join(text.split()))
 
 
 def inert(text: str) -> str:
-    """`text` with its line breaks, and nothing else that Markdown or HTML would act on."""
+    """Return `text` with its line breaks, and everything else escaped that Markdown or HTML would act on."""
     text = html.escape(text, quote=False)
     text = re.sub(r"([\\`*\[\]|~$])", r"\\\1", text)
-    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # within a word it is no emphasis
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # within a word, it makes no emphasis
 
 
 def fence(text: str, language: str = "") -> str:
-    """`text` as a code block that it cannot end."""
+    """Return `text` as a code block, fenced so that `text` cannot end it."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     marks = "`" * max(3, longest + 1)
     return f"{marks}{language}\n{text.strip()}\n{marks}"
 
 
 def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are Markdown already."""
+    """Return a table of cells that are already Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def list_of(items: Iterable[tuple[str, str]]) -> str:
-    """A list of names and texts."""
+    """Return a list of names and texts."""
     return "\n".join(f"- {escape(name)}: {escape(text)}" for name, text in items)

@@ -1,4 +1,4 @@
-"""What a run says of itself, in the words that the terminal and continuous integration share."""
+"""Summarise a run in the words that the terminal and continuous integration share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conformance.record.verdict import counted
 
 
 def counts(record: Record) -> str:
-    """How many checks there are of each kind: "2 fail, 31 measured, 1355 pass"."""
+    """Count the checks of each kind: "2 fail, 31 measured, 1355 pass"."""
     found = Counter(map(counted, record.checks))
     return ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
 
@@ -21,6 +21,6 @@ def unfinished(record: Record) -> str | None:
 
 
 def statement(name: str) -> str:
-    """What the requirement of that id states."""
+    """Return the text of the requirement with that id."""
     known = requirements.load().get(name)
     return known.text if known else "a requirement unknown to this suite"

@@ -1,4 +1,4 @@
-"""`--summary FILE`: the run in Markdown, appended to a file such as GitHub's $GITHUB_STEP_SUMMARY."""
+"""`--summary FILE`: append the run in Markdown to a file such as GitHub's $GITHUB_STEP_SUMMARY."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from conformance.ci.run_summary import counts, statement
 from conformance.record.records import Check, Record
 
 HEAD = ("target", "version", "verdict", "checks")
-MOST = 20  # failing requirements of a target that are spelled out
-LONGEST = 1500  # characters of a message
+MOST = 20  # failing requirements of a target that are listed
+LONGEST = 1500  # most characters of a message
 
 
 def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
-    """The summary; `before` holds the baseline of each target that has one."""
+    """Return the summary; `before` holds the baseline of each target that has one."""
     pairs = [(record, before.get(record.header.target)) for record in records]
     blocks = ["## Softmark", table_of(HEAD, (_row(*pair) for pair in pairs))]
     for pair in pairs:
@@ -36,7 +36,7 @@ def _row(record: Record, before: Record | None) -> tuple[str, ...]:
 
 
 def _failures(record: Record, before: Record | None) -> Iterator[str]:
-    """The first failing check of each requirement and operation, and how many there are."""
+    """Yield the first failing check of each requirement and operation, and their count."""
     grouped = baseline.by_requirement(baseline.failures(record, before))
     if grouped:
         yield f"### {escape(record.header.target)}"

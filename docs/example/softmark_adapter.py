@@ -1,6 +1,6 @@
-"""How Softmark calls the backend `toy`, and nothing else: start yours from this file.
+"""Call the backend `toy` for Softmark. Start your own adapter from this file.
 
-No upcasting, masking or emulation: its own answers are judged. Softmark's adapters/protocol.py says the rest.
+It does no upcasting, masking or emulation: the backend's own answers are judged. See adapters/protocol.py.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ class Adapter:
 
     name = "toy"
     version = toy.__version__
-    dtypes = frozenset({"float32"})  # the formats in which the three functions run
+    dtypes = frozenset({"float32"})  # the formats in which the functions run
     features = frozenset({"index_labels"})  # of adapters.protocol.FEATURES
 
     def __init__(self, device="cpu", mode="eager"):
@@ -25,34 +25,34 @@ class Adapter:
         self.device, self.mode = device, mode
 
     def asarray(self, x):
-        """NumPy → the backend's own array, bit for bit."""
+        """Convert NumPy to the backend's own array, bit for bit."""
         return np.asarray(x)
 
     def to_numpy(self, x):
-        """The backend's own array → NumPy, bit for bit."""
+        """Convert the backend's own array to NumPy, bit for bit."""
         return np.asarray(x)
 
     def synchronize(self, x):
-        """Return when `x` is computed."""
+        """Wait until `x` is computed."""
 
     def call(self, function, *arrays):
-        """function(*arrays), compiled where the mode says so."""
+        """Call function(*arrays), compiled if the mode is a compiled one."""
         return function(*arrays)
 
     def softmax(self, x, *, axis=-1, where=None):
-        """toy.softmax."""
+        """Call toy.softmax."""
         if where is not None:
             raise NotProvided("toy.softmax has no where")
         return toy.softmax(x, axis)
 
     def log_softmax(self, x, *, axis=-1, where=None):
-        """toy.log_softmax."""
+        """Call toy.log_softmax."""
         if where is not None:
             raise NotProvided("toy.log_softmax has no where")
         return toy.log_softmax(x, axis)
 
     def softmax_cross_entropy(self, logits, labels, *, axis=-1, weight=None, **options):
-        """toy.cross_entropy."""
+        """Call toy.cross_entropy."""
         asked = [name for name, value in options.items() if value not in ("none", None, 0.0)]
         if labels.dtype.kind != "i" or axis != -1 or weight is not None or asked:
             raise NotProvided("toy.cross_entropy takes logits and integer labels alone")

@@ -1,4 +1,4 @@
-"""A page, and how it is rendered: text from records is escaped, and nothing is fetched from another host."""
+"""Renders pages: text from records is escaped, and nothing is fetched from another host."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.checks import parts, plural
-from reports.page import LOOKS, STATES
-from reports.site.evidence import Evidence
+from reports.evidence import Evidence
+from reports.html import LOOKS, STATES
 from reports.witness import short
 
 HERE = Path(__file__).parent
@@ -27,7 +27,7 @@ NAVIGATION = {
 
 @dataclass(frozen=True)
 class Page:
-    """One file of the site: `path` from its root, `values` what the template takes.
+    """One file of the site: `path` from its root, `values` for the template.
 
     `part` is the entry of the navigation that the page belongs to, by its address.
     """
@@ -40,7 +40,7 @@ class Page:
 
 
 def environment() -> Environment:
-    """Jinja as every page is rendered by it: everything is escaped, and a missing value is an error."""
+    """Return the Jinja environment of every page: everything is escaped, and a missing value is an error."""
     made = Environment(
         loader=FileSystemLoader([HERE, HERE.parent]),
         autoescape=True,
@@ -55,6 +55,6 @@ def environment() -> Environment:
 
 
 def render(page: Page, evidence: Evidence, jinja: Environment) -> str:
-    """The text of one page. `root` in a template leads from the page to the site's root."""
+    """Return the text of a page. `root` in a template leads from the page to the site's root."""
     root = "../" * page.path.count("/")
     return jinja.get_template(page.template).render(page=page, root=root, evidence=evidence, **page.values)

@@ -1,4 +1,4 @@
-"""Witnesses as data for a script: each text is kept once, and a witness is the numbers of its texts."""
+"""Stores witnesses as data for a script: each text is kept once, and a witness is the numbers of its texts."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ class Witnesses:
     _witnesses: list[tuple[int, int, list[int], list[int]]] = field(default_factory=list)
 
     def add(self, target: str, check: Check) -> int:
-        """The number of the witness of a check."""
+        """Return the number of the witness of a check."""
         key = (target, check.id)
         if key not in self._found:
             self._found[key] = len(self._witnesses)
             code = reproduction(target, check)
-            told = values(check, code is not None)
+            pairs = values(check, code is not None)
             self._witnesses.append(
                 (
                     self._text(target),
                     self._text(check.id),
-                    [self._text(text) for pair in told for text in pair],
+                    [self._text(text) for pair in pairs for text in pair],
                     [self._text(line) for line in (code or "").splitlines()],
                 )
             )
         return self._found[key]
 
     def data(self) -> dict[str, object]:
-        """For JSON: `texts`, and each witness as places in them: target, check, labels and values, lines."""
+        """Return the data of the script: `texts`, and witnesses as numbers of target, check, values and lines."""
         return {"texts": list(self._texts), "witnesses": self._witnesses}
 
     def _text(self, text: str) -> int:
@@ -46,8 +46,8 @@ class Witnesses:
 
 
 def values(check: Check, short: bool) -> tuple[tuple[str, str], ...]:
-    """The labels and values of a witness; those of the call only where not `short`."""
-    told = tuple(
+    """Return the labels and values of a witness, without those of the call if `short`."""
+    pairs = tuple(
         (name, text) for name, text in rows(check) if name != "measured" and not (short and name in ASKED)
     )
-    return told if "got" in check.witness or "input" in check.witness else (*told, ("values", NOT_KEPT))
+    return pairs if "got" in check.witness or "input" in check.witness else (*pairs, ("values", NOT_KEPT))

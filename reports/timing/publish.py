@@ -1,7 +1,7 @@
-"""`python -m benchmarks publish`: asv's site of all results, made to work with no network.
+"""`python -m benchmarks publish`: make asv's site of all results, which works without a network.
 
-asv's page takes ten files from content delivery networks and is blank without them: here it loads the copies in
-`reports/timing/vendor`. Its grid averages all frameworks, so an index of our own is put beside it.
+asv's page loads ten files from content delivery networks and is blank without them; this one loads the copies in
+`reports/timing/vendor`. asv's grid averages over all frameworks, so this site has an index of its own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class NotPublished(ValueError):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There is nothing to choose: the site holds all results."""
+    """Add no option: the site holds all results."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,11 +99,11 @@ def offline(html: Path) -> None:
 
 
 def keep_measured(html: Path) -> None:
-    """Take what nothing was measured of out of asv's index: its grid asks for the data and is answered 404."""
+    """Remove benchmarks without results from asv's index: its grid asks for their data and is answered 404."""
     path = html / "index.json"
     index = json.loads(path.read_text(encoding="utf-8"))
     there = {file.stem for file in (html / "graphs" / "summary").glob("*.json")}
-    index["benchmarks"] = {name: one for name, one in index["benchmarks"].items() if name in there}
+    index["benchmarks"] = {name: benchmark for name, benchmark in index["benchmarks"].items() if name in there}
     path.write_text(json.dumps(index), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What machine and which build a record was made on."""
+"""Describe the machine and the build that a record is made on."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from importlib import metadata
 from pathlib import Path
 
 from adapters import BUILT_IN, ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter
 from conformance.record.records import Header
 
 FOLDERS = ("adapters", "conformance")
 # what no outcome of a check depends on: how runs are started, kept and told of, and what a failure is called
 NO_JUDGES = (
-    *(f"adapters/{name}" for name in ("faulty", "honest", "releases.py", "releases.toml")),
+    *(f"adapters/{name}" for name in ("faulty", "honest", "frameworks.toml", "releases.py", "releases.toml")),
     *(f"conformance/{name}" for name in ("run/processes", "record", "ci", "deviations.toml")),
     *(f"conformance/{name}.py" for name in ("__main__", "files")),
 )
 
 
 def header(adapter: Adapter, target: str, tier: str) -> Header:
-    """The header of a record of `target`, starting now."""
+    """Return the header of a record of `target`, starting now."""
     framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter)}
     described = replace(_described(target, tier), framework=framework)
     return replace(described, device_model=gpu()) if adapter.device == "cuda" else described
@@ -48,17 +49,17 @@ def _described(target: str, tier: str) -> Header:
 
 
 def unknown(name: str, target: str, tier: str) -> Header:
-    """The header of a target whose framework could not be reached."""
+    """Return the header of a target whose framework could not be reached."""
     return replace(_described(target, tier), framework={"name": name, "version": "", "build": ""})
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def cpu(field: str) -> str:
-    """A field of /proc/cpuinfo; "" where there is none."""
+    """Return a field of /proc/cpuinfo; "" where there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -67,7 +68,7 @@ def cpu(field: str) -> str:
 
 
 def free_memory() -> int:
-    """Bytes of memory that can still be had, by /proc/meminfo; 0 where there is none."""
+    """Return the bytes of memory that are available, by /proc/meminfo; 0 where that does not exist."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -76,12 +77,12 @@ def free_memory() -> int:
 
 
 def gpu() -> str:
-    """The first GPU and its driver, as nvidia-smi names them."""
+    """Return the first GPU and its driver, as nvidia-smi names them."""
     return _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").split("\n")[0]
 
 
 def commit() -> str:
-    """The suite's commit, marked where what judges differs from it; "" outside a checkout."""
+    """Return the suite's commit, marked as dirty if a file that judges differs from it; "" outside a checkout."""
     at = _output("git", "describe", "--always", "--abbrev=12", "--exclude=*")
     # records and pages, which a run may write among the files of a checkout, are none of it
     changed = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
@@ -89,7 +90,7 @@ def commit() -> str:
 
 
 def same_suite(judged_at: str, framework: str) -> bool:
-    """Whether what judges `framework` is here what it was at that commit of the suite."""
+    """Return whether the files that judge `framework` are the same as at that commit of the suite."""
     if not re.fullmatch("[0-9a-f]{7,40}", judged_at):
         return False
     others = [f"adapters/{name}.py" for name in BUILT_IN if name != framework]
@@ -102,10 +103,10 @@ def same_suite(judged_at: str, framework: str) -> bool:
 
 
 def build(adapter: Adapter) -> str:
-    """The installed distributions that an adapter's answers come from, with version and wheel tag."""
-    # JAX's cross-entropy is Optax's, and Keras's mode is the framework that computes for it
-    beside = {"jax": ("optax",), "onnxruntime": ("onnx",), "keras": (adapter.mode,)}
-    modules = (adapter.name, *beside.get(adapter.name, ()))
+    """Return the installed distributions that an adapter's answers come from, with version and wheel tag."""
+    known = FRAMEWORKS.get(adapter.name)
+    beside = known.beside if known else ()
+    modules = (adapter.name, *(name.format(mode=adapter.mode) for name in beside))
     found = []
     provided = metadata.packages_distributions()
     for distribution in sorted({found for module in modules for found in provided.get(module, [])}):

@@ -1,19 +1,19 @@
 """`python -m conformance releases [framework | release …]`: judge every tracked release.
 
-Each has an environment of its own, which is removed behind it; a finished record of the same tier and suite is
-left as it is, so an interrupted run goes on where it was. A release that cannot be judged leaves a record that
-says why, and is tried again by the next run.
+Each release has an environment of its own, which is removed afterwards. Releases already judged by this suite on
+this tier are skipped, so an interrupted run continues where it stopped. A release that cannot be judged leaves a
+record that says why, and the next run tries it again.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +23,8 @@ from packaging.version import Version
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from adapters import MODES, ROOT
+from adapters import ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES, Release, named, releases
 from conformance import deviations, files, requirements
 from conformance.record import archive, records, timeline
@@ -39,7 +40,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """How each release is judged, and where its record is kept."""
+    """The way each release is judged, and the folder of its record."""
 
     tier: str
     output: Path
@@ -52,14 +53,14 @@ class Plan:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m conformance releases` takes."""
+    """Add the options of `python -m conformance releases`."""
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
     )
     parser.add_argument("--tier", default="quick", choices=TIERS)
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the records")
-    parser.add_argument("--jobs", type=int, default=1, help="releases at a time")
-    parser.add_argument("--check-timeout", type=float, default=60.0, help="seconds that one check may take")
+    parser.add_argument("--jobs", type=int, default=1, help="how many releases are judged at a time")
+    parser.add_argument("--check-timeout", type=float, default=60.0, help="how many seconds one check may take")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,23 +69,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     options = parser.parse_args(arguments)
     plan = Plan(options.tier, options.output, options.check_timeout, Event())
-    try:
-        wanted = sorted(named(*options.names), key=lambda release: release.day, reverse=True)
-        if options.jobs < 1:
-            raise ValueError("--jobs is at least 1")
-        if find_spec("uv") is None:
-            raise ValueError("uv is not installed; the group `bench` of pyproject.toml has it")
-        plan.output.mkdir(parents=True, exist_ok=True)
-        if not os.access(plan.output, os.W_OK):
-            raise PermissionError(f"the output folder {plan.output} is not writable")
-    except (ValueError, OSError) as error:
-        print(f"releases: {error}", file=sys.stderr)
-        return 2
+    with ExitStack() as held:
+        try:
+            wanted = sorted(named(*options.names), key=lambda release: release.day, reverse=True)
+            if options.jobs < 1:
+                raise ValueError("--jobs is at least 1")
+            if find_spec("uv") is None:
+                raise ValueError("uv is not installed; the group `bench` of pyproject.toml has it")
+            held.enter_context(files.reserved(plan.output))
+        except (ValueError, OSError) as error:
+            print(f"releases: {error}", file=sys.stderr)
+            return 2
+        return _judge_missing(wanted, plan, options.jobs)
+
+
+def _judge_missing(wanted: Sequence[Release], plan: Plan, jobs: int) -> int:
     console = Console()
-    todo = [release for release in wanted if not judged(plan, release)]
-    console.print(f"{len(wanted) - len(todo)} of {len(wanted)} releases are judged", highlight=False)
+    missing = [release for release in wanted if not judged(plan, release)]
+    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are judged", highlight=False)
     try:
-        problems = walk(todo, plan, options.jobs, console)
+        problems = judge_all(missing, plan, jobs, console)
     except KeyboardInterrupt:
         print("releases: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
@@ -94,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def judged(plan: Plan, release: Release) -> bool:
-    """Whether there is a finished record of this tier, made by a suite that judges as this one does."""
+    """Return whether there is a finished record of this tier, made by a suite that judges as this one does."""
     try:
         record = records.read(plan.record(release))
     except BrokenRecord:
@@ -104,17 +108,17 @@ def judged(plan: Plan, release: Release) -> bool:
     return whole and header.tier == plan.tier and machine.same_suite(header.suite_commit, release.framework)
 
 
-def walk(todo: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
-    """Judge `jobs` at a time, show how far it is, keep each record, and return why some could not be judged."""
+def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
+    """Judge `jobs` releases at a time, keep each record, and return why some could not be judged."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     problems = []
     with (
         Progress(*columns, TextColumn("{task.fields[at]}"), console=console, transient=True) as progress,
         ThreadPoolExecutor(max_workers=jobs) as pool,
     ):
-        whole = progress.add_task("releases", total=len(todo), at="")
+        whole = progress.add_task("releases", total=len(missing), at="")
 
-        def one(release: Release) -> Record:
+        def judge_one(release: Release) -> Record:
             task = progress.add_task(release.tag, total=None, at="installing")
 
             def report(now: supervisor.Progress) -> None:
@@ -125,7 +129,7 @@ def walk(todo: Sequence[Release], plan: Plan, jobs: int, console: Console) -> li
             finally:
                 progress.remove_task(task)
 
-        futures = {pool.submit(one, release): release for release in todo}
+        futures = {pool.submit(judge_one, release): release for release in missing}
         try:
             for future in as_completed(futures):
                 release, record = futures[future], future.result()
@@ -142,12 +146,12 @@ def walk(todo: Sequence[Release], plan: Plan, jobs: int, console: Console) -> li
 
 
 def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], None]) -> Record:
-    """The record of a release, from an environment that is gone when this returns.
+    """Judge a release in an environment that is removed afterwards, and return its record.
 
     Raises:
         KeyboardInterrupt: the plan was stopped.
     """
-    mode = MODES[release.framework][0]
+    mode = FRAMEWORKS[release.framework].usual
     with tempfile.TemporaryDirectory(prefix="softmark-") as beside:
         folder = Path(beside)
         order = supervisor.Order(
@@ -159,31 +163,34 @@ def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], 
         except environments.NotInstalled as problem:
             return refused(release, order, str(problem))
         record = supervisor.run(replace(order, python=python), report, plan.stop)
-        if record.footer and record.footer.error and not record.checks:
-            return refused(release, order, _reason(record.footer.error, order.log))
-    found = record.header.framework["version"]
-    if Version(found).public != release.version:
-        return refused(release, order, f"the environment holds {release.framework} {found}")
+        if record.footer and record.footer.error:
+            reason = _reason(record.footer.error, order.log)
+            if not record.checks:
+                return refused(release, order, reason)
+            record = replace(record, footer=replace(record.footer, error=reason))
+    version = record.header.framework["version"]
+    if Version(version).public != release.version:
+        return refused(release, order, f"the environment holds {release.framework} {version}")
     return record
 
 
 def refused(release: Release, order: supervisor.Order, problem: str) -> Record:
-    """A record that says why a release could not be judged."""
+    """Return a record that says why a release could not be judged."""
     header = machine.unknown(release.framework, order.target, order.tier)
     header = replace(header, framework={**header.framework, "version": release.version})
     return Record(order.record, header, [], Footer(0, machine.now(), error=" ".join(problem.split())))
 
 
 def _reason(error: str, log: Path) -> str:
-    """An error of the runner's; where it leads to the log, which will be gone, the log's last line."""
-    said = error.partition("; see ")[0].partition("see ")[0]
+    """Return the supervisor's error, with the log's last line where it names the log, which is removed."""
+    reason = error.partition("; see ")[0].partition("see ")[0]
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return error if said == error else ": ".join(filter(None, (said, last)))
+    return error if reason == error else ": ".join(filter(None, (reason, last)))
 
 
 def keep(record: Record, path: Path) -> str | None:
-    """Write the record, and return why nothing was judged, if so; that takes the place of no finished record."""
+    """Write the record and return why it is not whole, if so; such a record replaces no finished one."""
     problem = record.footer.error if record.footer else "the run was cut off"
     if problem is None or not _finished(path):
         files.write(path, archive.pack(record))
@@ -199,14 +206,14 @@ def _finished(path: Path) -> bool:
 
 
 def counts(record: Record) -> str:
-    """How many requirements are in which state: "holds 98, deviation 7, absent 20"."""
-    (found,) = timeline.timelines([record], requirements.load(), deviations.load())
-    states = Counter(row.cells[0].state for row in found.rows)
+    """Return how many requirements are in which state: "holds 98, deviation 7, absent 20"."""
+    (history,) = timeline.timelines([record], requirements.load(), deviations.load())
+    states = Counter(row.cells[0].state for row in history.rows)
     return ", ".join(f"{state} {states[state]}" for state in timeline.STATES if states[state])
 
 
 def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
-    """In which release each deviation of these frameworks came and went, and what fails beside them."""
+    """Return lines that say in which release each deviation came and went, and which failures are not listed."""
     read = []
     for path in records.find([folder]):
         try:
@@ -216,8 +223,8 @@ def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
     chosen = [record for record in read if record.header.framework["name"] in set(frameworks)]
     days = {release.tag: release.day for release in releases()}
     lines = []
-    for found in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
-        lines.append(f"{found.target}, {len(found.releases)} releases")
-        lines += [f"  {span.entry.id}: {span.sentence}" for span in found.spans]
-        lines += [f"  {row.requirement.id} fails otherwise: {told}" for row, told in found.failures()]
+    for history in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
+        lines.append(f"{history.target}, {len(history.releases)} releases")
+        lines += [f"  {span.entry.id}: {span.sentence}" for span in history.spans]
+        lines += [f"  {row.requirement.id} fails otherwise: {failure}" for row, failure in history.failures()]
     return lines

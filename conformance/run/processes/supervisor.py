@@ -57,13 +57,13 @@ class Order:
 
     @property
     def running(self) -> Path:
-        """Where the process says which check it is at: the id, then how many are done and how many there are."""
+        """The file in which the process names its check: the id, the number that are done, and of how many."""
         return running_file(self.record)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a target has come."""
+    """Progress of a target."""
 
     target: str
     check: str
@@ -72,12 +72,12 @@ class Progress:
 
 
 def running_file(record: Path) -> Path:
-    """Where the check in progress stands while `record` is being written."""
+    """Return the file that holds the check in progress while `record` is being written."""
     return record.with_suffix(".running")
 
 
 def parse(text: str) -> tuple[str, str, str]:
-    """Adapter, device and mode of "torch:cpu:eager"; device and mode may be left out.
+    """Return adapter, device and mode of "torch:cpu:eager"; device and mode may be left out.
 
     Raises:
         UnknownAdapter: the name is not built in and has no ":Class".
