@@ -46,7 +46,7 @@ class Ignored(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     params = block.params
 
 
-class Further(_Full, metrics.Times, metrics.Checks):
+class Further(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """The operations that an adapter may lack."""
 
     block = FULL["Further"]
