@@ -13,16 +13,12 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+from adapters.frameworks import FRAMEWORKS
+
 FILE = Path(__file__).with_name("releases.toml")
 
-# framework → the packages of a release; the first two of jax share its version, others are the newest of the day
-PACKAGES = {
-    "numpy": ("numpy",),
-    "scipy": ("scipy",),
-    "torch": ("torch",),
-    "tensorflow": ("tensorflow-cpu",),
-    "jax": ("jax", "jaxlib", "optax"),
-}
+# tracked framework → the packages of a release
+PACKAGES = {name: framework.packages for name, framework in FRAMEWORKS.items() if framework.tracked}
 EVERYWHERE = ("ml-dtypes", "numpy")  # imported by the harness itself, so pinned like the framework
 FIELDS = {"framework", "version", "day", "python", "pins"}
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+from adapters.frameworks import FRAMEWORKS
 from conformance import operations
 from conformance.operations.operation import Form, Operation
 
@@ -165,11 +166,7 @@ CORE = {
     "Half": Block(MODES, ("bfloat16",), ("imagenet", "llama2")),
 }
 # In the core tier, the shapes of a framework's less usual mode: a compiler may take seconds a shape.
-CORE_KEEPS = {
-    ("torch", "compiled"): ("imagenet", "bert", "llama2"),
-    ("tensorflow", "compiled"): ("imagenet", "bert", "llama2"),
-    ("jax", "eager"): ("imagenet",),
-}
+CORE_KEEPS = {"compiled": ("imagenet", "bert", "llama2"), "eager": ("imagenet",)}
 OTHERS = tuple(name for name in SHAPES if name not in CORE_SHAPES)
 # whose labels may name the class that is ignored
 IGNORABLE = tuple(name for name, (_, form) in TIMED.items() if form.name == "index")
@@ -192,4 +189,5 @@ def cells(tier: str) -> list[Cell]:
 
 def kept(tier: str, framework: str, cell: Cell) -> bool:
     """Whether `tier` asks a framework for a cell."""
-    return tier != "core" or cell.shape in CORE_KEEPS.get((framework, cell.mode), CORE_SHAPES)
+    usual = cell.mode == FRAMEWORKS[framework].usually_timed
+    return tier != "core" or usual or cell.shape in CORE_KEEPS[cell.mode]

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing.cells import SHAPES, TIMED, Cell
 
 if TYPE_CHECKING:  # asv would be imported with them, which a site without results does not need
     from benchmarks.asv.results import Machine, Result
 
-NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
+NAMES = {name: framework.title for name, framework in FRAMEWORKS.items() if framework.tracked}
 OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
 DIRECTIONS = {"forward": "forward", "forward+backward": "forward + backward"}
 DATA = {"normal": "", "peaked": ", peaked logits", "ignored": ", 30 % of labels ignored"}
