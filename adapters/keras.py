@@ -26,7 +26,7 @@ class Adapter:
     )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
-        """Raise ValueError for an unknown mode or one after another, DeviceUnavailable for an absent device."""
+        """Raise ValueError for an unknown mode or a second backend, DeviceUnavailable for an absent device."""
         require_mode("keras", mode)
         keras = imported(mode, device)
         self._backend = load(mode, device, "eager")
