@@ -30,7 +30,7 @@ from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases, releases
 from benchmarks.asv import release_repository
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
-from benchmarks.timing.rounds import Run, audited, each, reason, scratch
+from benchmarks.timing.rounds import Run, audited, each, prefixed, reason, scratch
 from reports.timing.current import DEVICES, Unusable, installed, matching, version
 from reports.timing.terminal import call, compact, order, reasons, shapes
 from reports.timing.wording import number, quantity
@@ -221,8 +221,9 @@ def compare(
             for which in (0, 1) if number % 2 == 0 else (1, 0):
                 side = sides[which]
                 asked = job(side, going, device)
-                what = f"{side.name}, round {number + 1}" + (f" of {rounds}" if number < rounds else "")
-                for cell, row in each(asked, asked.cells, False, caches[which], tell, what):
+                round_ = f"round {number + 1}" + (f" of {rounds}" if number < rounds else "")
+                tell_round = prefixed(tell, f"{side.framework}: {side.name}, {round_}")
+                for cell, row in each(asked, asked.cells, False, caches[which], tell_round):
                     plain = replace(cell, mode="")
                     why = reason(row)
                     if not why:
