@@ -18,7 +18,7 @@ from reports.timing.performance import Column, PerformanceTable
 
 # framework → its colour and the shape of its marks
 LOOKS = {"numpy": (1, "v"), "scipy": (2, "D"), "torch": (3, "o"), "tensorflow": (4, "s"), "jax": (5, "^")}
-AXIS = "times the roofline: 1 is the wall, lower is better"
+AXIS = "times the roofline: 1 is the limit of the machine, lower is better"
 HEAD = "llama2"  # the shape whose order a table's first sentence tells
 
 
