@@ -14,14 +14,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from conformance.record import records
 from reports import choose, compare, html, markdown, model, terminal
+from reports.console import console
 from reports.site import build
 
 COMMANDS = {"build": build, "compare": compare, "choose": choose}  # name → module with `add_arguments` and `run`
-PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 class ReportError(Exception):
@@ -39,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = model.assemble(read)
         # first, so that a pager which is closed early does not cost the files
         written = _write(report, options.output or _beside(options.records[0]), not options.no_html)
-        console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-        terminal.show(report, console)
+        output = console()
+        terminal.show(report, output)
         for path in written:
-            console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+            output.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
     except ReportError as error:
         print(f"reports: {error}", file=sys.stderr)
         return 2

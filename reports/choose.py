@@ -21,7 +21,7 @@ from reports import tasks
 from reports.accuracy import FORMATS as GRADED
 from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise
 from reports.checks import parts, split_target
-from reports.compare import PLAIN_WIDTH
+from reports.console import console
 from reports.differences import cost
 from reports.differences.operands import Operand, operands
 from reports.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     if options.markdown:
         print(markdown(head, advice, notes), end="")
     else:
-        show(head, advice, notes, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
+        show(head, advice, notes, console())
     return 0
 
 
@@ -136,13 +136,13 @@ def _how(side: Operand, dtype: str) -> str:
     return f"python -m benchmarks current {adapter} --tier full"
 
 
-def show(head: str, every: Sequence[Advice], notes: Sequence[str], console: Console) -> None:
+def show(head: str, every: Sequence[Advice], notes: Sequence[str], output: Console) -> None:
     """Print the facts as lines on a terminal."""
-    console.print(Text(head, "bold"))
+    output.print(Text(head, "bold"))
     for note in notes:
-        console.print(Text(f"note: {note}", "yellow" if note is not THRESHOLDS else "dim"))
+        output.print(Text(f"note: {note}", "yellow" if note is not THRESHOLDS else "dim"))
     for advice in every:
-        console.print(Text(f"\n{advice.side.label}", "bold cyan"))
+        output.print(Text(f"\n{advice.side.label}", "bold cyan"))
         for verdict in TITLES:
             mark, style = MARKS[verdict]
             for fact in advice.of(verdict):
@@ -151,7 +151,7 @@ def show(head: str, every: Sequence[Advice], notes: Sequence[str], console: Cons
                     .append(fact.text, "")
                     .append(f"  [{', '.join(fact.sources)}]", "dim")
                 )
-                console.print(line)
+                output.print(line)
 
 
 def markdown(head: str, every: Sequence[Advice], notes: Sequence[str]) -> str:

@@ -10,15 +10,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from conformance.record.records import BrokenRecord
+from reports.console import console
 from reports.differences import markdown, terminal
 from reports.differences.comparison import compare
 from reports.differences.operands import UnknownOperand, find, operands
 from reports.evidence import RECORDS, RELEASES, NoEvidence, gather
-
-PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +44,5 @@ def run(options: argparse.Namespace) -> int:
     if options.markdown:
         print(markdown.render(comparison, options.all), end="")
     else:
-        console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-        terminal.show(comparison, console, options.all)
+        terminal.show(comparison, console(), options.all)
     return 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +14,7 @@ from rich.text import Text
 from reports.accuracy import AccuracyTable, Grade
 from reports.behaviour import Answer, with_verdict
 from reports.checks import Counts
+from reports.console import table
 from reports.findings import Section
 from reports.model import Report
 from reports.witness import short
@@ -42,19 +42,12 @@ def show(report: Report, console: Console) -> None:
     console.print(_families(report))
     for section in report.sections:
         _section(section, console)
-    for table in report.accuracy:
-        console.print(_accuracy(report, table))
+    for graded in report.accuracy:
+        console.print(_accuracy(report, graded))
     _behaviour(report, console)
     facts = dict(report.facts)
     shown = ("checks", "suite commit", "tier", "device", "threads", "Python")
     console.print(Text(" · ".join(f"{name} {facts[name]}" for name in shown), "dim"))
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    return table
 
 
 def _counts(counts: Counts, between: str) -> Text:
@@ -62,25 +55,25 @@ def _counts(counts: Counts, between: str) -> Text:
 
 
 def _summary(report: Report) -> Table:
-    table = _table("Summary", "target", "framework", "verdict", "checks", "seconds")
+    shown = table("Summary", "target", "framework", "verdict", "checks", "seconds")
     for target in report.targets:
-        table.add_row(
+        shown.add_row(
             Text(target.name),
             Text(target.framework),
             Text(target.verdict, VERDICTS[target.state]),
             _counts(target.counts, " · "),
             Text(f"{target.seconds:.1f}"),
         )
-    return table
+    return shown
 
 
 def _families(report: Report) -> Table:
     """Return a table with targets down and families across: the other way round it does not fit a terminal."""
-    table = _table("Checks by family", "target", *(family.prefix for family in report.families))
+    shown = table("Checks by family", "target", *(family.prefix for family in report.families))
     for place, target in enumerate(report.targets):
         cells = (_counts(family.cells[place], "\n") or Text("–", "dim") for family in report.families)
-        table.add_row(Text(target.name), *cells)
-    return table
+        shown.add_row(Text(target.name), *cells)
+    return shown
 
 
 def _section(section: Section, console: Console) -> None:
@@ -102,7 +95,7 @@ def _section(section: Section, console: Console) -> None:
 
 def _accuracy(report: Report, accuracy: AccuracyTable) -> Table:
     title = f"Accuracy of {accuracy.title}: grade, largest error over the bound of grade D"
-    table = _table(
+    shown = table(
         title,
         "operation",
         "format",
@@ -110,8 +103,8 @@ def _accuracy(report: Report, accuracy: AccuracyTable) -> Table:
         *(f"{target.adapter}\n{target.place}" for target in report.targets),
     )
     for row in accuracy.rows:
-        table.add_row(Text(row.operation), Text(row.dtype), Text(row.direction), *map(_grade, row.cells))
-    return table
+        shown.add_row(Text(row.operation), Text(row.dtype), Text(row.direction), *map(_grade, row.cells))
+    return shown
 
 
 def _grade(cell: Grade | None) -> Text:

@@ -133,7 +133,7 @@ def timed(*columns: TargetCosts | None) -> list[Advice]:
 def test_fastest_is_good_and_more_than_twice_its_time_is_bad() -> None:
     first, between, last = timed(column(1e-3), column(1.5e-3), column(2.5e-3))
     assert [fact.verdict for one in (first, between, last) for fact in one.facts] == [GOOD, NEITHER, BAD]
-    assert "2.50 times the fastest, the most in 1 of 1 cell" in last.facts[0].text
+    assert "2.5 times the fastest, the most in 1 of 1 cell" in last.facts[0].text
     assert last.facts[0].sources == ("softmax forward float32 bert all",)
 
 

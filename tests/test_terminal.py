@@ -13,7 +13,7 @@ from benchmarks.timing import devices
 from benchmarks.timing.cells import Cell, cells, kept
 from benchmarks.timing.rounds import Measured
 from reports.timing import terminal
-from reports.timing.terminal import Found
+from reports.timing.terminal import Timings
 
 WIDTH = 110
 CELL = Cell("softmax", "forward", "eager", "float32", "imagenet", "1")
@@ -26,7 +26,7 @@ def measured(latency: float, times: float = 2.0) -> Measured:
     )
 
 
-def shown(found: Found, width: int = WIDTH) -> str:
+def shown(found: Timings, width: int = WIDTH) -> str:
     file = StringIO()
     terminal.show(Console(file=file, width=width), found, VERSIONS, "cpu")
     return file.getvalue()

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
-from reports.checks import parts, plural
+from reports import templates
 from reports.evidence import Evidence
 from reports.html import LOOKS, STATES
-from reports.witness import short
 
 HERE = Path(__file__).parent
 # address → name, in the order of the navigation; "#" stands nowhere in them
@@ -41,15 +40,8 @@ class Page:
 
 def environment() -> Environment:
     """Return the Jinja environment of every page: everything is escaped, and a missing value is an error."""
-    made = Environment(
-        loader=FileSystemLoader([HERE, HERE.parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates.environment([HERE, HERE.parent])
     made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    made.filters |= {"short": short, "parts": parts, "plural": plural}
     made.globals |= {"navigation": NAVIGATION, "looks": LOOKS, "states": STATES}
     return made
 

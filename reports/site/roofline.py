@@ -18,7 +18,7 @@ from reports.timing.asv_site import Plot
 from reports.timing.performance import Column, PerformanceTable
 
 MARKERS = "vDos^PX<>"  # of the frameworks in their order, as the five colours are
-AXIS = "times the roofline: 1 is the wall, lower is better"
+AXIS = "times the roofline: 1 is the limit of the machine, lower is better"
 HEAD = "llama2"  # the shape whose order a table's first sentence tells
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from conformance.record.records import Check
 from reports.reproduce import reproduction
+from reports.site.numbered import Numbered
 from reports.witness import rows
 
 ASKED = ("logits", "labels", "cotangent", "tangent", "arguments")  # a program says these itself
@@ -16,7 +17,7 @@ NOT_KEPT = "–, the record keeps the call only"
 class Witnesses:
     """Witnesses in the order in which they were asked for, each check of a target once."""
 
-    _texts: dict[str, int] = field(default_factory=dict)
+    _texts: Numbered[str] = field(default_factory=Numbered)
     _found: dict[tuple[str, str], int] = field(default_factory=dict)
     _witnesses: list[tuple[int, int, list[int], list[int]]] = field(default_factory=list)
 
@@ -24,25 +25,23 @@ class Witnesses:
         """Return the number of the witness of a check."""
         key = (target, check.id)
         if key not in self._found:
+            text = self._texts.number
             self._found[key] = len(self._witnesses)
             code = reproduction(target, check)
             pairs = values(check, code is not None)
             self._witnesses.append(
                 (
-                    self._text(target),
-                    self._text(check.id),
-                    [self._text(text) for pair in pairs for text in pair],
-                    [self._text(line) for line in (code or "").splitlines()],
+                    text(target),
+                    text(check.id),
+                    [text(part) for pair in pairs for part in pair],
+                    [text(line) for line in (code or "").splitlines()],
                 )
             )
         return self._found[key]
 
     def data(self) -> dict[str, object]:
         """Return the data of the script: `texts`, and witnesses as numbers of target, check, values and lines."""
-        return {"texts": list(self._texts), "witnesses": self._witnesses}
-
-    def _text(self, text: str) -> int:
-        return self._texts.setdefault(text, len(self._texts))
+        return {"texts": self._texts.rows, "witnesses": self._witnesses}
 
 
 def values(check: Check, short: bool) -> tuple[tuple[str, str], ...]:

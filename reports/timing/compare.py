@@ -32,8 +32,8 @@ from benchmarks.asv import release_repository
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
 from benchmarks.timing.rounds import Run, audited, each, prefixed, reason, scratch
 from reports.timing.current import DEVICES, Unusable, installed, matching, version
-from reports.timing.terminal import call, compact, order, reasons, shapes
-from reports.timing.wording import number, quantity
+from reports.timing.terminal import call, compact, reasons, shapes
+from reports.timing.wording import number, order, quantity
 
 ENVIRONMENTS = ROOT / ".asv" / "compare"
 ERROR = 0.01  # how often an interval may miss the median ratio

@@ -17,7 +17,7 @@ from adapters.releases import PACKAGES, BadReleases, Release
 from benchmarks.asv import changes, results
 from benchmarks.asv.changes import Step, Transition
 from benchmarks.asv.results import Machine, NoResults, Result, Results
-from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
+from benchmarks.timing.cells import DIRECTIONS, MODES, OPERATIONS, Cell
 from reports.checks import plural
 from reports.timing import wording
 
@@ -100,7 +100,8 @@ class PerformanceTable:
     @property
     def lines(self) -> list[Cell]:
         """The timed cells; cells that differ only in the mode share a line."""
-        return sorted({_line(cell) for cell, metrics in self.values.items() if _timed(metrics)}, key=_order)
+        timed = {_line(cell) for cell, metrics in self.values.items() if _timed(metrics)}
+        return sorted(timed, key=wording.order)
 
     def entry(self, line: Cell, column: Column) -> Entry | None:
         """Return the entry in a line and column, None if it was not timed."""
@@ -220,14 +221,6 @@ def _line(cell: Cell) -> Cell:
     return replace(cell, mode=MODES[0])
 
 
-def _order(cell: Cell) -> tuple[int, ...]:
-    known = (list(FORMATS), list(SHAPES), list(THREADS))
-    places = (
-        names.index(name) for names, name in zip(known, (cell.format, cell.shape, cell.threads), strict=True)
-    )
-    return (*places, list(wording.DATA).index(cell.data))
-
-
 def head(column: Column) -> str:
     """Return the name of a framework and mode."""
     framework, mode = column
@@ -266,9 +259,7 @@ def fresh(rows: Iterable[Result], device: str) -> FreshMemory | None:
             f"{wording.call(cell)}, {wording.where(cell, device)}",
             *(slowed[cell].get(column, "–") for column in columns),
         )
-        for cell in sorted(
-            slowed, key=lambda cell: (OPERATIONS.index(cell.operation), cell.direction, _order(cell))
-        )
+        for cell in sorted(slowed, key=wording.order)
     )
     return FreshMemory(tuple(map(head, columns)), tuple(lines)) if slowed else None
 

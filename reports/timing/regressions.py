@@ -7,7 +7,6 @@ import math
 import sys
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +15,7 @@ from adapters.releases import PACKAGES, BadReleases
 from benchmarks.asv import changes, results
 from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import NoResults, Results
+from reports import console
 from reports.timing import issues, wording
 
 STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
@@ -49,15 +49,15 @@ def run(options: argparse.Namespace) -> int:
     except (NoResults, BadReleases, OSError) as error:
         print(f"regressions: {error}", file=sys.stderr)
         return 2
-    console = Console()
+    output = Console()
     for problem in timings.problems:
-        console.print(Text(f"note: {problem}", "yellow"))
+        output.print(Text(f"note: {problem}", "yellow"))
     for machine in dict.fromkeys(group.machine for group in groups):
-        console.print(table([group for group in groups if group.machine == machine], timings, options.metric))
+        output.print(table([group for group in groups if group.machine == machine], timings, options.metric))
     if not groups:
-        console.print(f"No step of {options.metric} by {options.threshold:g} or more.")
+        output.print(f"No step of {options.metric} by {options.threshold:g} or more.")
     for path in written:
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        output.print(f"wrote {path}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -91,10 +91,8 @@ def table(groups: list[Transition], timings: Results, metric: str) -> Table:
     """Return a table of the groups of one machine."""
     machine = timings.machines[groups[0].machine]
     title = f"Steps of {metric} on {machine.name}"
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold", pad_edge=False)
-    for column in ("release", "before", "cells", "largest step", "of", "confidence", "since"):
-        width = 28 if column == "of" else None
-        shown.add_column(column, overflow="fold", min_width=width)
+    shown = console.table(title, "release", "before", "cells", "largest step", "of", "confidence", "since")
+    shown.columns[4].min_width = 28
     for group in groups:
         worst = group.worst
         cell = worst.after.cell

@@ -13,11 +13,11 @@ from rich.table import Table
 
 from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing import clock, devices
-from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, Cell
+from benchmarks.timing.cells import MODES, SHAPES, Cell
 from benchmarks.timing.rounds import Measured
 from conformance.run.processes import machine
 from reports.checks import plural
-from reports.timing.wording import number
+from reports.timing.wording import number, order
 
 LEGEND = (
     "×: times the roofline, the time divided by the least that this machine needs to move the bytes of a call "
@@ -26,7 +26,7 @@ LEGEND = (
 )
 KEPT = "~"  # marks a time that is too long because something else ran
 
-Found = Mapping[str, Mapping[Cell, Measured]]  # by framework
+Timings = Mapping[str, Mapping[Cell, Measured]]  # by framework
 
 
 def timed(cells: Mapping[Cell, Measured]) -> bool:
@@ -34,7 +34,7 @@ def timed(cells: Mapping[Cell, Measured]) -> bool:
     return any(entry.rows for entry in cells.values())
 
 
-def show(console: Console, measured: Found, versions: Mapping[str, str], device: str) -> None:
+def show(console: Console, measured: Timings, versions: Mapping[str, str], device: str) -> None:
     """Print the tables, the meaning and conditions of their numbers, and the cells that were not measured."""
     first = {name: FRAMEWORKS[name].usually_timed for name in measured}
     second = {name: next(mode for mode in MODES if mode != usual) for name, usual in first.items()}
@@ -55,7 +55,7 @@ def show(console: Console, measured: Found, versions: Mapping[str, str], device:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def figures(measured: Found, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]]:
+def figures(measured: Timings, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]]:
     """Return the texts of a table by cell (without its mode) and framework."""
     rows: dict[Cell, dict[str, str]] = {}
     for name, mode in modes.items():
@@ -86,16 +86,6 @@ def compact(*columns: str) -> Table:
     return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def order(cell: Cell) -> tuple[int | str, ...]:
-    """Return the sort key of a row."""
-    places = zip((OPERATIONS, DIRECTIONS, tuple(FORMATS), tuple(SHAPES)), _fields(cell), strict=True)
-    return (*(names.index(value) for names, value in places), cell.data, cell.threads)
-
-
-def _fields(cell: Cell) -> tuple[str, str, str, str]:
-    return cell.operation, cell.direction, cell.format, cell.shape
-
-
 def call(cell: Cell) -> str:
     """Return a short name of the call."""
     return cell.form.column + (" + backward" if cell.direction == "forward+backward" else "")
@@ -120,7 +110,7 @@ def where(device: str) -> str:
     return f"Machine: {machine.cpu('model name') or 'a CPU'}, {plural(len(clock.cores()), 'core')}."
 
 
-def disturbance(measured: Found) -> str:
+def disturbance(measured: Timings) -> str:
     """Say in how many samples something else ran, and whether they were kept."""
     rows = [row for cells_of in measured.values() for entry in cells_of.values() for row in entry.rows]
     taken, disturbed, discarded = (sum(row[key] for row in rows) for key in ("taken", "disturbed", "discarded"))
@@ -133,7 +123,7 @@ def disturbance(measured: Found) -> str:
     )
 
 
-def watched(measured: Found) -> str:
+def watched(measured: Timings) -> str:
     """Say for how long heat or power limits slowed the device, if its driver reports it."""
     rows = [row for of in measured.values() for entry in of.values() for row in entry.rows]
     if any(row.get("slowed") is None for row in rows):
@@ -150,7 +140,7 @@ def doubtful(entry: Measured) -> bool:
     return any(row["disturbed"] > row["discarded"] for row in entry.rows)
 
 
-def troubles(measured: Found) -> list[str]:
+def troubles(measured: Timings) -> list[str]:
     """Say which cells were asked for and not measured; absent ones only if a framework has no others."""
     lines = []
     for name, cells_of in measured.items():

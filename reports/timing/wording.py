@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from adapters.frameworks import FRAMEWORKS
-from benchmarks.timing.cells import SHAPES, TIMED, Cell
+from benchmarks.timing.cells import FORMATS, SHAPES, THREADS, TIMED, Cell
 
 if TYPE_CHECKING:  # asv would be imported with them, which a site without results does not need
     from benchmarks.asv.results import Machine, Result
@@ -23,6 +23,13 @@ WORDS = {
     "error": ("times the error of", "times less error than"),
     "compile": ("times the compile time of", "times less compile time than"),
 }
+
+
+def order(cell: Cell) -> tuple[int, ...]:
+    """Return the sort key of a cell, its mode aside."""
+    tables = (OPERATIONS, DIRECTIONS, FORMATS, SHAPES, THREADS, DATA)
+    values = (cell.operation, cell.direction, cell.format, cell.shape, cell.threads, cell.data)
+    return tuple(list(names).index(value) for names, value in zip(tables, values, strict=True))
 
 
 def version(row: Result) -> str:
