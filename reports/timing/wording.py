@@ -27,7 +27,7 @@ WORDS = {
 
 def order(cell: Cell) -> tuple[int, ...]:
     """Return the sort key of a cell, its mode aside."""
-    tables = (OPERATIONS, DIRECTIONS, FORMATS, SHAPES, THREADS, DATA)
+    tables: tuple[Iterable[str], ...] = (OPERATIONS, DIRECTIONS, FORMATS, SHAPES, THREADS, DATA)
     values = (cell.operation, cell.direction, cell.format, cell.shape, cell.threads, cell.data)
     return tuple(list(names).index(value) for names, value in zip(tables, values, strict=True))
 
