@@ -1,4 +1,4 @@
-"""Whether a record holds: every *must* met, or listed as a deviation that still shows."""
+"""Decides whether a record holds: every *must* is met, or listed as a deviation that still shows."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ LENIENT = ("should", "report")  # levels at which a failure does not fail the ru
 
 
 def kind(outcome: str, level: str) -> str:
-    """The outcome as it is counted: a failure that does not fail the run is apart from one that does."""
+    """Return the outcome as it is counted: a failure that does not fail the run is apart from one that does."""
     return f"fail ({level})" if outcome == "fail" and level in LENIENT else outcome
 
 
 def counted(check: Check) -> str:
-    """The kind of a check; one of an unknown requirement counts as a must."""
+    """Return the kind of a check; one of an unknown requirement counts as a must."""
     requirement = requirements.load().get(check.requirement)
     return kind(check.outcome, requirement.level if requirement else "must")
 
 
 def fails_run(check: Check) -> bool:
-    """Whether this row alone makes the run fail."""
+    """Return whether this row alone makes the run fail."""
     if check.outcome in ("crash", "timeout"):
         return check.entry is None
     return counted(check) in ("fail", "fixed")
 
 
 def problems(record: Record) -> list[str]:
-    """Why the run of this target fails, one line each; empty where it holds."""
+    """Return why the run of this target fails, one line each; empty where it holds."""
     if record.footer and record.footer.error is not None:
         return [record.footer.error]
     lines = [f"incomplete: {record.partial}; --resume goes on where it stopped"] if record.partial else []

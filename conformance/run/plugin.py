@@ -79,6 +79,10 @@ def _writer(config: pytest.Config) -> Writer:
     path, tier, target = config.getoption("--record"), config.getoption("--tier"), target_of(config)
     try:
         header = machine.header(target.adapter, target.name, tier, asked(target.adapter, tier))
+    except Exception as error:  # of any kind: the adapter's formats and version are another's
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        pytest.exit(f"cannot judge {target.name}: {reason}", returncode=2)
+    try:
         if config.getoption("--resume") and path.exists():
             writer = resume(path, header)
             return writer or pytest.exit(f"all is judged already in {path}", returncode=0)
@@ -90,7 +94,7 @@ def _writer(config: pytest.Config) -> Writer:
 
 
 def target_of(config: pytest.Config) -> Target:
-    """The target under test, loaded once; a usage error ends the run with exit code 2."""
+    """Return the target under test, loaded once; a usage error ends the run with exit code 2."""
     if TARGET not in config.stash:
         name, device, mode = (config.getoption(f"--{option}") for option in ("adapter", "device", "mode"))
         try:
@@ -106,7 +110,7 @@ def target_of(config: pytest.Config) -> Target:
 
 
 def known_deviations(config: pytest.Config) -> list[deviations.Deviation]:
-    """The entries that concern the target in this tier."""
+    """Return the entries that concern the target in this tier."""
     path = config.getoption("--deviations")
     adapter = target_of(config).adapter
     tier = TIERS.index(config.getoption("--tier"))
@@ -119,7 +123,7 @@ def known_deviations(config: pytest.Config) -> list[deviations.Deviation]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per operation, format and case of the requirement."""
+    """Make one test for each operation, format and case of the requirement."""
     marker = metafunc.definition.get_closest_marker("requirement")
     if marker is None:
         return
@@ -130,10 +134,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def check(request: pytest.FixtureRequest) -> Check:
-    """The check under judgement."""
-    made = Check(target_of(request.config), request.param, request.config.getoption("--tier"))
-    request.node.check = made
-    return made
+    """Return the check that the test judges."""
+    request.node.check = Check(target_of(request.config), request.param, request.config.getoption("--tier"))
+    return request.node.check  # type: ignore[no-any-return]  # a node has no attribute of that name
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
