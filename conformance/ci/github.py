@@ -22,11 +22,11 @@ def wanted(asked: bool | None) -> bool:
 
 def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
     """Return a command for each failing requirement and operation of a target, at most ten."""
-    found = [line for record in records for line in _of(record, before.get(record.header.target))]
-    if len(found) <= MOST:
-        return found
-    rest = len(found) - MOST + 1
-    return [*found[: MOST - 1], _command("Softmark", f"and {rest} more failing requirements; see the record")]
+    commands = [line for record in records for line in _of(record, before.get(record.header.target))]
+    if len(commands) <= MOST:
+        return commands
+    rest = len(commands) - MOST + 1
+    return [*commands[: MOST - 1], _command("Softmark", f"and {rest} more failing requirements; see the record")]
 
 
 def _of(record: Record, before: Record | None) -> Iterator[str]:
@@ -35,8 +35,8 @@ def _of(record: Record, before: Record | None) -> Iterator[str]:
         yield _command(target, record.unfinished)
     for (name, operation), checks in baseline.by_requirement(baseline.failures(record, before)).items():
         more = f" ({len(checks)} checks)" if len(checks) > 1 else ""
-        told = f"{statement(name)}{more}\n{checks[0].message or ''}"
-        yield _command(f"{name} {operation}, {target}", told.strip())
+        message = f"{statement(name)}{more}\n{checks[0].message or ''}"
+        yield _command(f"{name} {operation}, {target}", message.strip())
 
 
 def _command(title: str, message: str) -> str:

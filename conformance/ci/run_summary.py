@@ -11,8 +11,8 @@ from conformance.record.verdict import counted
 
 def counts(record: Record) -> str:
     """Count the checks of each kind: "2 fail, 31 measured, 1355 pass"."""
-    found = Counter(map(counted, record.checks))
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
+    kinds = Counter(map(counted, record.checks))
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
 def statement(name: str) -> str:

@@ -33,12 +33,12 @@ def thinned(checks: Iterable[Check]) -> list[Check]:
 
 def _worst(checks: Iterable[Check]) -> list[Check]:
     """The check with the largest error over the bound at each place of the table of grades."""
-    found: dict[tuple[str, ...], Check] = {}
+    worst: dict[tuple[str, ...], Check] = {}
     for check in checks:
         at = place(check)
-        if at is not None and (at not in found or _error(check) > _error(found[at])):
-            found[at] = check
-    return list(found.values())
+        if at is not None and (at not in worst or _error(check) > _error(worst[at])):
+            worst[at] = check
+    return list(worst.values())
 
 
 def _error(check: Check) -> float:
