@@ -1,4 +1,4 @@
-"""How each framework is called. Importing this package imports no framework and nothing of ours."""
+"""Adapters say how frameworks are called. Importing this package imports no framework."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from adapters.frameworks import FRAMEWORKS, require_mode
 from adapters.protocol import Adapter
 
-ROOT = Path(__file__).resolve().parent.parent  # of the repository: nothing of it is installed
+ROOT = Path(__file__).resolve().parent.parent  # of the repository, which is not installed
 
-# name → modes of the built-in adapters, the first being the one a plain run takes
+# name → modes of the built-in adapters; a plain run takes the first mode
 BUILT_IN = {name: tuple(framework.modes) for name, framework in FRAMEWORKS.items()}
-# those that are judged by every run, where the others are asked for by name
+# the adapters that a plain run judges; the others are judged when a run names them
 MODES = {name: modes for name, modes in BUILT_IN.items() if FRAMEWORKS[name].judged}
 
 

@@ -1,6 +1,6 @@
-"""The frameworks and how their calls are spelled: `frameworks.toml`, which says what its fields are.
+"""Read `frameworks.toml`, which describes its fields, and write calls as the frameworks spell them.
 
-Text is made here and never run. Importing this module imports no framework.
+This module makes text and never runs it. Importing it imports no framework.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # formats that NumPy kno
 
 @dataclass(frozen=True)
 class Mode:
-    """One mode: about what its full tier takes, and the decorator that compiles a function."""
+    """One mode: roughly the seconds of its full tier, and the decorator that compiles a function."""
 
     seconds: int
     decorator: str = ""
@@ -26,7 +26,7 @@ class Mode:
 
 @dataclass(frozen=True)
 class Spelling:
-    """How one framework spells a call of x, labels, w (weight), c (cotangent) and t (tangent)."""
+    """The spelling of one framework's calls of x, labels, w (weight), c (cotangent) and t (tangent)."""
 
     array: str
     index: str
@@ -43,7 +43,7 @@ class Spelling:
     written_out: bool = False
 
     def made(self, value: str, dtype: str, device: str = "cpu") -> str:
-        """Return the array of a NumPy expression in a format; of integers as they are where that is "integer"."""
+        """Return the array of a NumPy expression in a format, or of unconverted integers in "integer"."""
         template = self.index if dtype == "integer" else self.array
         numpy = f"ml_dtypes.{dtype}" if dtype in FOREIGN else f"np.{dtype}"
         array = template.format(value=value, dtype=dtype, numpy=numpy)
@@ -85,7 +85,7 @@ class Spelling:
 
 @dataclass(frozen=True)
 class Framework:
-    """One framework: its names, modes and distributions, and what is done with it where nobody names it."""
+    """One framework: its names, modes and distributions, and what runs do with it by default."""
 
     name: str
     title: str
@@ -106,21 +106,21 @@ class Framework:
 
     @property
     def usual(self) -> str:
-        """The mode that a plain run takes."""
+        """Return the mode that a plain run takes."""
         return next(iter(self.modes))
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The distributions that are installed for a release."""
+        """Return the distributions that are installed for a release."""
         return self.distributions + self.beside
 
     def timed_as(self, mode: str) -> str:
-        """Return what the benchmarks call `mode`: "eager", "compiled", or "" where they do not time it."""
+        """Return the benchmarks' name of `mode`: "eager", "compiled", or "" if they do not time it."""
         return {"eager": "eager", self.compiled: "compiled"}.get(mode, "")
 
     @property
     def usually_timed(self) -> str:
-        """What the benchmarks call the usual mode."""
+        """Return the benchmarks' name of the usual mode."""
         return self.timed_as(self.usual)
 
     def labels(self, device: str) -> str:

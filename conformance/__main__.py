@@ -168,19 +168,19 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
     failed = False
     for record in records:
         earlier = before.get(record.header.target)
-        found = baseline.problems(record, earlier)
+        problems = baseline.problems(record, earlier)
         if not record.checks and record.footer and record.footer.error:
             console.print(f"FAILS  {record.footer.error}", highlight=False, markup=False, soft_wrap=True)
             failed = True
             continue
         spent = sum(check.seconds for check in record.checks)
         version = record.header.framework["version"]
-        state = "FAILS" if found else "holds"
-        told = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
-        console.print(f"{state}  {record.header.target} {version}: {told}", highlight=False, soft_wrap=True)
-        for line in [*found, *baseline.notes(record, earlier)]:
+        state = "FAILS" if problems else "holds"
+        checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
+        console.print(f"{state}  {record.header.target} {version}: {checked}", highlight=False, soft_wrap=True)
+        for line in [*problems, *baseline.notes(record, earlier)]:
             console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
-        failed = failed or bool(found)
+        failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]
     spent = sum(check.seconds for check in checks)
     oracle = sum(record.footer.oracle_seconds for record in records if record.footer)

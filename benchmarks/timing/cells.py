@@ -19,6 +19,9 @@ from conformance.operations.operation import Form, Operation
 # name → what is timed under it: each form of each operation by itself
 TIMED = {form.cell: (operation, form) for operation in operations.OPERATIONS.values() for form in operation.forms}
 OPERATIONS = tuple(TIMED)
+# Operations beyond the first have blocks of their own: parameters added to a benchmark would ask for it anew.
+FIRST = tuple(name for name, (operation, _) in TIMED.items() if not operation.optional)
+FURTHER = tuple(name for name, (operation, _) in TIMED.items() if operation.optional)
 DIRECTIONS = ("forward", "forward+backward")
 MODES = ("eager", "compiled")
 FORMATS = {"float32": 4, "bfloat16": 2, "float16": 2, "float64": 8}  # name → bytes an element
@@ -137,7 +140,7 @@ class Block:
     formats: tuple[str, ...]
     shapes: tuple[str, ...]
     threads: tuple[str, ...] = THREADS
-    operations: tuple[str, ...] = OPERATIONS
+    operations: tuple[str, ...] = FIRST
     directions: tuple[str, ...] = DIRECTIONS
     data: str = "normal"
 
@@ -172,6 +175,7 @@ FULL = {
     "Formats": Block(MODES, ("bfloat16", "float16", "float64"), ("cifar", "bert", "gpt2", "seg")),
     "Peaked": Block(MODES, ("float32", "bfloat16"), ("imagenet", "llama2"), data="peaked"),
     "Ignored": Block(MODES, ("float32",), ("imagenet", "llama2"), operations=IGNORABLE, data="ignored"),
+    "Further": Block(MODES, ("float32", "bfloat16"), ("imagenet", "decode", "llama2"), operations=FURTHER),
 }
 TIERS = {"core": CORE, "full": FULL}
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter, NotProvided
 from benchmarks.timing.cells import SHAPES, Cell
+from conformance.run.measure import provide
 
 Array = NDArray[Any]
 IGNORED = -100
@@ -100,6 +101,7 @@ def function(cell: Cell, adapter: Adapter) -> Callable[..., Any]:
     operation = cell.judged.name
     if cell.data == "ignored":
         kwargs["ignore_index"] = IGNORED
+    provide(adapter, operation)
     if cell.direction == "forward":
         return partial(getattr(adapter, operation), **kwargs)
     if "vjp" not in adapter.features:

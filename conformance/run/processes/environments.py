@@ -29,7 +29,7 @@ class NotInstalled(Exception):
 
 
 def make(release: Release, folder: Path, stop: Event) -> str:
-    """Make the environment in `folder`, which does not exist yet; the path of its Python.
+    """Make the environment in `folder`, which does not exist yet, and return the path of its Python.
 
     Raises:
         NotInstalled: the release is not for this Python, or uv gave up.
@@ -52,7 +52,7 @@ def make(release: Release, folder: Path, stop: Event) -> str:
 
 
 def harness(pyproject: Path = PYPROJECT) -> list[str]:
-    """What `HARNESS` asks for: at most the version of `pyproject`, so that the release's own pins can be met."""
+    """Return the requirements of `HARNESS`: at most our own versions, so that a release's pins can be met."""
     data = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     groups: dict[str, list[Any]] = data["dependency-groups"]
     pins = {pin.partition("==")[0]: pin for group in groups.values() for pin in group if isinstance(pin, str)}

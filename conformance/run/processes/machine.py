@@ -1,4 +1,4 @@
-"""What machine and which build a record was made on."""
+"""Describe the machine and the build that a record is made on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_JUDGES = (
 
 
 def header(adapter: Adapter, target: str, tier: str) -> Header:
-    """The header of a record of `target`, starting now."""
+    """Return the header of a record of `target`, starting now."""
     framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter)}
     described = replace(_described(target, tier), framework=framework)
     return replace(described, device_model=gpu()) if adapter.device == "cuda" else described
@@ -49,17 +49,17 @@ def _described(target: str, tier: str) -> Header:
 
 
 def unknown(name: str, target: str, tier: str) -> Header:
-    """The header of a target whose framework could not be reached."""
+    """Return the header of a target whose framework could not be reached."""
     return replace(_described(target, tier), framework={"name": name, "version": "", "build": ""})
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def cpu(field: str) -> str:
-    """A field of /proc/cpuinfo; "" where there is none."""
+    """Return a field of /proc/cpuinfo; "" where there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -68,7 +68,7 @@ def cpu(field: str) -> str:
 
 
 def free_memory() -> int:
-    """Bytes of memory that can still be had, by /proc/meminfo; 0 where there is none."""
+    """Return the bytes of memory that are available, by /proc/meminfo; 0 where that does not exist."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -77,48 +77,48 @@ def free_memory() -> int:
 
 
 def gpu() -> str:
-    """The first GPU and its driver, as nvidia-smi names them."""
-    return _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").split("\n")[0]
+    """Return the first GPU and its driver, as nvidia-smi names them."""
+    output = _run("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader") or ""
+    return output.partition("\n")[0]
 
 
 def commit() -> str:
-    """The suite's commit, marked where what judges differs from it; "" outside a checkout."""
-    at = _output("git", "describe", "--always", "--abbrev=12", "--exclude=*")
+    """Return the suite's commit, marked as dirty if a file that judges differs from it; "" outside a checkout."""
+    at = _run("git", "describe", "--always", "--abbrev=12", "--exclude=*") or ""
     # records and pages, which a run may write among the files of a checkout, are none of it
-    changed = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
+    changed = _run("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
     return f"{at}-dirty" if changed else at
 
 
 def same_suite(judged_at: str, framework: str) -> bool:
-    """Whether what judges `framework` is here what it was at that commit of the suite."""
+    """Return whether the files that judge `framework` are the same as at that commit of the suite."""
     if not re.fullmatch("[0-9a-f]{7,40}", judged_at):
         return False
     others = [f"adapters/{name}.py" for name in BUILT_IN if name != framework]
     left_out = [f":(exclude){path}" for path in (*others, *NO_JUDGES)]
-    command = ("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out)
-    try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=20).returncode == 0
-    except (OSError, subprocess.SubprocessError):
-        return False
+    return _run("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out) is not None
 
 
 def build(adapter: Adapter) -> str:
-    """The installed distributions that an adapter's answers come from, with version and wheel tag."""
+    """Return the installed distributions that an adapter's answers come from, with version and wheel tag."""
     known = FRAMEWORKS.get(adapter.name)
     beside = known.beside if known else ()
     modules = (adapter.name, *(name.format(mode=adapter.mode) for name in beside))
-    found = []
+    built = []
     provided = metadata.packages_distributions()
-    for distribution in sorted({found for module in modules for found in provided.get(module, [])}):
+    for distribution in sorted({name for module in modules for name in provided.get(module, [])}):
         wheel = metadata.distribution(distribution).read_text("WHEEL") or ""
         tags = [line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")]
-        found.append(" ".join([distribution, metadata.version(distribution), *tags[:1]]))
-    return "; ".join(found)
+        built.append(" ".join([distribution, metadata.version(distribution), *tags[:1]]))
+    return "; ".join(built)
 
 
-def _output(*command: str) -> str:
+def _run(*command: str) -> str | None:
+    """Run a command in the repository and return its output; None where it fails or is missing."""
+    # GIT_DIR and its like, which git sets in a hook, name another repository
+    apart = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG")}
     try:
-        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True)
+        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True, env=apart)
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return run.stdout.strip()

@@ -40,7 +40,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """How each release is judged, and where its record is kept."""
+    """The way each release is judged, and the folder of its record."""
 
     tier: str
     output: Path
@@ -53,7 +53,7 @@ class Plan:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m conformance releases` takes."""
+    """Add the options of `python -m conformance releases`."""
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
     )
@@ -98,7 +98,7 @@ def _judge_missing(wanted: Sequence[Release], plan: Plan, jobs: int) -> int:
 
 
 def judged(plan: Plan, release: Release) -> bool:
-    """Whether there is a finished record of this tier, made by a suite that judges as this one does."""
+    """Return whether there is a finished record of this tier, made by a suite that judges as this one does."""
     try:
         record = records.read(plan.record(release))
     except BrokenRecord:
@@ -146,7 +146,7 @@ def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Consol
 
 
 def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], None]) -> Record:
-    """The record of a release, from an environment that is gone when this returns.
+    """Judge a release in an environment that is removed afterwards, and return its record.
 
     Raises:
         KeyboardInterrupt: the plan was stopped.
@@ -168,29 +168,29 @@ def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], 
             if not record.checks:
                 return refused(release, order, reason)
             record = replace(record, footer=replace(record.footer, error=reason))
-    found = record.header.framework["version"]
-    if Version(found).public != release.version:
-        return refused(release, order, f"the environment holds {release.framework} {found}")
+    version = record.header.framework["version"]
+    if Version(version).public != release.version:
+        return refused(release, order, f"the environment holds {release.framework} {version}")
     return record
 
 
 def refused(release: Release, order: supervisor.Order, problem: str) -> Record:
-    """A record that says why a release could not be judged."""
+    """Return a record that says why a release could not be judged."""
     header = machine.unknown(release.framework, order.target, order.tier)
     header = replace(header, framework={**header.framework, "version": release.version})
     return Record(order.record, header, [], Footer(0, machine.now(), error=" ".join(problem.split())))
 
 
 def _reason(error: str, log: Path) -> str:
-    """An error of the runner's; where it leads to the log, which will be gone, the log's last line."""
-    said = error.partition("; see ")[0].partition("see ")[0]
+    """Return the supervisor's error, with the log's last line where it names the log, which is removed."""
+    reason = error.partition("; see ")[0].partition("see ")[0]
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return error if said == error else ": ".join(filter(None, (said, last)))
+    return error if reason == error else ": ".join(filter(None, (reason, last)))
 
 
 def keep(record: Record, path: Path) -> str | None:
-    """Write the record, and return why nothing was judged, if so; that takes the place of no finished record."""
+    """Write the record and return why it is not whole, if so; such a record replaces no finished one."""
     problem = record.footer.error if record.footer else "the run was cut off"
     if problem is None or not _finished(path):
         files.write(path, archive.pack(record))
@@ -206,14 +206,14 @@ def _finished(path: Path) -> bool:
 
 
 def counts(record: Record) -> str:
-    """How many requirements are in which state: "holds 98, deviation 7, absent 20"."""
-    (found,) = timeline.timelines([record], requirements.load(), deviations.load())
-    states = Counter(row.cells[0].state for row in found.rows)
+    """Return how many requirements are in which state: "holds 98, deviation 7, absent 20"."""
+    (history,) = timeline.timelines([record], requirements.load(), deviations.load())
+    states = Counter(row.cells[0].state for row in history.rows)
     return ", ".join(f"{state} {states[state]}" for state in timeline.STATES if states[state])
 
 
 def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
-    """In which release each deviation of these frameworks came and went, and what fails beside them."""
+    """Return lines that say in which release each deviation came and went, and which failures are not listed."""
     read = []
     for path in records.find([folder]):
         try:
@@ -223,8 +223,8 @@ def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
     chosen = [record for record in read if record.header.framework["name"] in set(frameworks)]
     days = {release.tag: release.day for release in releases()}
     lines = []
-    for found in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
-        lines.append(f"{found.target}, {len(found.releases)} releases")
-        lines += [f"  {span.entry.id}: {span.sentence}" for span in found.spans]
-        lines += [f"  {row.requirement.id} fails otherwise: {told}" for row, told in found.failures()]
+    for history in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
+        lines.append(f"{history.target}, {len(history.releases)} releases")
+        lines += [f"  {span.entry.id}: {span.sentence}" for span in history.spans]
+        lines += [f"  {row.requirement.id} fails otherwise: {failure}" for row, failure in history.failures()]
     return lines
