@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import adapters.faulty
+import adapters.honest
 from conformance import __main__ as command
 from conformance.ci import baseline
 from conformance.record import records
@@ -158,3 +160,16 @@ def test_the_readme_has_two_commands_that_set_everything_up() -> None:
         "python3 -m pip install tox && python3 -m tox run -e tests",
     ]
     assert len(text.splitlines()) <= 120
+
+
+def test_the_readme_counts_the_gallery_and_the_honest_implementations() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    faulty = [kind for kind in vars(adapters.faulty).values() if derives(kind, adapters.faulty.Faulty)]
+    honest = [kind for kind in vars(adapters.honest).values() if derives(kind, adapters.honest.Honest)]
+    assert f"{len(faulty)} implementations that are wrong on purpose" in " ".join(text.split())
+    assert f"{len(honest)} other honest implementations" in " ".join(text.split())
+
+
+def derives(kind: object, base: type) -> bool:
+    """Return True for a class derived from `base`, `base` itself excluded."""
+    return isinstance(kind, type) and issubclass(kind, base) and kind is not base

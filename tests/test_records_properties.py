@@ -20,7 +20,7 @@ from rich.console import Console
 
 from conformance.record import archive, records
 from conformance.record.records import OUTCOMES, BrokenRecord, Check, Footer, Header, Record
-from reports import markdown, model, page, terminal
+from reports import html, markdown, model, terminal
 from tests import samples
 from tests.test_records import SCHEMA
 
@@ -357,7 +357,7 @@ def everywhere(found: list[Record]) -> str:
     terminal.show(report, Console(file=file, width=100))
     for record in found:
         archive.pack(record)
-    return "".join((page.render(report), markdown.render(report), file.getvalue(), *model.lines(report)))
+    return "".join((html.render(report), markdown.render(report), file.getvalue(), *model.lines(report)))
 
 
 @few

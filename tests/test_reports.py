@@ -130,7 +130,7 @@ def test_stale_entries_are_found_passing_or_unmatched() -> None:
     rows = [check(outcome="fixed", entry="stalled-sum")]
     footer = Footer(1, "", unmatched=["other"])
     reasons = [finding.reason for finding in section(assembled(record(*rows, footer=footer)), "stale")]
-    assert reasons == ["it matches no check", "passing, of what it lists: 1 check (softmax float32)"]
+    assert reasons == ["it matches no check", "1 check that it lists passes (softmax float32)"]
 
 
 def test_failure_brings_its_witness_in_hex_and_decimal() -> None:

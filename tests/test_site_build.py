@@ -11,8 +11,9 @@ import pytest
 
 from conformance.record import records
 from reports import __main__ as command
-from reports.site import build, evidence
-from reports.site.evidence import Evidence, NoEvidence
+from reports import evidence
+from reports.evidence import Evidence, NoEvidence
+from reports.site import build
 from reports.site.page import NAVIGATION, Page
 from tests.samples import check, record
 

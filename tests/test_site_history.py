@@ -11,7 +11,8 @@ import pytest
 from conformance.deviations import Deviation
 from conformance.record.records import Check, Footer, Record
 from conformance.record.timeline import Cell, Change, timelines
-from reports.site import evidence, history
+from reports import evidence
+from reports.site import history
 from reports.site import page as rendering
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, check, hostile_record, record
 

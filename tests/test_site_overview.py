@@ -9,8 +9,9 @@ import pytest
 
 from conformance.deviations import Deviation, Scope
 from conformance.record.records import Check, Record
-from reports.site import evidence, overview, page, ranking
-from reports.site.evidence import Evidence
+from reports import evidence
+from reports.evidence import Evidence
+from reports.site import overview, page, ranking
 from tests.samples import ENTRY, HOSTILE, LEVELS, REQUIREMENTS, check, hostile_record, record
 
 TARGETS = ("torch:cpu:eager", "jax:cpu:jit", "scipy:cpu:eager")

@@ -76,19 +76,13 @@ class Commit:
 
 def write(html: Path) -> Path:
     """Write the page into a folder made by `asv publish`, and return it."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from reports.templates import environment
 
     index = json.loads((html / "index.json").read_text(encoding="utf-8"))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"human": _human}
+    jinja = environment([Path(__file__).parent])
+    jinja.filters |= {"human": _human}
     page = html / "frameworks.html"
-    text = environment.get_template("site.html.j2").render(
+    text = jinja.get_template("site.html.j2").render(
         project=index["project"],
         frameworks=index["params"]["branch"],
         machines={name: (index["machines"].get(name, {}), _tables(plots)) for name, plots in _plots(html, index)},

@@ -12,13 +12,14 @@ from importlib import metadata
 from pathlib import Path
 
 from adapters import BUILT_IN, ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter
 from conformance.record.records import Header
 
 FOLDERS = ("adapters", "conformance")
 # what no outcome of a check depends on: how runs are started, kept and told of, and what a failure is called
 NO_JUDGES = (
-    *(f"adapters/{name}" for name in ("faulty", "honest", "releases.py", "releases.toml")),
+    *(f"adapters/{name}" for name in ("faulty", "honest", "frameworks.toml", "releases.py", "releases.toml")),
     *(f"conformance/{name}" for name in ("run/processes", "record", "ci", "deviations.toml")),
     *(f"conformance/{name}.py" for name in ("__main__", "files")),
 )
@@ -100,9 +101,9 @@ def same_suite(judged_at: str, framework: str) -> bool:
 
 def build(adapter: Adapter) -> str:
     """Return the installed distributions that an adapter's answers come from, with version and wheel tag."""
-    # JAX's cross-entropy is Optax's, and Keras's mode is the framework that computes for it
-    beside = {"jax": ("optax",), "onnxruntime": ("onnx",), "keras": (adapter.mode,)}
-    modules = (adapter.name, *beside.get(adapter.name, ()))
+    known = FRAMEWORKS.get(adapter.name)
+    beside = known.beside if known else ()
+    modules = (adapter.name, *(name.format(mode=adapter.mode) for name in beside))
     built = []
     provided = metadata.packages_distributions()
     for distribution in sorted({name for module in modules for name in provided.get(module, [])}):
