@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # A derivative is compiled for one value of each of these; the other arguments are arrays.
@@ -32,9 +32,8 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["jax"]:
-            raise ValueError(f"jax has no mode {mode!r}: choose one of {', '.join(MODES['jax'])}")
-        # without it asarray would round float64 to float32
+        require_mode("jax", mode)
+        # Without this switch, asarray would round float64 to float32:
         # https://docs.jax.dev/en/latest/default_dtypes.html
         jax.config.update("jax_enable_x64", True)
         try:

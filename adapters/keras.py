@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from adapters import OTHERS, load
+from adapters import load
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, NotProvided
 
 
@@ -25,9 +26,8 @@ class Adapter:
     )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
-        """Raise ValueError for an unknown mode or one after another, DeviceUnavailable for an absent device."""
-        if mode not in OTHERS["keras"]:
-            raise ValueError(f"keras has no mode {mode!r}: choose one of {', '.join(OTHERS['keras'])}")
+        """Raise ValueError for an unknown mode or a second backend, DeviceUnavailable for an absent device."""
+        require_mode("keras", mode)
         keras = imported(mode, device)
         self._backend = load(mode, device, "eager")
         self._ops = keras.ops

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last
 
@@ -31,8 +31,7 @@ class Adapter:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
         if device != "cpu":
             raise DeviceUnavailable(f"NumPy computes on the CPU; it has no device {device!r}")
-        if mode not in MODES["numpy"]:
-            raise ValueError(f"numpy has no mode {mode!r}: choose one of {', '.join(MODES['numpy'])}")
+        require_mode("numpy", mode)
         self.device = device
         self.mode = mode
 

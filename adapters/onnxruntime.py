@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 from onnx import helper
 
-from adapters import OTHERS
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 OPSET = 21  # its operators are those of opset 13 or 18, as in all later opsets
@@ -33,10 +33,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in OTHERS["onnxruntime"]:
-            raise ValueError(
-                f"onnxruntime has no mode {mode!r}: choose one of {', '.join(OTHERS['onnxruntime'])}"
-            )
+        require_mode("onnxruntime", mode)
         if device != "cpu":
             raise DeviceUnavailable(f"no {device.upper()} device: ONNX Runtime is judged on the CPU")
         self.device = device

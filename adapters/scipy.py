@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 from scipy import special
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 
@@ -30,8 +30,7 @@ class Adapter:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
         if device != "cpu":
             raise DeviceUnavailable(f"no {device.upper()} device: SciPy computes on the CPU")
-        if mode not in MODES["scipy"]:
-            raise ValueError(f"scipy has no mode {mode!r}: choose one of {', '.join(MODES['scipy'])}")
+        require_mode("scipy", mode)
         self.device = device
         self.mode = mode
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 # enable_op_determinism is public, but its opposite is not. Later checks must not run in deterministic mode.
 from tensorflow.python.framework.config import disable_op_determinism
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
@@ -43,9 +43,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["tensorflow"]:
-            modes = ", ".join(MODES["tensorflow"])
-            raise ValueError(f"tensorflow has no mode {mode!r}: choose one of {modes}")
+        require_mode("tensorflow", mode)
         if device not in DEVICES or (device == "cuda" and not tf.config.list_physical_devices("GPU")):
             raise DeviceUnavailable(f"no {device.upper()} device: TensorFlow lists none")
         if device == "cpu":

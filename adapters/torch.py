@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, Array, DeviceUnavailable, NotProvided
 
 # ml_dtypes' formats → (a NumPy format of the same width, the PyTorch format)
@@ -38,8 +38,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["torch"]:
-            raise ValueError(f"torch has no mode {mode!r}: choose one of {', '.join(MODES['torch'])}")
+        require_mode("torch", mode)
         if device != "cpu" and (device != "cuda" or not torch.cuda.is_available()):
             raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
         self.device = device

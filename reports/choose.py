@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing.cells import FORMATS
 from conformance.ci.markup import escape
 from reports import tasks
@@ -129,7 +130,8 @@ def _notes(
 def _how(side: Operand, dtype: str) -> str:
     """Return the command that times it, or the reason why none does."""
     adapter, _, mode = split_target(side.target)
-    if dtype not in FORMATS or mode not in ("eager", cost.COMPILED.get(adapter, "eager")):
+    known = FRAMEWORKS.get(adapter)
+    if dtype not in FORMATS or not (known and known.timed and known.timed_as(mode)):
         return "the benchmarks have no such mode or format"
     return f"python -m benchmarks current {adapter} --tier full"
 

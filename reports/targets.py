@@ -25,7 +25,7 @@ class TargetSummary:
 
     @property
     def adapter(self) -> str:
-        """The first part of the name: "torch"."""
+        """The first part of the name."""
         return split_target(self.name)[0]
 
     @property

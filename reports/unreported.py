@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from adapters.frameworks import FRAMEWORKS
 from conformance import deviations
 from conformance.ci.markup import escape, fence
 from conformance.deviations import Deviation
@@ -14,15 +15,6 @@ from reports.findings import UNREPORTED, severity, worst_checks
 from reports.markdown import linked, quoted
 from reports.witness import over_bound, rows, short
 
-FRAMEWORKS = {
-    "scipy": "SciPy",
-    "torch": "PyTorch",
-    "tensorflow": "TensorFlow",
-    "jax": "JAX and Optax",
-    "numpy": "NumPy",
-    "onnxruntime": "ONNX Runtime",
-    "keras": "Keras",
-}
 SHOWS = ("deviation", "crash", "timeout")
 
 
@@ -41,12 +33,17 @@ def page(
         "arithmetic from the exact bits of the input.",
     ]
     for adapter in dict.fromkeys(entry.adapter for entry in new):
-        blocks.append(f"## {escape(FRAMEWORKS.get(adapter, adapter))}")
+        blocks.append(f"## {escape(_title(adapter))}")
         for entry in new:
             if entry.adapter == adapter:
                 blocks += _report(entry, checks, headers, specification)
     blocks += ["## Known upstream", "\n".join(_threads(entries)) or "None."]
     return "\n\n".join(blocks) + "\n"
+
+
+def _title(adapter: str) -> str:
+    known = FRAMEWORKS.get(adapter)
+    return (known.long_title or known.title) if known else adapter
 
 
 def _report(

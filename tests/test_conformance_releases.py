@@ -235,6 +235,15 @@ def test_a_suite_is_the_same_while_nothing_that_judges_has_changed(
     assert not machine.same_suite(commit, "scipy")
 
 
+def test_the_commit_is_that_of_this_suite_whatever_repository_the_shell_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = machine.commit()
+    git(tmp_path, "init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert machine.commit() == before != ""
+
+
 @pytest.mark.parametrize("commit", ["", "0123456789ab-dirty", "0123456789ab", "--output=taken"])
 def test_a_suite_of_an_unknown_or_changed_commit_is_another(commit: str) -> None:
     assert not machine.same_suite(commit, "scipy")

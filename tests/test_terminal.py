@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing import devices
 from benchmarks.timing.cells import Cell, cells, kept
 from benchmarks.timing.rounds import Measured
@@ -145,4 +146,4 @@ def test_a_cell_is_named_shortly(cell: Cell, call: str, on: str) -> None:
 
 
 def test_what_people_run_is_eager_but_for_jax() -> None:
-    assert [name for name in VERSIONS if terminal.usual(name) == "compiled"] == ["jax"]
+    assert [name for name in VERSIONS if FRAMEWORKS[name].usually_timed == "compiled"] == ["jax"]

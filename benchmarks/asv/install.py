@@ -23,7 +23,7 @@ PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 HARNESS = ("asv_runner", "python-flint")  # what the harness imports beside the release, at our own versions
 TOOLS = ("pip", "setuptools", "wheel")  # may stay
 RELEASE = "release.json"
-BIG = ("torch",)  # a copy of their gigabytes in pip's cache would outlive the environment
+FRAMEWORKS = PYPROJECT.with_name("adapters") / "frameworks.toml"
 
 
 class Failed(Exception):
@@ -39,12 +39,18 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if not fits(release["python"], sys.version_info[:2]):
             raise Failed(f"needs Python {release['python']}, this is {'.'.join(map(str, sys.version_info[:2]))}")
-        install(build, cached=release["framework"] not in BIG)
+        install(build, cached=not big(release["framework"]))
     except Failed as failure:
         print(f"install: {tag}: {failure}", file=sys.stderr)
         return 1
     shutil.copy(build / RELEASE, env / RELEASE)
     return 0
+
+
+def big(framework: str) -> bool:
+    """Whether a copy of a framework's gigabytes in pip's cache would outlive the environment."""
+    table: dict[str, Any] = tomllib.loads(FRAMEWORKS.read_text(encoding="utf-8"))[framework]
+    return bool(table.get("big"))
 
 
 def install(build: Path, cached: bool = True) -> None:

@@ -111,7 +111,7 @@ def audited(run: Run, caches: dict[str, str], tell: Tell, lane: int = 0) -> dict
     """Audit every cell. Audits that run side by side have a `lane` each, and with it a core."""
     measured = {cell: Measured() for cell in run.cells}
     wanted = [cell for cell in run.cells if representative(cell, run) == cell]
-    for cell, row in each(run, wanted, True, caches, tell, "audit", lane):
+    for cell, row in each(run, wanted, True, caches, prefixed(tell, f"{run.framework}: audit"), lane):
         for other in run.cells:
             if representative(other, run) == cell:
                 # what was refused is refused in all threads; the numbers are of those that it ran in
@@ -124,7 +124,8 @@ def add_rounds(run: Run, measured: dict[Cell, Measured], caches: dict[str, str],
     for number in range(run.rounds):
         going = [cell for cell in run.cells if not measured[cell].why]
         last = number + 1 == run.rounds
-        for cell, row in each(run, going, False, caches, tell, f"round {number + 1} of {run.rounds}"):
+        tell_round = prefixed(tell, f"{run.framework}: round {number + 1} of {run.rounds}")
+        for cell, row in each(run, going, False, caches, tell_round):
             entry, why = measured[cell], reason(row)
             if not why:
                 entry.rows.append(row)
@@ -151,38 +152,33 @@ def reason(row: Row) -> str:
     return next((f"{kind}: {row[kind]}" for kind in WITHOUT if kind in row), "")
 
 
+def prefixed(tell: Tell, prefix: str) -> Tell:
+    """Return `tell` with a prefix before each line."""
+    return lambda line: tell(f"{prefix}, {line}")
+
+
 def each(
-    run: Run,
-    cells: Sequence[Cell],
-    audit: bool,
-    caches: dict[str, str],
-    tell: Tell,
-    what: str,
-    lane: int = 0,
+    run: Run, cells: Sequence[Cell], audit: bool, caches: dict[str, str], tell: Tell, lane: int = 0
 ) -> list[tuple[Cell, Row]]:
     """Run one pass over `cells`, one thread setting after the other, each in its own process; return the rows."""
     pairs = []
     for threads in dict.fromkeys(cell.threads for cell in cells):
         remaining = [cell for cell in cells if cell.threads == threads]
         while remaining and not run.stop.is_set():
-            rows = process(run, remaining, threads, audit, caches, tell, what, lane)
+            rows = process(run, remaining, audit, caches, tell, lane)
             pairs += rows
             remaining = remaining[len(rows) :]  # shorter by the one that crashed or hung, which has a row too
     return pairs
 
 
 def process(
-    run: Run,
-    cells: Sequence[Cell],
-    threads: str,
-    audit: bool,
-    caches: dict[str, str],
-    tell: Tell,
-    what: str,
-    lane: int = 0,
+    run: Run, cells: Sequence[Cell], audit: bool, caches: dict[str, str], tell: Tell, lane: int
 ) -> list[tuple[Cell, Row]]:
-    """Run one process over `cells` to its end, or to the cell that crashes or hangs it, which has a row too."""
-    allowed = clock.cores()
+    """Run one process over `cells` of one thread setting, and return their rows.
+
+    It ends early at a cell that crashes or hangs it, which has a row too.
+    """
+    threads, allowed = cells[0].threads, clock.cores()
     pinned = [allowed[-1 - lane]] if threads == "1" else allowed
     job = {
         "framework": run.framework,
@@ -194,10 +190,6 @@ def process(
         "brief": run.brief,
         "cells": [cell.as_dict() for cell in cells],
     }
-
-    def tell_progress(line: str) -> None:
-        tell(f"{run.framework}: {what}, {line}")
-
     # What Inductor keeps is not named by the number of threads: PyTorch 2.11 ran one thread's code in two.
     kept = {name: f"{folder}/{threads}" for name, folder in caches.items()}
     memory = RETURNED if audit and not run.brief else AT_HAND
@@ -211,7 +203,7 @@ def process(
         command = [run.python, "-m", "benchmarks.timing.worker", str(asked), str(answered)]
         with errors.open("w", encoding="utf-8") as stderr:
             ended = child.run(
-                command, stop=run.stop, limit=PATIENCE, progress=advanced(answered, len(cells), tell_progress),
+                command, stop=run.stop, limit=PATIENCE, progress=advanced(answered, len(cells), tell),
                 tied=True, cwd=ROOT, env=environment, stdout=stderr, stderr=stderr,
             )  # fmt: skip
         lines = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines() if line]

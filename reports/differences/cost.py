@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import order
 from benchmarks.timing.cells import Cell
 from reports.checks import split_target
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 LEAST = 1.1  # the smallest factor that counts as a difference
 COPIES = 0.1  # the smallest difference of memory, in copies of the logits
 DECIMALS = ((100, 0), (10, 1), (0, 2))  # from a value on, so many decimals are written
-COMPILED = {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}  # the mode that a cell calls "compiled"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def target_costs(results: Results | None, target: str, version: str) -> TargetCo
     if results is None:
         return None
     adapter, device, mode = split_target(target)
-    wanted = {"eager": "eager", COMPILED.get(adapter, "eager"): "compiled"}.get(mode)
+    wanted = FRAMEWORKS[adapter].timed_as(mode) if adapter in FRAMEWORKS else ""
     machines = {name for name, machine in results.machines.items() if machine.device == device}
     rows = [
         row

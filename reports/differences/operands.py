@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import adapters
+from adapters.frameworks import FRAMEWORKS
 from conformance.record import records as reader
 from conformance.record.records import BrokenRecord, Record
 from reports.checks import split_target
@@ -50,7 +50,7 @@ def release_name(record: Record) -> str:
     """Return the name of a release's record: "jax-0.7.2", or "jax-0.7.2:eager" if that is not the usual mode."""
     adapter, device, mode = split_target(record.header.target)
     version = record.header.framework.get("version", "?").partition("+")[0]
-    usual = adapters.MODES.get(adapter, (mode,))[0]
+    usual = FRAMEWORKS[adapter].usual if adapter in FRAMEWORKS else mode
     place = ":".join(part for part, plain in ((device, "cpu"), (mode, usual)) if part != plain)
     return f"{adapter}-{version}" + (f":{place}" if place else "")
 

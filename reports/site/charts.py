@@ -31,8 +31,9 @@ INK, SOFT, RULE, PAPER = "#010101", "#020202", "#030303", "#040404"
 FONT = re.compile(r"font-family: [^;]*; ")  # that of the page is used
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 LONG = re.compile(r"-?\d+\.\d{3,}")
+SERIES = 5  # colours of site.css for what is drawn
 COLOURS = {INK: "--ink", SOFT: "--soft", RULE: "--rule", PAPER: "--paper"} | {
-    f"#0500{n:02d}": f"--c{n}" for n in range(1, 6)
+    f"#0500{n:02d}": f"--c{n}" for n in range(1, SERIES + 1)
 }
 DOTS_PER_INCH = 72  # matplotlib's unit in SVG
 SETTINGS = {

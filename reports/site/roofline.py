@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES
 from benchmarks.asv.results import Machine
 from benchmarks.timing.cells import PARAMS, TIERS, Cell
@@ -16,8 +17,7 @@ from reports.timing import performance, wording
 from reports.timing.asv_site import Plot
 from reports.timing.performance import Column, PerformanceTable
 
-# framework → its colour and the shape of its marks
-LOOKS = {"numpy": (1, "v"), "scipy": (2, "D"), "torch": (3, "o"), "tensorflow": (4, "s"), "jax": (5, "^")}
+MARKERS = "vDos^PX<>"  # of the frameworks in their order, as the five colours are
 AXIS = "times the roofline: 1 is the limit of the machine, lower is better"
 HEAD = "llama2"  # the shape whose order a table's first sentence tells
 
@@ -116,7 +116,9 @@ def _sentence(table: PerformanceTable, labels: Sequence[str]) -> str:
 def series(column: Column) -> Series:
     """Return the look of a framework and mode, the same in every chart; a compiled mode is hollow."""
     framework, mode = column
-    return Series(performance.head(column), *LOOKS[framework], hollow=mode == "compiled")
+    at = list(FRAMEWORKS).index(framework)
+    look = 1 + at % charts.SERIES, MARKERS[at % len(MARKERS)]
+    return Series(performance.head(column), *look, hollow=mode == "compiled")
 
 
 def _chart(name: str, table: PerformanceTable, labels: Sequence[str]) -> Markup:

@@ -1,10 +1,9 @@
 """`python -m benchmarks compare A B`: time two frameworks, or two releases of one, in turn: A B A B.
 
-A side is a framework ("torch": what is installed here) or a release ("jax-0.7.2": installed in an environment
-of its own), and its usual mode unless one is named ("torch:compiled"). Both are audited before they are timed.
-Each round runs one process a side, and a cell's ratio is taken within a round, so that what drifts meets both
-alike. The interval is that of the sign test for the median ratio, which asks nothing of the noise but that rounds
-are independent.
+A side is an installed framework or a release ("jax-0.7.2", installed in an environment of its own),
+in its usual mode unless you name one ("torch:compiled"). Both are audited before they are timed. Each round runs
+one process for each side, and a cell's ratio is taken within a round, so that drift affects both alike. The
+interval is that of the sign test for the median ratio, which assumes only that rounds are independent.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-import adapters
 from adapters import ROOT
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases, releases
 from benchmarks.asv import release_repository
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
-from benchmarks.timing.rounds import Run, audited, each, reason, scratch
+from benchmarks.timing.rounds import Run, audited, each, prefixed, reason, scratch
 from reports.timing.current import DEVICES, Unusable, installed, matching, version
-from reports.timing.terminal import call, compact, reasons, shapes, usual
+from reports.timing.terminal import call, compact, reasons, shapes
 from reports.timing.wording import number, order, quantity
 
 ENVIRONMENTS = ROOT / ".asv" / "compare"
@@ -155,13 +154,13 @@ def contestant(given: str) -> Contestant:
     """
     plain, _, mode = given.partition(":")
     framework, _, release = plain.partition("-")
-    if framework not in adapters.MODES:
-        raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(adapters.MODES)}")
+    if framework not in TIMED_FRAMEWORKS:
+        raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(TIMED_FRAMEWORKS)}")
     if (mode or given != plain) and mode not in MODES:
         raise Unusable(f"unknown mode {mode!r}: choose one of {', '.join(MODES)}")
-    if mode == "compiled" and len(adapters.MODES[framework]) == 1:
+    if mode == "compiled" and not FRAMEWORKS[framework].compiled:
         raise Unusable(f"{framework} does not compile: say {plain} alone")
-    mode = mode or usual(framework)
+    mode = mode or FRAMEWORKS[framework].usually_timed
     if plain == framework:
         installed([framework])
         return Contestant(f"{framework}-{version(framework)}", framework, mode, sys.executable)
@@ -222,8 +221,9 @@ def compare(
             for which in (0, 1) if number % 2 == 0 else (1, 0):
                 side = sides[which]
                 asked = job(side, going, device)
-                what = f"{side.name}, round {number + 1}" + (f" of {rounds}" if number < rounds else "")
-                for cell, row in each(asked, asked.cells, False, caches[which], tell, what):
+                round_ = f"round {number + 1}" + (f" of {rounds}" if number < rounds else "")
+                tell_round = prefixed(tell, f"{side.framework}: {side.name}, {round_}")
+                for cell, row in each(asked, asked.cells, False, caches[which], tell_round):
                     plain = replace(cell, mode="")
                     why = reason(row)
                     if not why:

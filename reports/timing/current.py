@@ -21,7 +21,8 @@ from asv.util import UserError
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from adapters.releases import PACKAGES, BadReleases, Release
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
+from adapters.releases import BadReleases, Release
 from benchmarks.asv import filing, measure_releases
 from benchmarks.timing import clock, rounds
 from benchmarks.timing.cells import TIERS, Cell, cells
@@ -40,7 +41,8 @@ class Unusable(ValueError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("frameworks", nargs="*", metavar="framework", help=f"of {', '.join(PACKAGES)}; else all")
+    which = f"of {', '.join(TIMED_FRAMEWORKS)}; else all"
+    parser.add_argument("frameworks", nargs="*", metavar="framework", help=which)
     parser.add_argument("--tier", choices=TIERS, default="core")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument(
@@ -138,9 +140,9 @@ def installed(asked: Sequence[str]) -> list[str]:
     Raises:
         Unusable: one that was asked for is unknown or not here.
     """
-    if unknown := [name for name in asked if name not in PACKAGES]:
-        raise Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
-    here = [name for name in PACKAGES if importlib.util.find_spec(name) is not None]
+    if unknown := [name for name in asked if name not in TIMED_FRAMEWORKS]:
+        raise Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED_FRAMEWORKS)}")
+    here = [name for name in TIMED_FRAMEWORKS if importlib.util.find_spec(name) is not None]
     if absent := [name for name in asked if name not in here]:
         raise Unusable(f"{absent[0]} is not installed in this environment")
     return list(dict.fromkeys(asked)) or here
@@ -174,7 +176,7 @@ def matching(pattern: str, every: Sequence[Cell]) -> tuple[Cell, ...]:
 
 def version(framework: str) -> str:
     """Return the version that is installed, without what a builder adds ("+cpu")."""
-    for package in (PACKAGES[framework][0], framework):
+    for package in (FRAMEWORKS[framework].distributions[0], framework):
         try:
             return importlib.metadata.version(package).partition("+")[0]
         except importlib.metadata.PackageNotFoundError:

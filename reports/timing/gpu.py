@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-import adapters
 from adapters import ROOT
-from adapters.releases import PACKAGES, BadReleases
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
+from adapters.releases import BadReleases
 from benchmarks.asv import filing
 from benchmarks.timing import rounds
 from benchmarks.timing.cells import TIERS
@@ -25,7 +25,7 @@ from conformance.requirements import TIERS as RIGOURS
 from conformance.run.processes import child
 from reports.timing import current
 
-FRAMEWORKS = ("torch", "jax", "tensorflow")
+USUAL = tuple(name for name in TIMED_FRAMEWORKS if FRAMEWORKS[name].gpu)
 CONFORMANCE = (sys.executable, "-m", "conformance")
 BENCHMARKS = (sys.executable, "-m", "benchmarks")
 PROBE = "import sys, adapters; adapters.load(*sys.argv[1:])"
@@ -33,7 +33,7 @@ PROBE = "import sys, adapters; adapters.load(*sys.argv[1:])"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    which = f"of {', '.join(PACKAGES)}; else {', '.join(FRAMEWORKS)}"
+    which = f"of {', '.join(TIMED_FRAMEWORKS)}; else {', '.join(USUAL)}"
     parser.add_argument("frameworks", nargs="*", metavar="framework", help=which)
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do both; exit code 0: all done, 1: something is missing, 2: wrong usage, 130: interrupted."""
     try:
-        if unknown := [name for name in options.frameworks if name not in PACKAGES]:
-            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
+        if unknown := [name for name in options.frameworks if name not in TIMED_FRAMEWORKS]:
+            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED_FRAMEWORKS)}")
         current.chosen(options)
         filing.ready((), filing.Shelf(Path(folder(options, "asv")), options.machine, options.device))
     except (current.Unusable, filing.Unready) as error:
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 def judge_and_time(options: argparse.Namespace) -> list[str]:
     """Judge and time every framework; return a line for each part that is missing afterwards."""
-    wanted = dict.fromkeys(options.frameworks or FRAMEWORKS)
+    wanted = dict.fromkeys(options.frameworks or USUAL)
     reasons = {name: unseen(name, options.device) for name in wanted}
     missing = [f"{name} is left out: {why}" for name, why in reasons.items() if why]
     seen = [name for name, why in reasons.items() if not why]
@@ -81,7 +81,7 @@ def judge_and_time(options: argparse.Namespace) -> list[str]:
 
 def unseen(name: str, device: str) -> str:
     """Return why a framework cannot be loaded on a device, tried in a process of its own; "" if it can."""
-    probe = [sys.executable, "-c", PROBE, name, device, adapters.MODES[name][0]]
+    probe = [sys.executable, "-c", PROBE, name, device, FRAMEWORKS[name].usual]
     done = subprocess.run(probe, cwd=ROOT, capture_output=True, text=True, env=os.environ | rounds.PLAIN)
     if done.returncode == 0:
         return ""
@@ -91,7 +91,7 @@ def unseen(name: str, device: str) -> str:
 
 def judge(names: Sequence[str], options: argparse.Namespace) -> list[str]:
     """Run the conformance suite in every mode; return errors of the run, not failures of the frameworks."""
-    targets = [f"{name}:{options.device}:{mode}" for name in names for mode in adapters.MODES[name]]
+    targets = [f"{name}:{options.device}:{mode}" for name in names for mode in FRAMEWORKS[name].modes]
     given = {
         "--targets": ",".join(targets),
         "--tier": options.conformance,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import Release
 from benchmarks.asv import changes
 from benchmarks.asv.changes import Step, Transition
@@ -130,8 +131,9 @@ def _reproduction(group: Transition, device: str) -> Iterator[str]:
             f"implementation in it, by `python -m benchmarks compare {group.before.tag} {group.after.tag}`."
         )
         return
-    if group.after.framework == "numpy":
-        yield "NumPy has no softmax: this is a plain one, written in it."
+    spelling = FRAMEWORKS[group.after.framework].spelling
+    if spelling and spelling.written_out:
+        yield f"{wording.NAMES[group.after.framework]} has no softmax: this is a plain one, written in it."
     yield "The worst cell in the framework alone; it prints the time of one call."
     yield f"```python\n{program}```"
     installs = (

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-import adapters
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing import clock, devices
 from benchmarks.timing.cells import MODES, SHAPES, Cell
 from benchmarks.timing.rounds import Measured
@@ -29,11 +29,6 @@ KEPT = "~"  # marks a time that is too long because something else ran
 Timings = Mapping[str, Mapping[Cell, Measured]]  # by framework
 
 
-def usual(framework: str) -> str:
-    """Return the mode in which people usually run a framework."""
-    return "eager" if adapters.MODES[framework][0] == "eager" else "compiled"
-
-
 def timed(cells: Mapping[Cell, Measured]) -> bool:
     """Tell whether any cell has a number."""
     return any(entry.rows for entry in cells.values())
@@ -41,8 +36,8 @@ def timed(cells: Mapping[Cell, Measured]) -> bool:
 
 def show(console: Console, measured: Timings, versions: Mapping[str, str], device: str) -> None:
     """Print the tables, the meaning and conditions of their numbers, and the cells that were not measured."""
-    first = {name: usual(name) for name in measured}
-    second = {name: next(mode for mode in MODES if mode != usual(name)) for name in measured}
+    first = {name: FRAMEWORKS[name].usually_timed for name in measured}
+    second = {name: next(mode for mode in MODES if mode != usual) for name, usual in first.items()}
     for title, modes in (("in its usual mode", first), ("in its other mode", second)):
         rows = figures(measured, modes)
         if rows:
@@ -152,7 +147,8 @@ def troubles(measured: Timings) -> list[str]:
         without = [(cell, entry.why) for cell, entry in cells_of.items() if entry.why]
         failed = [(cell, why) for cell, why in without if not why.startswith("absent")]
         if not failed and not timed(cells_of):
-            failed = [(cell, why) for cell, why in without if cell.mode == usual(name)] or without
+            usual = FRAMEWORKS[name].usually_timed
+            failed = [(cell, why) for cell, why in without if cell.mode == usual] or without
         lines += reasons(name, failed)
     return lines
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing.cells import FORMATS, SHAPES, THREADS, TIMED, Cell
 
 if TYPE_CHECKING:  # asv would be imported with them, which a site without results does not need
     from benchmarks.asv.results import Machine, Result
 
-NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
+NAMES = {name: framework.title for name, framework in FRAMEWORKS.items() if framework.tracked}
 OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
 DIRECTIONS = {"forward": "forward", "forward+backward": "forward + backward"}
 DATA = {"normal": "", "peaked": ", peaked logits", "ignored": ", 30 % of labels ignored"}
@@ -26,7 +27,7 @@ WORDS = {
 
 def order(cell: Cell) -> tuple[int, ...]:
     """Return the sort key of a cell, its mode aside."""
-    tables = (OPERATIONS, DIRECTIONS, FORMATS, SHAPES, THREADS, DATA)
+    tables: tuple[Iterable[str], ...] = (OPERATIONS, DIRECTIONS, FORMATS, SHAPES, THREADS, DATA)
     values = (cell.operation, cell.direction, cell.format, cell.shape, cell.threads, cell.data)
     return tuple(list(names).index(value) for names, value in zip(tables, values, strict=True))
 

@@ -16,11 +16,11 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from adapters import ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import Release
 from conformance.run.processes import child
 
 HARNESS = ("python-flint", "pytest", "packaging")  # what a run imports beside the framework, ml_dtypes and NumPy
-BIG = ("torch",)  # a copy of their gigabytes in uv's cache would outlive the environment
 PYPROJECT = ROOT / "pyproject.toml"
 
 
@@ -41,7 +41,8 @@ def make(release: Release, folder: Path, stop: Event) -> str:
     constraints = folder.with_suffix(".txt")
     constraints.write_text("".join(f"{pin}\n" for pin in release.constraints), encoding="utf-8")
     python = str(folder / "bin" / "python")
-    cache = ("--no-cache",) if release.framework in BIG else ()
+    # a copy of its gigabytes in uv's cache would outlive the environment
+    cache = ("--no-cache",) if FRAMEWORKS[release.framework].big else ()
     uv(stop, "venv", "--quiet", "--python", sys.executable, str(folder))
     uv(
         stop, "pip", "install", "--quiet", *cache, "--python", python, "--only-binary", ":all:",

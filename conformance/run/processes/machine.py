@@ -12,13 +12,14 @@ from importlib import metadata
 from pathlib import Path
 
 from adapters import BUILT_IN, ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter
 from conformance.record.records import Header
 
 FOLDERS = ("adapters", "conformance")
 # what no outcome of a check depends on: how runs are started, kept and told of, and what a failure is called
 NO_JUDGES = (
-    *(f"adapters/{name}" for name in ("faulty", "honest", "releases.py", "releases.toml")),
+    *(f"adapters/{name}" for name in ("faulty", "honest", "frameworks.toml", "releases.py", "releases.toml")),
     *(f"conformance/{name}" for name in ("run/processes", "record", "ci", "deviations.toml")),
     *(f"conformance/{name}.py" for name in ("__main__", "files")),
 )
@@ -77,14 +78,15 @@ def free_memory() -> int:
 
 def gpu() -> str:
     """Return the first GPU and its driver, as nvidia-smi names them."""
-    return _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").split("\n")[0]
+    output = _run("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader") or ""
+    return output.partition("\n")[0]
 
 
 def commit() -> str:
     """Return the suite's commit, marked as dirty if a file that judges differs from it; "" outside a checkout."""
-    at = _output("git", "describe", "--always", "--abbrev=12", "--exclude=*")
+    at = _run("git", "describe", "--always", "--abbrev=12", "--exclude=*") or ""
     # records and pages, which a run may write among the files of a checkout, are none of it
-    changed = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
+    changed = _run("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
     return f"{at}-dirty" if changed else at
 
 
@@ -94,30 +96,29 @@ def same_suite(judged_at: str, framework: str) -> bool:
         return False
     others = [f"adapters/{name}.py" for name in BUILT_IN if name != framework]
     left_out = [f":(exclude){path}" for path in (*others, *NO_JUDGES)]
-    command = ("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out)
-    try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=20).returncode == 0
-    except (OSError, subprocess.SubprocessError):
-        return False
+    return _run("git", "diff", "--quiet", judged_at, "--", *FOLDERS, *left_out) is not None
 
 
 def build(adapter: Adapter) -> str:
     """Return the installed distributions that an adapter's answers come from, with version and wheel tag."""
-    # JAX's cross-entropy is Optax's, and Keras's mode is the framework that computes for it
-    beside = {"jax": ("optax",), "onnxruntime": ("onnx",), "keras": (adapter.mode,)}
-    modules = (adapter.name, *beside.get(adapter.name, ()))
-    found = []
+    known = FRAMEWORKS.get(adapter.name)
+    beside = known.beside if known else ()
+    modules = (adapter.name, *(name.format(mode=adapter.mode) for name in beside))
+    built = []
     provided = metadata.packages_distributions()
-    for distribution in sorted({found for module in modules for found in provided.get(module, [])}):
+    for distribution in sorted({name for module in modules for name in provided.get(module, [])}):
         wheel = metadata.distribution(distribution).read_text("WHEEL") or ""
         tags = [line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")]
-        found.append(" ".join([distribution, metadata.version(distribution), *tags[:1]]))
-    return "; ".join(found)
+        built.append(" ".join([distribution, metadata.version(distribution), *tags[:1]]))
+    return "; ".join(built)
 
 
-def _output(*command: str) -> str:
+def _run(*command: str) -> str | None:
+    """Run a command in the repository and return its output; None where it fails or is missing."""
+    # GIT_DIR and its like, which git sets in a hook, name another repository
+    apart = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG")}
     try:
-        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True)
+        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=20, check=True, env=apart)
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return run.stdout.strip()

@@ -23,7 +23,8 @@ from packaging.version import Version
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from adapters import MODES, ROOT
+from adapters import ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES, Release, named, releases
 from conformance import deviations, files, requirements
 from conformance.record import archive, records, timeline
@@ -150,7 +151,7 @@ def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], 
     Raises:
         KeyboardInterrupt: the plan was stopped.
     """
-    mode = MODES[release.framework][0]
+    mode = FRAMEWORKS[release.framework].usual
     with tempfile.TemporaryDirectory(prefix="softmark-") as beside:
         folder = Path(beside)
         order = supervisor.Order(

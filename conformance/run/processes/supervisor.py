@@ -179,19 +179,20 @@ def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> r
         )  # fmt: skip
     if ended.stopped:
         raise KeyboardInterrupt
+    reason = _interrupted(order) if ended.code == USAGE else ""
+    death = ", ".join(filter(None, (str(ended), reason)))
     if order.running.exists():
         late = f"no answer within {order.check_timeout:g} s"
-        return _row(order, *(("timeout", late) if ended.late else ("crash", _death(order, ended))))
+        return _row(order, "timeout", late) if ended.late else _row(order, "crash", death)
     if _judged(order):
         if ended.late:
             return f"the process still ran {EXIT:g} s after its last check"
         return "" if ended.code in (0, 1) else f"the process ended ({ended}) after its last check"
     if ended.late:
         return f"no check began within {start:g} s; see {order.log}"
-    reason = _reason(order)
-    if ended.code == USAGE and "cannot " in reason:
+    if "cannot " in reason:
         return reason
-    return f"the process ended ({_death(order, ended)}) before its first check; see {order.log}"
+    return f"the process ended ({death}) before its first check; see {order.log}"
 
 
 def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], float | None]:
@@ -222,13 +223,7 @@ def _judged(order: Order) -> bool:
     return False
 
 
-def _death(order: Order, ended: child.Ended) -> str:
-    """Return how the process ended; what an adapter raised to interrupt pytest is named."""
-    reason = _reason(order) if ended.code == USAGE else ""
-    return ", ".join(filter(None, (str(ended), reason)))
-
-
-def _reason(order: Order) -> str:
+def _interrupted(order: Order) -> str:
     """Return why pytest was interrupted, which it writes between exclamation marks; "" where it was not."""
     lines = order.log.read_text(encoding="utf-8", errors="replace").splitlines()
     reasons = [line.strip("! ").removeprefix("_pytest.outcomes.Exit: ") for line in lines if line.startswith("!")]
