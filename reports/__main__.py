@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.record import records
+from conformance.record import reading, records, storage
 from reports import choose, compare, html, markdown, model, terminal
 from reports.console import console
 from reports.site import build
@@ -76,9 +76,9 @@ def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
         if not place.exists():
             raise ReportError(f"{place}: no such file or folder")
     read, broken = [], []
-    for path in dict.fromkeys(records.find(places)):
+    for path in dict.fromkeys(storage.find(places)):
         try:
-            read.append(records.read(path))
+            read.append(reading.read(path))
         except records.BrokenRecord as error:
             broken.append(" ".join(str(error).split()))
     if not read:

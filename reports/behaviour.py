@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance.record.records import ONE_ANSWER
 from conformance.requirements import Requirement
-from conformance.run.consistency import CASE
 from reports.checks import Judged
 from reports.witness import numbers
 
@@ -42,7 +42,9 @@ def table(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Behaviour, 
     """Return a row for each such requirement that has an answer, in the order of the specification."""
     by_requirement: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        compared = judged.check.case == CASE  # a row about the answers of other rows, which stand here themselves
+        compared = (
+            judged.check.case == ONE_ANSWER
+        )  # a row about the answers of other rows, which stand here themselves
         if judged.level in ("choice", "report") and not compared and answer(judged) is not None:
             by_requirement[judged.check.requirement].append(judged)
     return tuple(_row(targets, by_requirement[name]) for name in sorted(by_requirement))

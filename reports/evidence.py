@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from conformance import deviations as known
 from conformance import requirements as specification
 from conformance.deviations import Deviation
-from conformance.record import records as reader
+from conformance.record import reading, storage
 from conformance.record.records import BrokenRecord, Record
 from conformance.requirements import Requirement
 from reports import model
@@ -109,9 +109,9 @@ def _results(timings: Path | None, problems: list[str]) -> Results | None:
 
 def _records(places: Sequence[Path], problems: list[str]) -> list[Record]:
     read = []
-    for path in dict.fromkeys(reader.find(list(places))):
+    for path in dict.fromkeys(storage.find(list(places))):
         try:
-            read.append(reader.read(path))
+            read.append(reading.read(path))
         except BrokenRecord as error:
             problems.append(" ".join(str(error).split()))
     return read

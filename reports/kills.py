@@ -14,7 +14,7 @@ from pathlib import Path
 from adapters.faulty import Faulty
 from conformance import requirements
 from conformance.ci.markup import escape, table_of
-from conformance.record import records
+from conformance.record import reading, records, storage
 from conformance.requirements import FAMILIES, Requirement
 from conformance.run.processes import supervisor
 from reports.checks import parts, plural
@@ -178,7 +178,7 @@ def _judged() -> dict[str, set[str]]:
 
 
 def _read(places: list[Path]) -> list[records.Record]:
-    read = [records.read(path) for path in records.find(places)]
+    read = [reading.read(path) for path in storage.find(places)]
     if not read:
         raise records.BrokenRecord("no records; give the folder that holds the gallery's, or none to judge it")
     return read

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance import requirements
-from conformance.record import records
+from conformance.record import reading
 from conformance.record.records import BrokenRecord, Record
+from conformance.record.storage import find
 from reports import grades, model, scope, unreported
 
 HERE = Path(__file__).parent
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=HERE, metavar="FOLDER", help="where the pages go")
     options = parser.parse_args(arguments)
     try:
-        read = [records.read(path) for path in records.find([options.records])]
+        read = [reading.read(path) for path in find([options.records])]
         if not read:
             raise BrokenRecord(f"{options.records}: no records here; python -m reports.archive puts them there")
         written = render(read)

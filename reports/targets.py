@@ -72,11 +72,13 @@ def _verdict(record: Record, checks: Sequence[Judged]) -> tuple[str, str]:
     if record.footer is None:
         problems.insert(0, f"incomplete: the run stopped after {plural(len(checks))}")
         return "incomplete", "; ".join(problems)
-    if record.footer.error:
+    if record.footer.error is not None:
         problems.insert(
             0, f"not judged: {record.footer.error}" if not checks else f"error: {record.footer.error}"
         )
         return "error", "; ".join(problems)
+    if record.partial:
+        return "incomplete", "; ".join((f"incomplete: {record.partial}", *problems))
     if unmatched := len(record.footer.unmatched):
         problems.append(f"{unmatched} deviation entr{'y matches' if unmatched == 1 else 'ies match'} nothing")
     if not checks:

@@ -19,7 +19,7 @@ import adapters.faulty
 import adapters.honest
 from conformance import __main__ as command
 from conformance.ci import baseline
-from conformance.record import records
+from conformance.record import reading
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "docs" / "example"
@@ -53,7 +53,7 @@ def test_the_example_holds_against_its_baseline_and_fails_without_it(repository:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "against the baseline: 0 new" in done.stdout
     assert "not judged" not in done.stdout, "requirements changed: make docs/example's baseline anew"
-    found = records.read(repository / "results" / "softmark_adapter-Adapter-cpu-eager.jsonl")
+    found = reading.read(repository / "results" / "softmark_adapter-Adapter-cpu-eager.jsonl")
     assert {check.outcome for check in found.checks} == {"pass", "fail", "choice", "measured", "absent"}
     done = judge(repository, "--resume")
     assert done.returncode == 1

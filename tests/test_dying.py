@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.record import records
+from conformance.record import reading
 from conformance.record.records import Record
 from conformance.record.verdict import problems
 from conformance.run.processes import supervisor
@@ -117,4 +117,4 @@ def test_options_of_pytest_in_the_shell_leave_no_check_out(
 def test_a_record_that_vanishes_is_an_error_with_its_reason(tmp_path: Path) -> None:
     asked = order("Tiny", tmp_path)
     supervisor._write_error(asked, "it vanished")
-    assert problems(records.read(asked.record)) == ["it vanished"]
+    assert problems(reading.read(asked.record)) == ["it vanished"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.record.records import Record, read
+from conformance.record.reading import read
+from conformance.record.records import Record
 from reports import model
 from reports.__main__ import main
 from tests.samples import assembled, check, header, record
@@ -131,9 +132,9 @@ def judged_twice(text: str) -> str:
 
 REFUSED = {
     "another-format": (
-        with_text(lambda text: text.replace('"format": 1', '"format": 2')),
-        "bad.jsonl, line 1: format 2, this suite reads 1: run that target again, or read the record with the "
-        "suite that wrote it (commit 'abc')",
+        with_text(lambda text: text.replace('"format": 2', '"format": 3')),
+        "bad.jsonl, line 1: format 3, this suite reads 1 to 2: run that target again, or read the record with "
+        "the suite that wrote it (commit 'abc')",
     ),
     "judged-twice": (
         with_text(judged_twice),

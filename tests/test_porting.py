@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance import deviations, requirements
-from conformance.record import records as reader
+from conformance.record import reading, storage
 from conformance.record.records import Record
 from reports.differences.comparison import DescribedDifference, compare
 from reports.differences.operands import Operand
@@ -19,7 +19,7 @@ from reports.evidence import RECORDS, assemble
 
 @pytest.fixture(scope="module")
 def committed() -> dict[str, Record]:
-    found = (reader.read(path) for path in reader.find([RECORDS]))
+    found = (reading.read(path) for path in storage.find([RECORDS]))
     return {one.header.target: one for one in found}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conformance.record import accuracy_keys
-from conformance.record.records import Check, Footer, read
-from conformance.run.consistency import CASE
+from conformance.record.reading import read
+from conformance.record.records import ONE_ANSWER, Check, Footer
 from reports import model, witness
 from reports.checks import parts
 from tests.samples import (
@@ -224,7 +224,10 @@ def test_relative_grade_is_told_where_it_was_measured() -> None:
 
 
 def test_answers_of_the_comparison_of_answers_are_not_counted_twice() -> None:
-    rows = [check("SPV-03", "choice", observed="nan"), check("SPV-03", "fail", observed="nan / x", case=CASE)]
+    rows = [
+        check("SPV-03", "choice", observed="nan"),
+        check("SPV-03", "fail", observed="nan / x", case=ONE_ANSWER),
+    ]
     (row,) = assembled(record(*rows)).behaviour
     assert row.answers == ("nan",)
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from adapters.frameworks import FRAMEWORKS
-from conformance.record import records as reader
-from conformance.record.records import BrokenRecord, Record
+from conformance.record import reading
+from conformance.record.records import PACKED, PLAIN, BrokenRecord, Record
 from reports.checks import split_target
 
 
@@ -75,8 +75,8 @@ def find(name: str, known: Iterable[Operand]) -> Operand:
             return operand
     path = Path(name)
     if path.is_file():
-        return Operand(name, reader.read(path))
-    if name.endswith((reader.PLAIN, reader.PACKED)):
+        return Operand(name, reading.read(path))
+    if name.endswith((PLAIN, PACKED)):
         raise BrokenRecord(f"{name}: no such file")
     names = ", ".join(operand.name for operand in known)
     raise UnknownOperand(f"unknown target {name!r}: choose one of {names}")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from adapters.protocol import FEATURES
 from conformance.deviations import Deviation
 from conformance.record.accuracy_keys import HEX, number
-from conformance.record.records import Check
+from conformance.record.records import ONE_ANSWER, Check
 from conformance.requirements import Requirement
-from conformance.run.consistency import CASE
 from reports.checks import split_target
 from reports.witness import difference, numbers, short
 
@@ -133,7 +132,7 @@ def _long(word: str) -> bool:
 
 def derived(check: Check) -> bool:
     """Tell whether the row compares the answers of other rows, which are items themselves."""
-    return check.case == CASE
+    return check.case == ONE_ANSWER
 
 
 def answer(check: Check) -> str:

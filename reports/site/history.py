@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from adapters.releases import releases
-from conformance.record.timeline import STATES, Cell, Change, Row, Span, Timeline, timelines
+from conformance.record.timeline import (
+    STATES,
+    RequirementChange,
+    RequirementHistory,
+    Span,
+    Standing,
+    Timeline,
+    timelines,
+)
 from conformance.requirements import FAMILIES
 from reports.checks import plural, split_target
 from reports.evidence import Evidence
@@ -30,8 +38,8 @@ class FamilyHistory:
     """The requirements of one family: those that changed, and those that are the same in every release."""
 
     name: str
-    changing: tuple[Row, ...]
-    steady: tuple[Row, ...]
+    changing: tuple[RequirementHistory, ...]
+    steady: tuple[RequirementHistory, ...]
 
     @property
     def counts(self) -> str:
@@ -49,7 +57,7 @@ class News:
     day: date | None
     came: tuple[Span, ...]
     went: tuple[Span, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[RequirementChange, ...]
 
     @property
     def count(self) -> int:
@@ -118,19 +126,19 @@ def news(histories: Sequence[Timeline]) -> list[News]:
     return sorted(made, key=lambda item: item.day or date.min, reverse=True)
 
 
-def explained(change: Change, moved: set[str]) -> bool:
+def explained(change: RequirementChange, moved: set[str]) -> bool:
     """Tell whether a requirement changed only by deviations that came or went."""
     states = {change.before.state, change.after.state}
     entries = {*change.before.entries} ^ {*change.after.entries}
     return states <= {"holds", "deviation"} and "deviation" in states and bool(entries) and entries <= moved
 
 
-def counted(cell: Cell) -> str:
+def counted(cell: Standing) -> str:
     """Return a cell's counts in words: "in 8 of 10 checks"; "" if nothing fails."""
     return f"in {cell.failed} of {plural(cell.checks)}" if cell.failed else ""
 
 
-def _steady(row: Row) -> Cell:
+def _steady(row: RequirementHistory) -> Standing:
     """Return the last known cell of a row that never changes."""
     known = [cell for cell in row.cells if cell.state != "unknown"]
-    return known[-1] if known else Cell("unknown")
+    return known[-1] if known else Standing("unknown")

@@ -8,13 +8,14 @@ import re
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
 from adapters import BUILT_IN, ROOT
 from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter
-from conformance.record.records import Header
+from conformance.record.records import CheckSet, Header
 
 FOLDERS = ("adapters", "conformance")
 # what no outcome of a check depends on: how runs are started, kept and told of, and what a failure is called
@@ -25,10 +26,10 @@ NO_JUDGES = (
 )
 
 
-def header(adapter: Adapter, target: str, tier: str) -> Header:
+def header(adapter: Adapter, target: str, tier: str, asked: CheckSet) -> Header:
     """Return the header of a record of `target`, starting now."""
     framework = {"name": adapter.name, "version": adapter.version, "build": build(adapter)}
-    described = replace(_described(target, tier), framework=framework)
+    described = replace(_described(target, tier), framework=framework, asked=asked)
     return replace(described, device_model=gpu()) if adapter.device == "cuda" else described
 
 
@@ -45,6 +46,7 @@ def _described(target: str, tier: str) -> Header:
         suite_commit=commit(),
         tier=tier,
         start=now(),
+        suite_digest=suite_digest(),
     )
 
 
@@ -88,6 +90,16 @@ def commit() -> str:
     # records and pages, which a run may write among the files of a checkout, are none of it
     changed = _run("git", "status", "--porcelain", "--untracked-files=no", "--", *FOLDERS)
     return f"{at}-dirty" if changed else at
+
+
+def suite_digest() -> str:
+    """Return a digest of the files that judge, which tells two changed trees of one commit apart."""
+    digest = sha256()
+    paths = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".toml"))
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def same_suite(judged_at: str, framework: str) -> bool:

@@ -27,8 +27,8 @@ from adapters import ROOT
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES, Release, named, releases
 from conformance import deviations, files, requirements
-from conformance.record import archive, records, timeline
-from conformance.record.records import BrokenRecord, Footer, Record
+from conformance.record import archive, reading, storage, timeline
+from conformance.record.records import PACKED, BrokenRecord, Footer, Record
 from conformance.requirements import TIERS
 from conformance.run.processes import environments, machine, supervisor
 
@@ -49,7 +49,7 @@ class Plan:
 
     def record(self, release: Release) -> Path:
         """The file that a release's record is kept in."""
-        return self.output / f"{release.tag}{records.PACKED}"
+        return self.output / f"{release.tag}{PACKED}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,12 +100,11 @@ def _judge_missing(wanted: Sequence[Release], plan: Plan, jobs: int) -> int:
 def judged(plan: Plan, release: Release) -> bool:
     """Return whether there is a finished record of this tier, made by a suite that judges as this one does."""
     try:
-        record = records.read(plan.record(release))
+        record = reading.read(plan.record(release))
     except BrokenRecord:
         return False
-    whole = record.footer is not None and record.footer.error is None
-    header = record.header
-    return whole and header.tier == plan.tier and machine.same_suite(header.suite_commit, release.framework)
+    same = record.header.tier == plan.tier
+    return not record.unfinished and same and machine.same_suite(record.header.suite_commit, release.framework)
 
 
 def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
@@ -191,18 +190,16 @@ def _reason(error: str, log: Path) -> str:
 
 def keep(record: Record, path: Path) -> str | None:
     """Write the record and return why it is not whole, if so; such a record replaces no finished one."""
-    problem = record.footer.error if record.footer else "the run was cut off"
-    if problem is None or not _finished(path):
+    if record.unfinished is None or not _finished(path):
         files.write(path, archive.pack(record))
-    return problem
+    return record.unfinished
 
 
 def _finished(path: Path) -> bool:
     try:
-        footer = records.read(path).footer
+        return reading.read(path).unfinished is None
     except BrokenRecord:
         return False
-    return footer is not None and footer.error is None
 
 
 def counts(record: Record) -> str:
@@ -215,9 +212,9 @@ def counts(record: Record) -> str:
 def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
     """Return lines that say in which release each deviation came and went, and which failures are not listed."""
     read = []
-    for path in records.find([folder]):
+    for path in storage.find([folder]):
         try:
-            read.append(records.read(path))
+            read.append(reading.read(path))
         except BrokenRecord as error:
             print(f"releases: {error}", file=sys.stderr)
     chosen = [record for record in read if record.header.framework["name"] in set(frameworks)]
