@@ -74,7 +74,7 @@ def _program(framework: Framework, mode: str, check: Check, call: dict[str, Any]
 
 
 def _arrays(spelling: Spelling, call: dict[str, Any], form: str, options: dict[str, Any]) -> dict[str, str]:
-    """Name → how it is made, of every array that a call takes."""
+    """Return the expression that makes each array of a call, by the array's name."""
     dtype = str(call["dtype"])
     arrays = {"x": _value(spelling, dtype, call["expression"])}
     for name in DERIVATIVES[call.get("derivative") or ""]:
@@ -129,7 +129,7 @@ def _printed(decorator: str, body: str, arrays: dict[str, str], element: str) ->
 
 
 def _value(spelling: Spelling, dtype: str, expression: str) -> str:
-    """The array of an expression in a format, or of integers: float32, or what is wider, rounded once."""
+    """Return the array of an expression in a format; its value is rounded from float32, or from what is wider."""
     if not dtype.isidentifier():
         raise ValueError("not the name of a format")
     text = _expression(expression)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters import frameworks
+
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "adapters": {"adapters"},
@@ -42,14 +44,11 @@ ROOMS = {
     "benchmarks.asv": {"benchmarks.timing"},
     "benchmarks.suite": {"benchmarks.asv", "benchmarks.timing"},
 }
-FRAMEWORKS = {"torch", "tensorflow", "jax", "jaxlib", "optax", "scipy", "keras", "onnxruntime", "onnx"}
+# framework → what its adapter imports at module level; that of Keras, whose mode decides what it imports, nothing
 OWN = {
-    "torch": {"torch"},
-    "tensorflow": {"tensorflow"},
-    "jax": {"jax", "jaxlib", "optax"},
-    "scipy": {"scipy"},
-    "onnxruntime": {"onnxruntime", "onnx"},
+    name: {name, *known.packages} for name, known in frameworks.FRAMEWORKS.items() if "{mode}" not in known.beside
 }
+FRAMEWORKS = {*frameworks.FRAMEWORKS, *(module for modules in OWN.values() for module in modules)} - {"numpy"}
 LONGEST = 400
 MODULES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
 NAMED = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}

@@ -24,7 +24,6 @@ from rich.table import Table
 
 import adapters
 from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS, Spelling
-from adapters.protocol import Adapter
 from benchmarks.timing.cells import TIMED
 
 CALLS = [(operation.name, form.name) for operation, form in TIMED.values() if form.name != "probability"]
@@ -48,7 +47,7 @@ class Overhead:
 
 
 def bare(spelling: Spelling, decorator: str, x: Any, labels: Any) -> dict[str, Call]:
-    """The framework's own calls as its users write them, compiled where there is a decorator."""
+    """Return the framework's own calls as its users write them, compiled where there is a decorator."""
     found: dict[str, Call] = {}
     names: dict[str, Any] = {"x": x, "labels": labels}
     exec("\n".join(f"import {module}" for module in spelling.imports), names)
@@ -86,17 +85,15 @@ def measure(name: str, mode: str) -> list[Overhead]:
     x = adapter.asarray(random.standard_normal(SHAPE, dtype=np.float32))
     labels = adapter.asarray(random.integers(0, SHAPE[1], SHAPE[0]))
     calls = bare(SPELLED[name], FRAMEWORKS[name].modes[mode].decorator, x, labels)
-    return [
-        Overhead(f"{name}:cpu:{mode}", operation, *interleaved(calls[operation], through(adapter, *arguments)))
+    names = {"adapter": adapter, "x": x, "labels": labels}
+    through = {
+        operation: eval(f"lambda: adapter.{operation}({'x, labels' if form else 'x'})", names)
         for operation, form in CALLS
-        if operation in calls
-        for arguments in [(operation, x, labels) if form else (operation, x)]
+    }
+    return [
+        Overhead(f"{name}:cpu:{mode}", operation, *interleaved(call, through[operation]))
+        for operation, call in calls.items()
     ]
-
-
-def through(adapter: Adapter, operation: str, *arrays: Any) -> Call:
-    """The call of an operation through the adapter."""
-    return lambda: getattr(adapter, operation)(*arrays)
 
 
 def measured(names: list[str]) -> Iterator[Overhead]:

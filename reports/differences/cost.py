@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -126,9 +126,18 @@ def _order(pair: CostPair) -> tuple[float, str]:
 
 def described(cost: Cost) -> str:
     """Return the latency, followed by times the roofline and copies of the logits where they were measured."""
-    more = [f"{number(cost.roofline)}× roofline"] if cost.roofline is not None else []
-    more += [f"{cost.copies:.1f} copies"] if cost.copies is not None else []
-    return quantity(cost.latency, "latency") + (f" ({', '.join(more)})" if more else "")
+    return "".join(pieces(cost))
+
+
+def pieces(cost: Cost) -> Iterator[str]:
+    """Yield the pieces of the text of a cost; many costs share one, so that the page holds each of them once."""
+    roofline = "" if cost.roofline is None else f"{number(cost.roofline)}× roofline"
+    copies = "" if cost.copies is None else f"{cost.copies:.1f} copies"
+    yield quantity(cost.latency, "latency")
+    if roofline:
+        yield f" ({roofline}" + ("" if copies else ")")
+    if copies:
+        yield (", " if roofline else " (") + f"{copies})"
 
 
 def figure(value: float) -> str:

@@ -55,9 +55,11 @@ function sections(a, b) {
   const cost = compared("timings", "cost", a, b);
   if (cost.entry) {
     const [count, slower, cells] = cost.entry;
-    const rows = cells.map((cell, at) => {
+    const price = parts => parts.slice(1).map(text).join("");
+    const rows = (cells.match(/../g) ?? []).map((digits, at) => {
+      const cell = parseInt(digits, 36);
       const [first, second] = [a, b].map(operand => known.costs[known.operands[operand].cost][cell]);
-      return [...known.cells[cell], at < slower ? factor(second[0] / first[0]) : known.same, text(first[1]), text(second[1])];
+      return [...known.cells[cell], at < slower ? factor(second[0] / first[0]) : known.same, price(first), price(second)];
     });
     found.costs = { count: text(count), rows };
   }

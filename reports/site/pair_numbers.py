@@ -15,6 +15,7 @@ from reports.differences.operands import Operand
 from reports.differences.values import four
 from reports.site.numbered import Numbered, Tables, triangle
 
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SHOWN = "{shown}"  # the script replaces it by the number of rows that pass the reader's filter
 
 
@@ -79,10 +80,10 @@ def timings(
     devices = {key: target.device for target in own if target for key in target.costs}
     cells = {key: number for number, key in enumerate(devices)}
 
-    def entry(a: int, b: int) -> tuple[int, int, list[int]]:
+    def entry(a: int, b: int) -> tuple[int, int, str]:
         pairs, shared = cost.pairs(costs[a], costs[b])
         slower = sum(pair.times is not None for pair in pairs)  # they come first
-        rows = [cells[pair.machine, pair.cell] for pair in pairs]
+        rows = "".join(_digits(cells[pair.machine, pair.cell]) for pair in pairs)
         return tables.texts.number(phrases.cost_count(SHOWN, shared)), slower, rows
 
     return numbers, {
@@ -95,6 +96,11 @@ def timings(
     }
 
 
-def _cost(price: Cost | None, tables: Tables) -> tuple[float, int] | None:
-    """Return the latency, which the script divides by another, and the text of a cost."""
-    return (price.latency, tables.texts.number(cost.described(price))) if price else None
+def _digits(number: int) -> str:
+    """Return a number in two digits of base 36: the list of cells is the largest part of the data."""
+    return DIGITS[number // 36] + DIGITS[number % 36]
+
+
+def _cost(price: Cost | None, tables: Tables) -> tuple[float, ...] | None:
+    """Return the latency, which the script divides by another, and the pieces of the text."""
+    return (price.latency, *map(tables.texts.number, cost.pieces(price))) if price else None
