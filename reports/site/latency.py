@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from adapters import releases
-from adapters.releases import PACKAGES, Release
+from adapters.releases import Release
 from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import Machine, Result
 from benchmarks.timing.cells import DIRECTIONS, MODES, OPERATIONS, THREADS, Cell
@@ -17,7 +14,7 @@ from reports.site import charts
 from reports.site.charts import ChartPoint, Panel, Series
 from reports.site.roofline import series
 from reports.timing import wording
-from reports.timing.performance import Column
+from reports.timing.performance import Column, ordered
 
 SHAPES = ("imagenet", "llama2")
 FORMAT = "float32"
@@ -26,28 +23,18 @@ COLUMNS = 2
 Where = tuple[str, str]  # operation, shape
 
 
-@dataclass(frozen=True)
-class LatencyHistory:
-    """The latency of one direction over releases: a chart and the same as a table."""
-
-    title: str
-    chart: Markup | None
-    heads: tuple[str, ...]
-    lines: tuple[tuple[str, str, tuple[str, ...]], ...]  # release, day, values
-
-
 def over(
     rows: Iterable[Result], groups: Iterable[Transition], machine: Machine, suffix: str
-) -> tuple[LatencyHistory, ...]:
-    """Return the latency at `SHAPES` for each direction that was measured, on the fewest threads timed."""
+) -> list[dict[str, object]]:
+    """Return the latency at `SHAPES`, on the fewest threads timed: a chart and a table for each direction."""
     here = [row for row in rows if row.metric == "latency" and row.value > 0 and _shown(row.cell)]
     threads = next((count for count in THREADS if any(row.cell.threads == count for row in here)), None)
     steps = {(step.after.release, step.after.cell) for group in groups for step in group.steps}
-    return tuple(
+    return [
         _over(direction, own, steps, machine, f"latency-{direction}{suffix}")
         for direction in DIRECTIONS
         if (own := [row for row in here if (row.cell.direction, row.cell.threads) == (direction, threads)])
-    )
+    ]
 
 
 def _shown(cell: Cell) -> bool:
@@ -56,7 +43,7 @@ def _shown(cell: Cell) -> bool:
 
 def _over(
     direction: str, rows: Sequence[Result], steps: set[tuple[Release, Cell]], machine: Machine, name: str
-) -> LatencyHistory:
+) -> dict[str, object]:
     by_place: dict[Where, list[Result]] = defaultdict(list)
     for row in rows:
         by_place[row.cell.operation, row.cell.shape].append(row)
@@ -68,14 +55,13 @@ def _over(
     on = "the GPU" if machine.device == "cuda" else wording.threads(rows[0].cell)
     title = f"{wording.DIRECTIONS[direction]}, {FORMAT} on {on}"
     panels = [Panel(text, _lines(by_place[where], steps)) for where, text in zip(order, titles, strict=True)]
-    return LatencyHistory(
-        title=title,
-        chart=charts.trends(name, f"Latency over releases: {title}", panels, COLUMNS, _seconds)
-        if charts.available()
-        else None,
-        heads=tuple(titles),
-        lines=tuple(_table(rows, order)),
-    )
+    drawn = f"Latency over releases: {title}"
+    return {
+        "title": title,
+        "chart": charts.trends(name, drawn, panels, COLUMNS, _seconds) if charts.available() else None,
+        "heads": titles,
+        "lines": list(_table(rows, order)),
+    }
 
 
 def _seconds(value: float) -> str:
@@ -91,8 +77,9 @@ def _lines(
     by_column: dict[Column, list[Result]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: releases.order(row.release)):
         by_column[row.release.framework, row.cell.mode].append(row)
-    columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in by_column]
-    return tuple((series(column), tuple(_point(row, steps) for row in by_column[column])) for column in columns)
+    return tuple(
+        (series(column), tuple(_point(row, steps) for row in by_column[column])) for column in ordered(by_column)
+    )
 
 
 def _point(row: Result, steps: set[tuple[Release, Cell]]) -> ChartPoint:

@@ -18,7 +18,9 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     }
     if evidence.results:  # and so there is asv, which these modules need
         from reports.site.machines import sections
+        from reports.timing import wording
         from reports.timing.performance import CHANGES, FRESH
 
         values |= {"places": sections(evidence.results, evidence.asv), "rule": CHANGES, "fresh": FRESH}
+        values["number"] = wording.number
     yield Page("performance.html", "Performance", "performance.html.j2", "performance.html", values)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
@@ -22,91 +21,43 @@ AXIS = "times the roofline: 1 is the limit of the machine, lower is better"
 HEAD = "llama2"  # the shape whose order a table's first sentence tells
 
 
-@dataclass(frozen=True)
-class GridValue:
-    """Times the roofline, and logit copies or ""; `least` marks the smallest value of a line."""
-
-    text: str
-    copies: str
-    least: bool
-
-
-@dataclass(frozen=True)
-class GridLine:
-    """One shape: a value for each column, and the addresses of its plots in asv's site by mode."""
-
-    label: str
-    values: tuple[GridValue | None, ...]
-    plots: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One operation and direction: a line for each shape, a column for each framework and mode."""
-
-    anchor: str
-    title: str
-    summary: str
-    heads: tuple[str, ...]
-    lines: tuple[GridLine, ...]
-    errors: str
-    chart: Markup | None
-
-
-def grid(table: PerformanceTable, machine: Machine, suffix: str, asv: str) -> Grid:
+def grid(table: PerformanceTable, machine: Machine, suffix: str, asv: str) -> dict[str, object]:
     """Return the table and the chart of one operation and direction."""
-    columns, lines = table.columns, table.lines
-    labels = [wording.where(line, machine.device) for line in lines]
+    labels = {line: wording.where(line, machine.device) for line in table.lines}
     anchor = f"{table.operation}-{table.direction}{suffix}"
-    return Grid(
-        anchor=anchor,
-        title=table.title,
-        summary=_sentence(table, labels),
-        heads=tuple(map(performance.head, columns)),
-        lines=tuple(
-            GridLine(label, tuple(_values(table, line)), tuple(_plots(table, line, machine, asv)))
-            for label, line in zip(labels, lines, strict=True)
-        ),
-        errors=performance.errors(table),
-        chart=_chart(anchor, table, labels) if charts.available() else None,
-    )
+    return {
+        "anchor": anchor,
+        "title": table.title,
+        "summary": _sentence(table, labels),
+        "heads": list(map(performance.head, table.columns)),
+        "lines": [
+            (label, [table.entry(line, column) for column in table.columns], _plots(table, line, machine, asv))
+            for line, label in labels.items()
+        ],
+        "errors": performance.errors(table),
+        "chart": _chart(anchor, table, labels) if charts.available() else None,
+    }
 
 
-def _values(table: PerformanceTable, line: Cell) -> Iterator[GridValue | None]:
-    entries = [table.entry(line, column) for column in table.columns]
-    least = min(entry.roofline.value for entry in entries if entry)
-    for entry in entries:
-        yield (
-            None
-            if entry is None
-            else GridValue(
-                text=wording.number(entry.roofline.value),
-                copies=wording.number(entry.memory.value) if entry.memory else "",
-                least=entry.roofline.value == least,
-            )
-        )
+def _plots(table: PerformanceTable, line: Cell, machine: Machine, asv: str) -> dict[str, str]:
+    """Return mode → address of the plot in asv's site; empty without such a site."""
+    timed = [entry["roofline"].cell for column in table.columns if (entry := table.entry(line, column))]
+    return {cell.mode: url for cell in timed if (url := plot(asv, machine, cell, "roofline"))}
 
 
-def _plots(table: PerformanceTable, line: Cell, machine: Machine, asv: str) -> Iterator[tuple[str, str]]:
-    timed = [entry.roofline.cell for column in table.columns if (entry := table.entry(line, column))]
-    for cell in dict.fromkeys(timed):
-        if url := plot(asv, machine, cell, "roofline"):
-            yield cell.mode, url
-
-
-def _sentence(table: PerformanceTable, labels: Sequence[str]) -> str:
+def _sentence(table: PerformanceTable, labels: Mapping[Cell, str]) -> str:
     """Return the order at one shape, and the two extremes of the whole table."""
     entries: list[tuple[float, Column, Cell, str]] = [
-        (entry.roofline.value, column, line, label)
-        for line, label in zip(table.lines, labels, strict=True)
+        (entry["roofline"].value, column, line, label)
+        for line, label in labels.items()
         for column in table.columns
         if (entry := table.entry(line, column))
     ]
-    lines = [line for line in table.lines if line.shape == HEAD] or table.lines
-    order = sorted((value, performance.head(column)) for value, column, line, _ in entries if line == lines[0])
+    line = next((line for line in table.lines if line.shape == HEAD), table.lines[0])
+    order = sorted((value, performance.head(column)) for value, column, other, _ in entries if other == line)
     (low, near, _, here), (high, far, _, there) = min(entries), max(entries)
     return (
-        f"At {labels[table.lines.index(lines[0])]}, nearest to the roofline first: "
+        f"At {labels[line]}, nearest to the roofline first: "
         f"{'; '.join(f'{name} {wording.number(value)}' for value, name in order)}. "
         f"Of all shapes, nearest is {performance.head(near)} with {wording.number(low)} at {here}, "
         f"farthest {performance.head(far)} with {wording.number(high)} at {there}."
@@ -121,16 +72,16 @@ def series(column: Column) -> Series:
     return Series(performance.head(column), *look, hollow=mode == "compiled")
 
 
-def _chart(name: str, table: PerformanceTable, labels: Sequence[str]) -> Markup:
+def _chart(name: str, table: PerformanceTable, labels: Mapping[Cell, str]) -> Markup:
     marks = []
     for column in table.columns:
-        for at, (line, label) in enumerate(zip(table.lines, labels, strict=True)):
+        for at, (line, label) in enumerate(labels.items()):
             entry = table.entry(line, column)
-            if entry and entry.roofline.value > 0:  # the axis is a logarithm
-                value = entry.roofline.value
+            if entry and entry["roofline"].value > 0:  # the axis is a logarithm
+                value = entry["roofline"].value
                 tip = f"{performance.head(column)}, {label}: {wording.number(value)}"
                 marks.append(Dot(series(column), at, value, tip))
-    return charts.dots(name, f"{table.title}: {AXIS}", labels, marks, AXIS)
+    return charts.dots(name, f"{table.title}: {AXIS}", list(labels.values()), marks, AXIS)
 
 
 def plot(asv: str, machine: Machine, cell: Cell, metric: str, *frameworks: str) -> str:

@@ -58,22 +58,6 @@ Column = tuple[str, str]  # framework, mode
 
 
 @dataclass(frozen=True)
-class Entry:
-    """The cost of one call: time over the roofline, and memory if it was measured."""
-
-    roofline: Result
-    memory: Result | None
-
-
-@dataclass(frozen=True)
-class FreshMemory:
-    """The factors by which calls take longer with memory from the system, and their page faults."""
-
-    heads: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]  # what is called, a text for each head
-
-
-@dataclass(frozen=True)
 class PerformanceTable:
     """The values of one operation and direction: cell → framework → metric → row."""
 
@@ -89,13 +73,12 @@ class PerformanceTable:
     @property
     def columns(self) -> list[Column]:
         """The frameworks and modes that were timed."""
-        timed = {
+        return ordered(
             (name, cell.mode)
             for cell, metrics in self.values.items()
             for name in metrics
             if "roofline" in metrics[name]
-        }
-        return [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in timed]
+        )
 
     @property
     def lines(self) -> list[Cell]:
@@ -103,13 +86,11 @@ class PerformanceTable:
         timed = {_line(cell) for cell, metrics in self.values.items() if _timed(metrics)}
         return sorted(timed, key=wording.order)
 
-    def entry(self, line: Cell, column: Column) -> Entry | None:
-        """Return the entry in a line and column, None if it was not timed."""
+    def entry(self, line: Cell, column: Column) -> Mapping[str, Result]:
+        """Return the results in a line and column by metric; empty if it was not timed."""
         framework, mode = column
         metrics = self.values.get(replace(line, mode=mode), {}).get(framework, {})
-        if "roofline" not in metrics:
-            return None
-        return Entry(metrics["roofline"], metrics.get("memory"))
+        return metrics if "roofline" in metrics else {}
 
     @property
     def errors(self) -> dict[str, float]:
@@ -182,7 +163,7 @@ def _machine(machine: Machine, rows: Sequence[Result], several: bool) -> Iterato
     if slowed := fresh(today, machine.device):
         yield "### Fresh memory"
         yield FRESH
-        yield wording.table(("", *slowed.heads), slowed.lines)
+        yield wording.table(slowed[0], slowed[1:])
     yield f"## Steps between releases{where}"
     yield from _steps(rows, machine.device)
 
@@ -216,6 +197,12 @@ def _timed(frameworks: Mapping[str, Mapping[str, Result]]) -> bool:
     return any("roofline" in metrics for metrics in frameworks.values())
 
 
+def ordered(columns: Iterable[Column]) -> list[Column]:
+    """Return the columns of a table, each once, in the order of every table."""
+    timed = set(columns)
+    return [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in timed]
+
+
 def _line(cell: Cell) -> Cell:
     """Return the cell that stands for all modes, which share a line."""
     return replace(cell, mode=MODES[0])
@@ -236,15 +223,18 @@ def _table(table: PerformanceTable, device: str) -> str:
     return wording.table(("", *map(head, columns)), rows)
 
 
-def _entry(entry: Entry | None) -> str:
-    if entry is None:
+def _entry(entry: Mapping[str, Result]) -> str:
+    if not entry:
         return "–"
-    copies = f" ({wording.number(entry.memory.value)})" if entry.memory else ""
-    return f"{wording.number(entry.roofline.value)}{copies}"
+    copies = f" ({wording.number(entry['memory'].value)})" if "memory" in entry else ""
+    return f"{wording.number(entry['roofline'].value)}{copies}"
 
 
-def fresh(rows: Iterable[Result], device: str) -> FreshMemory | None:
-    """Return the table of fresh memory; None if it was not measured."""
+def fresh(rows: Iterable[Result], device: str) -> list[tuple[str, ...]]:
+    """Return the table of fresh memory, its head first; empty if it was not measured.
+
+    A text is the factor by which a call takes longer with memory from the system, and its page faults.
+    """
     values = {(row.metric, row.release.framework, row.cell): row.value for row in rows}
     slowed: dict[Cell, dict[Column, str]] = defaultdict(dict)
     for (metric, framework, cell), value in values.items():
@@ -252,16 +242,15 @@ def fresh(rows: Iterable[Result], device: str) -> FreshMemory | None:
             faults = values.get(("faults", framework, cell), 0.0)
             text = f"{wording.factor(value / values['latency', framework, cell])} ({faults:,.0f})"
             slowed[_line(cell)][framework, cell.mode] = text
-    there = {column for text in slowed.values() for column in text}
-    columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in there]
-    lines = (
+    columns = ordered(column for text in slowed.values() for column in text)
+    lines = [
         (
             f"{wording.call(cell)}, {wording.where(cell, device)}",
             *(slowed[cell].get(column, "–") for column in columns),
         )
         for cell in sorted(slowed, key=wording.order)
-    )
-    return FreshMemory(tuple(map(head, columns)), tuple(lines)) if slowed else None
+    ]
+    return [("", *map(head, columns)), *lines] if lines else []
 
 
 def errors(table: PerformanceTable) -> str:
