@@ -248,7 +248,7 @@ def test_what_one_side_lacks_is_told_once_beneath_the_table(
     assert run("numpy", "scipy", "--shapes", "cifar,bert") == 0
     out = capsys.readouterr().out
     assert out.count("same") > 8
-    assert "of 16 cells: same in 16." in out
+    assert "of 24 cells: same in 24." in out
     assert "Worst error over its bound: A 0.25, B 0.25." in " ".join(out.split())
     assert "2.00 ms" in out
     names = [compare.contestant(name).name for name in ("numpy", "scipy")]
