@@ -177,7 +177,8 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
         version = record.header.framework["version"]
         state = "FAILS" if problems else "holds"
         checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
-        console.print(f"{state}  {record.header.target} {version}: {checked}", highlight=False, soft_wrap=True)
+        line = f"{state}  {record.header.target} {version}: {checked}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
         for line in [*problems, *baseline.notes(record, earlier)]:
             console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
         failed = failed or bool(problems)
