@@ -19,7 +19,7 @@ from benchmarks.timing.cells import FORMATS
 from conformance.ci.markup import escape
 from reports import tasks
 from reports.accuracy import FORMATS as GRADED
-from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise
+from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise, costs_of
 from reports.checks import parts, split_target
 from reports.console import console
 from reports.differences import cost
@@ -107,17 +107,9 @@ def _notes(
     for side in here:
         if side not in judged and split_target(side.target)[0] != OURS:
             yield f"{side.name} has nothing in {ground.dtype} for this use: left out."
-    task = ground.task
     for side in judged:
         column = columns[side.name]
-        cells = [
-            cell
-            for _, cell in (column.costs if column else ())
-            if cell.format == ground.dtype
-            and cell.shape in task.shapes
-            and (cell.operation, cell.direction) in task.calls
-        ]
-        if not cells:
+        if not (column and costs_of(column, ground)):
             how = _how(side, ground.dtype)
             yield f"{side.name} is not timed in {ground.dtype} at the shapes of this use: {how}."
 

@@ -150,7 +150,7 @@ def test_an_issue_shows_each_cell_before_and_after_with_intervals(place: Path) -
 
 def test_a_step_that_lasts_is_said_to_be_still_so(place: Path) -> None:
     found = results.read(place)
-    lasting = [step for step in changes.find(found.rows, "latency") if step.worse and step.lasts]
+    lasting = [step for step in changes.find(found.rows, "latency") if step.worse and not step.ended]
     assert [issues.lasting(step, "cpu").startswith("Still so in 0.10.0") for step in lasting] == [True]
 
 
