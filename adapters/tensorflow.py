@@ -19,6 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism
 
 from adapters.frameworks import require_mode
+from adapters.functions import as_is
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
@@ -62,10 +63,10 @@ class Adapter:
         self._logsumexp = compiled(tf.reduce_logsumexp)
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
         self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
-        self._vjp = compiled(self._plain_vjp)
-        self._both = compiled(self._plain_both)
-        self._jvp = compiled(self._plain_jvp)
-        self._hvp = compiled(self._plain_hvp)
+        self.vjp = compiled(self._plain_vjp)
+        self.value_and_vjp = compiled(self._plain_value_and_vjp)
+        self.jvp = compiled(self._plain_jvp)
+        self.hvp = compiled(self._plain_hvp)
 
     def asarray(self, x: Any) -> Array:
         """Make a tensor on the device."""
@@ -117,25 +118,6 @@ class Adapter:
             raise NotProvided(f"tf.nn.sparse_softmax_cross_entropy_with_logits has no axis; got {axis}")
         return self._index(labels=labels, logits=logits)
 
-    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Call tf.GradientTape.gradient."""
-        return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
-
-    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """Return the value that tf.GradientTape recorded, and its gradient."""
-        value, gradient = self._both(operation, x, cotangent, **kwargs)
-        return value, gradient
-
-    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """Call tf.autodiff.ForwardAccumulator."""
-        return self._jvp(operation, x, tangent, **kwargs)
-
-    def hvp(
-        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
-    ) -> Array:
-        """Call tf.GradientTape.gradient within another tape."""
-        return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
-
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), traced or compiled in modes "graph" and "xla"."""
         return self._compiled(function)(*arrays)
@@ -159,7 +141,9 @@ class Adapter:
             value = getattr(self, operation)(x, **kwargs)
         return provided(tape.gradient(value, point, output_gradients=cotangent), operation, wrt)
 
-    def _plain_both(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+    def _plain_value_and_vjp(
+        self, operation: str, x: Array, cotangent: Array, **kwargs: Any
+    ) -> tuple[Array, Array]:
         with tf.GradientTape() as tape:
             tape.watch(x)
             value = getattr(self, operation)(x, **kwargs)
@@ -184,11 +168,6 @@ def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` mapped over every row by tf.vectorized_map."""
     # By default a function that cannot be vectorised runs row by row; this way it raises.
     return lambda *arrays: tf.vectorized_map(lambda rows: function(*rows), arrays, fallback_to_while_loop=False)
-
-
-def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` itself."""
-    return function
 
 
 def graph(function: Callable[..., Any]) -> Callable[..., Any]:
