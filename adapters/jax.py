@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from adapters.frameworks import require_mode
-from adapters.functions import along, as_is
+from adapters.functions import along, as_is, refuse
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # A derivative is compiled for one value of each of these; the other arguments are arrays.
@@ -78,20 +78,9 @@ class Adapter:
         """Call jax.nn.logsumexp."""
         return self._logsumexp(x, axis=axis)
 
-    def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-    ) -> Array:
+    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **options: Any) -> Array:
         """Call optax.softmax_cross_entropy_with_integer_labels, or softmax_cross_entropy for probabilities."""
-        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
-            raise NotProvided("Optax's cross-entropies have no reduction, weight, ignore_index or smoothing")
+        refuse("Optax's cross-entropies", options)
         function = self._index if labels.dtype.kind in "iu" else self._probability
         return function(logits, labels, axis=axis)
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism
 
 from adapters.frameworks import require_mode
-from adapters.functions import as_is
+from adapters.functions import as_is, refuse
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
@@ -98,20 +98,9 @@ class Adapter:
         """tf.reduce_logsumexp."""
         return self._logsumexp(x, axis=axis)
 
-    def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-    ) -> Array:
+    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **options: Any) -> Array:
         """Call tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
-        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
-            raise NotProvided("tf.nn's cross-entropies have no reduction, weight, ignore_index or smoothing")
+        refuse("tf.nn's cross-entropies", options)
         if id(labels.dtype) not in INTEGERS:
             return self._probability(labels=labels, logits=logits, axis=axis)
         if axis != -1 and axis != logits.shape.rank - 1:
