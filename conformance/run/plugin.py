@@ -100,10 +100,9 @@ def target_of(config: pytest.Config) -> Target:
         try:
             with warnings.catch_warnings(action="ignore"):  # what a framework warns of is no failure of it
                 adapter = adapters.load(name, device=device, mode=mode)
-        except (ValueError, DeviceUnavailable, ImportError) as error:
-            pytest.exit(f"cannot judge {name}:{device}:{mode}: {error}", returncode=2)
         except BaseException as error:  # of any kind: the adapter is another's code
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            known = isinstance(error, ValueError | DeviceUnavailable | ImportError)
+            reason = str(error) if known else " ".join(f"{type(error).__name__}: {error}".split())
             pytest.exit(f"cannot judge {name}:{device}:{mode}: {reason}", returncode=2)
         config.stash[TARGET] = Target(f"{name}:{device}:{mode}", adapter)
     return config.stash[TARGET]
