@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 # TensorFlow prints notes about its build while it is imported.
@@ -29,6 +29,14 @@ DEVICES = {"cpu": "/CPU:0", "cuda": "/GPU:0"}
 
 # Compared by identity: dtypes are singletons, and is_integer and == take longer than the rest of a call.
 INTEGERS = frozenset(map(id, (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint64, tf.uint32, tf.uint16, tf.uint8)))
+
+# autograph would rewrite the source of a function, and warns where two lambdas share a line.
+GRAPH = partial(tf.function, autograph=False)
+COMPILERS: dict[str, Callable[..., Any]] = {
+    "eager": as_is,
+    "graph": GRAPH,
+    "xla": partial(GRAPH, jit_compile=True),  # as one cluster
+}
 
 
 class Adapter:
@@ -53,7 +61,7 @@ class Adapter:
         self.device = device
         self.mode = mode
         self._device = DEVICES[device]
-        compiled = {"eager": as_is, "graph": graph, "xla": xla}[mode]
+        compiled = COMPILERS[mode]
         self._compiled = lru_cache(maxsize=64)(compiled)
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(mapped(function)))
         self.exp = compiled(tf.math.exp)
@@ -157,19 +165,6 @@ def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` mapped over every row by tf.vectorized_map."""
     # By default a function that cannot be vectorised runs row by row; this way it raises.
     return lambda *arrays: tf.vectorized_map(lambda rows: function(*rows), arrays, fallback_to_while_loop=False)
-
-
-def graph(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` traced into a graph."""
-    # autograph would rewrite the source of `function`, and warns where two lambdas share a line.
-    traced: Callable[..., Any] = tf.function(function, autograph=False)
-    return traced
-
-
-def xla(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` compiled by XLA as one cluster."""
-    compiled: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
-    return compiled
 
 
 def provided(gradient: Array | None, operation: str, wrt: str) -> Array:
