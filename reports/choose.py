@@ -24,7 +24,7 @@ from reports.checks import parts, split_target
 from reports.console import console
 from reports.differences import cost
 from reports.differences.operands import Operand, operands
-from reports.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
+from reports.evidence import RECORDS, Evidence
 from reports.markdown import linked
 
 DEVICES = ("cpu", "cuda")
@@ -43,23 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--dtype", default="float32", choices=GRADED)
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of lines")
-    parser.add_argument("--records", type=Path, default=RECORDS, metavar="DIR", help="default: reports/records")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
+    parser.add_argument(
+        "--records", nargs=1, type=Path, default=[RECORDS], metavar="DIR", help="default: reports/records"
+    )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, evidence: Evidence) -> int:
     """Print the facts; the exit code."""
     try:
-        evidence = gather([options.records], RELEASES, options.results)
         advice, notes = collect(evidence, options.task, options.device, options.dtype)
-    except NoEvidence as error:
-        print(f"choose: {error}", file=sys.stderr)
-        return 2
     except Missing as error:
         print(f"choose: {error}", file=sys.stderr)
         return 1
-    for problem in evidence.problems:
-        print(f"choose: left out: {problem}", file=sys.stderr)
     task = tasks.load()[options.task]
     head = f"{task.title}; {options.dtype} on {options.device}"
     if options.markdown:

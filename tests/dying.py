@@ -6,6 +6,7 @@ Each has one 8-bit format, of which the quick tier asks 30 checks; one of them h
 from __future__ import annotations
 
 import atexit
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -72,6 +73,30 @@ class RaisesSystemExit(Tiny):
 class StopsItself(Tiny):
     def fault(self) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class DiesAlways(Tiny):
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """Abort."""
+        os.abort()
+
+
+class DiesEverySecondTime(Tiny):
+    """Dies of more checks than a target is given up for, but judges some between them."""
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """Softmax, or the end."""
+        if x.shape[-1] in (257, 2049, 65537):
+            os.abort()
+        return super().softmax(x, **kwargs)
+
+
+class Waits(Tiny):
+    """Waits on the row of 257, with the lock that another thread of this process would need."""
+
+    def fault(self) -> None:
+        Path(os.environ["PIDFILE"]).write_text(str(os.getpid()))
+        ctypes.PyDLL(None).sleep(600)
 
 
 class LeavesProcess(Tiny):

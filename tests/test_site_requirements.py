@@ -186,7 +186,7 @@ def test_a_mark_is_the_worst_over_the_modes_of_a_framework() -> None:
     )
     (index, *_) = requirements.pages(made)
     groups: Any = index.values["groups"]
-    (one, (cell,)), *_ = groups[0].rows
+    (one, (cell,)), *_ = groups[0][2]
     assert (one.id, cell.worst, cell.total) == ("ACC-01", "fail", 2)
 
 
