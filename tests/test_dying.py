@@ -23,7 +23,7 @@ IN_A_CHECK = {  # outcome and end of the message of that check
     "Segfaults": ("crash", "signal SIGSEGV"),
     "DiesOfRealTimeSignal": ("crash", "signal 37"),
     "Interrupts": ("crash", "exit code 2, KeyboardInterrupt"),
-    "RaisesSystemExit": ("fail", "SystemExit: 2"),
+    "RaisesSystemExit": ("fail", "got: SystemExit: 2\n  expected: a result"),
     "StopsItself": ("timeout", "no answer within 5 s"),
 }
 AT_THE_BEGINNING = {  # in what the footer says
