@@ -75,24 +75,27 @@ class StopsItself(Tiny):
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-class DiesAlways(Tiny):
+class DiesInSoftmax(Tiny):
+    """Dies of every softmax, the first of which is asked for before any check."""
+
     def softmax(self, x: Any, **kwargs: Any) -> Any:
         """Abort."""
         os.abort()
 
 
-class DiesEverySecondTime(Tiny):
-    """Dies of more checks than a target is given up for, but judges some between them."""
+class DiesFromThenOn(Tiny):
+    """Answers in the check that it begins with, and from the second one on dies of everything."""
 
-    def softmax(self, x: Any, **kwargs: Any) -> Any:
-        """Softmax, or the end."""
-        if x.shape[-1] in (257, 2049, 65537):
+    def asarray(self, x: Any) -> Any:
+        """Convert, or abort."""
+        here = os.environ.get("PYTEST_CURRENT_TEST", "ACC-01-softmax-n33-")  # none while the adapter is checked
+        if "ACC-01-softmax-" not in here or "n33-" not in here:
             os.abort()
-        return super().softmax(x, **kwargs)
+        return super().asarray(x)
 
 
 class Waits(Tiny):
-    """Waits on the row of 257, with the lock that another thread of this process would need."""
+    """Waits on the row of 257, with the lock that any other thread of this process would need."""
 
     def fault(self) -> None:
         Path(os.environ["PIDFILE"]).write_text(str(os.getpid()))
