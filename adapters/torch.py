@@ -102,9 +102,7 @@ class Adapter:
     ) -> Array:
         """Call torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
         require_class_axis(logits, axis)
-        given = {
-            name: value for name, value in options.items() if value is not None
-        }  # it takes no None
+        given = {name: value for name, value in options.items() if value is not None}  # it takes no None
         return self._cross_entropy(logits, labels, reduction=reduction, **given)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
