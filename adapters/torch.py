@@ -26,7 +26,6 @@ FOREIGN = {
     "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
 }
-DEFAULT_IGNORE_INDEX = -100  # cross_entropy's default; it takes no None
 
 
 class Adapter:
@@ -99,26 +98,12 @@ class Adapter:
         return self._logsumexp(x, dim=axis)
 
     def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
+        self, logits: Array, labels: Array, *, axis: int = -1, reduction: str = "none", **options: Any
     ) -> Array:
         """Call torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
         require_class_axis(logits, axis)
-        return self._cross_entropy(
-            logits,
-            labels,
-            weight=weight,
-            ignore_index=DEFAULT_IGNORE_INDEX if ignore_index is None else ignore_index,
-            reduction=reduction,
-            label_smoothing=label_smoothing,
-        )
+        given = {name: value for name, value in options.items() if value is not None}  # it takes no None
+        return self._cross_entropy(logits, labels, reduction=reduction, **given)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Call torch.func.vjp."""
