@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from adapters.frameworks import require_mode
+from adapters.functions import along, as_is
 from adapters.protocol import FEATURES, Array, DeviceUnavailable, NotProvided
 
 # ml_dtypes' formats → (a NumPy format of the same width, the PyTorch format)
@@ -196,11 +197,6 @@ class Adapter:
         return torch.func.vjp(function, point)[1](tangent)[0]
 
 
-def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` itself."""
-    return function
-
-
 def whole() -> Callable[..., Any]:
     """Return torch.compile set up to compile a function as one graph, or to raise."""
     # By default, PyTorch stops compiling at the ninth shape of a function:
@@ -220,15 +216,6 @@ def whole() -> Callable[..., Any]:
             return compiled(lambda *args, **kwargs: function(*args, **kwargs))
 
     return framed
-
-
-def along(
-    wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
-) -> tuple[Callable[[Array], Any], Array]:
-    """Return `function` as a function of its argument `wrt` alone, and the value of that argument."""
-    if wrt == "x":
-        return lambda value: function(value, **kwargs), x
-    return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]
 
 
 def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = None, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a call through an adapter costs over the bare call: `python -m benchmarks.timing.overhead [adapter ...]`.
+"""`python -m benchmarks.timing.overhead [adapter ...]`: measure the cost of a call through an adapter.
 
 The bare calls are those that `adapters/frameworks.toml` spells, made of the framework's own functions alone.
 Both sides are timed in turn (A B A B …) on a tiny array; the minimum of the repeats is the cost. Each target is

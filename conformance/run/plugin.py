@@ -125,10 +125,9 @@ def target_of(config: pytest.Config) -> Target:
                 admission.describes_itself(adapter)
         except admission.AdapterMistake as mistake:
             pytest.exit(f"cannot judge {name}:{device}:{mode}: {MISTAKE}: {mistake}", returncode=2)
-        except (ValueError, DeviceUnavailable, ImportError) as error:
-            pytest.exit(f"cannot judge {name}:{device}:{mode}: {error}", returncode=2)
         except BaseException as error:  # of any kind: the adapter is another's code
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            known = isinstance(error, ValueError | DeviceUnavailable | ImportError)
+            reason = str(error) if known else " ".join(f"{type(error).__name__}: {error}".split())
             pytest.exit(f"cannot judge {name}:{device}:{mode}: {reason}", returncode=2)
         config.stash[TARGET] = Target(f"{name}:{device}:{mode}", adapter)
     return config.stash[TARGET]

@@ -38,7 +38,7 @@ class Target:
     _judged: dict[str, Judgement] = field(default_factory=dict)
 
     def flushes(self, dtype: str) -> bool:
-        """Whether a softmax whose value is a quarter of the smallest normal comes out as zero; probed once.
+        """Return True if a softmax of a quarter of the smallest normal comes out as zero; probed once.
 
         8-bit formats are taken to keep it: what is computed in them varies too much to be a probe.
         """
@@ -66,7 +66,7 @@ class Target:
         )
 
     def in_one_thread(self, call: Call) -> Any:
-        """What the framework returns in a process of its own that may use one core.
+        """Return the answer of the framework in a process of its own that may use one core.
 
         Raises:
             NotProvided: the device is not the CPU, or there is but one core.
@@ -85,7 +85,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Subject:
-    """What one check is about."""
+    """The subject of one check."""
 
     requirement: Requirement
     operation: str
@@ -138,7 +138,7 @@ class Check:
 
     @property
     def op(self) -> Operation:
-        """What is known of the operation."""
+        """Return the operation as data."""
         return operations.get(self.operation)
 
     @property
@@ -169,7 +169,7 @@ class Check:
         self.need(*features, *axis, *(asked[option] for option in self.case.options))
 
     def result(self, case: Case | None = None) -> Floats:
-        """What the framework returns for the case, as exact float64."""
+        """Return the answer of the framework for the case, as exact float64."""
         return exact((case or self.case).call(self.operation, self.dtype).run(self.adapter))
 
     def judge(self, grade: str = "D", case: Case | None = None) -> float:

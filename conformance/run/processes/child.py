@@ -27,7 +27,7 @@ PATIENCE = 60.0  # seconds that a command may take to end what it has started it
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: its exit code, or the negative number of a signal.
+    """The end of a process: its exit code, or the negative number of a signal.
 
     `late`: it was killed at its deadline. `stopped`: it was killed because the stop event was set.
     """
