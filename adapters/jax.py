@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import signature
 from typing import Any
 
@@ -58,6 +58,7 @@ class Adapter:
         self._both = compiled(self._plain_both, static_argnames=STATIC)
         self._jvp = compiled(self._plain_jvp, static_argnames=STATIC)
         self._hvp = compiled(self._plain_hvp, static_argnames=STATIC)
+        self._reverse_over_forward = compiled(self._plain_reverse_over_forward, static_argnames=STATIC)
 
     def asarray(self, x: Any) -> Array:
         """Put the array on the device; JAX computes there what is computed from it."""
@@ -122,6 +123,12 @@ class Adapter:
         """jax.vjp of jax.vjp."""
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
+    def reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        """jax.vjp of jax.jvp."""
+        return self._reverse_over_forward(operation, x, cotangent, tangent, **kwargs)
+
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays), compiled in mode "jit"."""
         return self._compiled(function)(*arrays)
@@ -156,6 +163,12 @@ class Adapter:
 
         function, point = along(wrt, gradient, x, kwargs)
         return jax.vjp(function, point)[1](tangent)[0]
+
+    def _plain_reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        function = partial(self._plain_jvp, operation, tangent=tangent, **kwargs)
+        return jax.vjp(function, x)[1](cotangent)[0]
 
 
 def as_is(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:

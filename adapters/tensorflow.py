@@ -68,6 +68,7 @@ class Adapter:
         self._both = compiled(self._plain_both)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
+        self._reverse_over_forward = compiled(self._plain_reverse_over_forward)
 
     def asarray(self, x: Any) -> Array:
         """Make a tensor on the device."""
@@ -138,6 +139,12 @@ class Adapter:
         """tf.GradientTape.gradient within another tape."""
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
+    def reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        """tf.GradientTape.gradient of what tf.autodiff.ForwardAccumulator gives."""
+        return self._reverse_over_forward(operation, x, cotangent, tangent, **kwargs)
+
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays), traced or compiled in modes "graph" and "xla"."""
         return self._compiled(function)(*arrays)
@@ -180,6 +187,14 @@ class Adapter:
             tape.watch(point)
             gradient = self._plain_vjp(operation, x, cotangent, **kwargs)
         return provided(tape.gradient(gradient, point, output_gradients=tangent), operation, wrt)
+
+    def _plain_reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            along = self._plain_jvp(operation, x, tangent, **kwargs)
+        return provided(tape.gradient(along, x, output_gradients=cotangent), operation, "x")
 
 
 def mapped(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -56,6 +56,7 @@ class Adapter:
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
+        self._reverse_over_forward = compiled(self._plain_reverse_over_forward)
 
     def asarray(self, x: Any) -> Array:
         """Make a tensor over the same memory with the same strides, or a copy if a stride is negative."""
@@ -144,6 +145,13 @@ class Adapter:
         require(operation, x, **kwargs)
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
+    def reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        """torch.func.vjp of torch.func.jvp."""
+        require(operation, x, **kwargs)
+        return self._reverse_over_forward(operation, x, cotangent, tangent, **kwargs)
+
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays), compiled whole in mode "compiled"."""
         return self._compiled(function)(*arrays)
@@ -195,6 +203,13 @@ class Adapter:
 
         function, point = along(wrt, gradient, x, kwargs)
         return torch.func.vjp(function, point)[1](tangent)[0]
+
+    def _plain_reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        return torch.func.vjp(lambda point: self._plain_jvp(operation, point, tangent, **kwargs), x)[1](
+            cotangent
+        )[0]
 
 
 def as_is(function: Callable[..., Any]) -> Callable[..., Any]:

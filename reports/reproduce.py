@@ -131,6 +131,8 @@ def _program(framework: Framework, mode: str, check: Check, call: dict[str, Any]
     derivative = call.get("derivative") or ""
     if check.requirement.startswith("CMP") and not call.get("argument"):
         raise ValueError("a composition, of which the record holds one part only")
+    if any(call.get(name) for name in ("method", "where", "layouts")):
+        raise ValueError("a call that no program here spells")
     options = {key: value for key, value in (call.get("options") or {}).items() if value is not None}
     if not options.keys() <= OPTIONS or (options and framework is not TORCH):
         raise ValueError("an option that the framework's own function does not take")

@@ -140,8 +140,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 # What a tier asks of some formats only: each is compiled anew, and an 8-bit one that is wrong is so throughout.
 PARTLY: dict[str, dict[str, tuple[str, ...]]] = {
     "quick": {
-        "bfloat16": ("ACC", "SPV", "RNG", "GRD"),
-        "float64": ("ACC", "SPV", "RNG", "GRD"),
+        "bfloat16": ("ACC", "SPV", "RNG", "GRD", "CRS"),
+        "float64": ("ACC", "SPV", "RNG", "GRD", "CRS"),
         "float8_e4m3fn": ("ACC",),
         "float8_e5m2": ("ACC",),
     },
