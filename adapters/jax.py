@@ -43,6 +43,7 @@ class Adapter:
             raise DeviceUnavailable(f"no {device.upper()} device: {error}") from error
         self.device = device
         self.mode = mode
+        self.features = self.features | ({"dynamic"} if mode != "eager" and hasattr(jax, "export") else set())
         compiled = jax.jit if mode == "jit" else as_is
         self._compiled = lru_cache(maxsize=64)(compiled)
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(jax.vmap(function)))
@@ -136,6 +137,17 @@ class Adapter:
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """jax.vmap of `function`, compiled in mode "jit"."""
         return self._mapped(function)(*arrays)
+
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """jax.export of `function` for shapes of one symbol for each size of `arrays`."""
+        scope = jax.export.SymbolicScope()
+        shaped = []
+        for array in arrays:
+            sizes = ", ".join(f"size{size}" for size in array.shape)
+            shape = jax.export.symbolic_shape(sizes, scope=scope)
+            shaped.append(jax.ShapeDtypeStruct(shape, array.dtype))
+        exported: Callable[..., Any] = jax.export.export(jax.jit(function))(*shaped).call
+        return exported
 
     def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
         """Count the bytes of the arrays that the function returned by jax.vjp holds, each array once."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from adapters import MODES
 from adapters.protocol import FEATURES, DeviceUnavailable
-from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last
+from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
 
 REDUCTIONS = ("none", "sum", "mean")
 
@@ -62,6 +62,10 @@ class Adapter:
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), which is always deterministic."""
         return function(*arrays)
+
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """Return `function`, which is not compiled."""
+        return function
 
     def exp(self, x: Array) -> Array:
         """Return the exponential of the softmax, rounded to the format of `x`."""
@@ -148,7 +152,7 @@ class Adapter:
     def _forward(
         self, function: Callable[[Array], Array], x: Array, axis: int, where: Array | None, masked: float
     ) -> Array:
-        shown = None if where is None else last(where, axis)
+        shown = selected(where, x, axis)
         rows = hidden(last(self.working(x), axis), shown, -np.inf)
         with np.errstate(all="ignore"):
             return self.finish(back(hidden(function(rows), shown, masked), axis), x)
@@ -359,7 +363,7 @@ class Adapter:
         rows = last(self.working(x), axis)
         v = self.working(vector)
         if operation in ("softmax", "log_softmax"):
-            shown = None if kwargs.get("where") is None else last(kwargs["where"], axis)
+            shown = selected(kwargs.get("where"), x, axis)
             g = self.probabilities(hidden(rows, shown, -np.inf))
             return Linearised(g, hidden(last(v, axis), shown), g, axis, shown)
         g = self.probabilities(rows)

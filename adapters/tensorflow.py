@@ -53,6 +53,7 @@ class Adapter:
             tf.config.set_visible_devices([], "GPU")
         self.device = device
         self.mode = mode
+        self.features = self.features | ({"dynamic"} if mode != "eager" else set())
         self._device = DEVICES[device]
         compiled = {"eager": as_is, "graph": graph, "xla": xla}[mode]
         self._compiled = lru_cache(maxsize=64)(compiled)
@@ -152,6 +153,14 @@ class Adapter:
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """tf.vectorized_map of `function`, traced or compiled in modes "graph" and "xla"."""
         return self._mapped(function)(*arrays)
+
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """tf.function of `function` for tensors whose sizes are None."""
+        signature = [tf.TensorSpec([None] * array.shape.rank, array.dtype) for array in arrays]
+        traced: Callable[..., Any] = tf.function(
+            function, input_signature=signature, autograph=False, jit_compile=self.mode == "xla"
+        )
+        return traced
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays) with tf.config.experimental.enable_op_determinism."""

@@ -34,7 +34,7 @@ class Adapter:
     name = "torch"
     version: str = torch.__version__
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
-    features = FEATURES - {"where"}
+    features: frozenset[str]
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -44,6 +44,7 @@ class Adapter:
             raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
         self.device = device
         self.mode = mode
+        self.features = FEATURES - {"where"} - ({"dynamic"} if mode == "eager" else set())
         compiled = whole() if mode == "compiled" else as_is
         self._compiled = lru_cache(maxsize=64)(compiled)
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(torch.func.vmap(function)))
@@ -164,6 +165,11 @@ class Adapter:
         """function(*arrays) within torch.autocast to the format of `arrays[0]`."""
         with torch.autocast(self.device, dtype=arrays[0].dtype):
             return self.call(function, *arrays)
+
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """torch.compile of `function` with dynamic=True."""
+        compiled: Callable[..., Any] = torch.compile(function, fullgraph=True, dynamic=True)
+        return compiled
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """function(*arrays) with torch.use_deterministic_algorithms."""

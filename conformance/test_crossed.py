@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adapters.protocol import NotProvided
 from conformance.cases.crossed import crossed
 from conformance.run.measure import compare
 from conformance.run.target import Check, Refused
@@ -16,11 +15,10 @@ from conformance.truth.formats import exact
 
 def provide(check: Check, *features: str) -> None:
     """Raise NotProvided unless the adapter has what the case's arguments and its method ask for."""
-    derivative, method, labels = check.case.derivative, check.case.method, check.call.labels
+    derivative, labels = check.case.derivative, check.call.labels
     form = () if labels is None else ("index_labels" if labels.dtype.kind in "iu" else "probability_labels",)
     check.need_arguments(*filter(None, [derivative, *form, *features]))
-    if method and not callable(getattr(check.adapter, method, None)):
-        raise NotProvided(f"{check.adapter.name} has no {method}")
+    check.need_method(check.case.method)
 
 
 def judge(check: Check, *features: str, refusable: bool = False) -> None:

@@ -24,7 +24,11 @@ DIRECTIONS = {
     "labels-vjp": ("vjp", "labels", ""),
     "labels-hvp": ("hvp", "labels", ""),
 }
-OTHERS = {"ones": (1, 1, 1, 1), "odd": (3, 1, 3, 1), "even": (2, 4, 1, 2)}  # the sizes of the axes but one
+OTHERS = {
+    "ones": (1, 1, 1, 1, 1),
+    "odd": (3, 1, 3, 1, 1),
+    "even": (2, 4, 1, 2, 1),
+}  # the sizes of the axes but one
 LOGITS = {
     "plain": "{normal} * 2",
     "wide": "{normal} * 20",
@@ -93,7 +97,7 @@ class Shape:
         rank, n = int(row["rank"][1:]), int(row["length"][1:])
         place = row["axis"].removeprefix("minus-")
         axis = {"first": 0, "second": min(1, rank - 1), "middle": rank // 2, "last": rank - 1}[place]
-        others = list((n, 2, 1, 2) if row["others"] == "square" else OTHERS[row["others"]])[: rank - 1]
+        others = list((n, 2, 1, 2, 1) if row["others"] == "square" else OTHERS[row["others"]])[: rank - 1]
         others.insert(axis, n)
         return Shape(tuple(others), axis)
 

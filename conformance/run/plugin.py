@@ -132,7 +132,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for operation in requirement.operations
         for dtype in sorted(adapter.dtypes)
         if takes_part(dtype, requirement.family, tier)
-        for case in marker.kwargs["cases"](operation, dtype, tier)
+        for case in marker.kwargs["cases"](operation, dtype, asked_of(adapter.mode, requirement.family, tier))
     ]
     metafunc.parametrize("check", subjects, indirect=True, ids=[subject.id for subject in subjects])
 
@@ -152,6 +152,15 @@ PARTLY: dict[str, dict[str, tuple[str, ...]]] = {
 def takes_part(dtype: str, family: str, tier: str) -> bool:
     """Whether a format is judged on a family: float32 and float16 always, any in the exhaustive tier."""
     return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
+
+
+# A mode whose compiler takes a second a shape: in the full tier it is asked the crossed cases of the quick one.
+SLOW = {"compiled": {"quick": "few", "full": "quick"}}
+
+
+def asked_of(mode: str, family: str, tier: str) -> str:
+    """The tier whose cases of a family a mode is asked."""
+    return SLOW.get(mode, {}).get(tier, tier) if family == "CRS" else tier
 
 
 @pytest.fixture
