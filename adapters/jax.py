@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # A derivative is compiled for one value of each of these; the other arguments are arrays.
@@ -32,8 +32,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["jax"]:
-            raise ValueError(f"jax has no mode {mode!r}: choose one of {', '.join(MODES['jax'])}")
+        require_mode("jax", mode)
         # Without this switch, asarray would round float64 to float32:
         # https://docs.jax.dev/en/latest/default_dtypes.html
         jax.config.update("jax_enable_x64", True)
@@ -77,15 +76,15 @@ class Adapter:
             x.block_until_ready()  # jax.block_until_ready looks for a tree of arrays, which costs a microsecond
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """jax.nn.softmax."""
+        """Call jax.nn.softmax."""
         return self._softmax(x, axis=axis, where=where)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """jax.nn.log_softmax."""
+        """Call jax.nn.log_softmax."""
         return self._log_softmax(x, axis=axis, where=where)
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """jax.nn.logsumexp."""
+        """Call jax.nn.logsumexp."""
         return self._logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(
@@ -99,14 +98,14 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """optax.softmax_cross_entropy_with_integer_labels, or softmax_cross_entropy for probabilities."""
+        """Call optax.softmax_cross_entropy_with_integer_labels, or softmax_cross_entropy for probabilities."""
         if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
             raise NotProvided("Optax's cross-entropies have no reduction, weight, ignore_index or smoothing")
         function = self._index if labels.dtype.kind in "iu" else self._probability
         return function(logits, labels, axis=axis)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """jax.vjp."""
+        """Call jax.vjp."""
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
@@ -115,13 +114,13 @@ class Adapter:
         return value, gradient
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """jax.jvp."""
+        """Call jax.jvp."""
         return self._jvp(operation, x, tangent, **kwargs)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """jax.vjp of jax.vjp."""
+        """Call jax.vjp of jax.vjp."""
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def reverse_over_forward(
@@ -131,11 +130,11 @@ class Adapter:
         return self._reverse_over_forward(operation, x, cotangent, tangent, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), compiled in mode "jit"."""
+        """Call function(*arrays), compiled in mode "jit"."""
         return self._compiled(function)(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """jax.vmap of `function`, compiled in mode "jit"."""
+        """Call jax.vmap of `function`, compiled in mode "jit"."""
         return self._mapped(function)(*arrays)
 
     def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ import tensorflow as tf
 # enable_op_determinism is public, but its opposite is not. Later checks must not run in deterministic mode.
 from tensorflow.python.framework.config import disable_op_determinism
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
@@ -43,9 +43,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["tensorflow"]:
-            modes = ", ".join(MODES["tensorflow"])
-            raise ValueError(f"tensorflow has no mode {mode!r}: choose one of {modes}")
+        require_mode("tensorflow", mode)
         if device not in DEVICES or (device == "cuda" and not tf.config.list_physical_devices("GPU")):
             raise DeviceUnavailable(f"no {device.upper()} device: TensorFlow lists none")
         if device == "cpu":
@@ -86,13 +84,13 @@ class Adapter:
             tf.test.experimental.sync_devices()
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """tf.nn.softmax."""
+        """Call tf.nn.softmax."""
         if where is not None:
             raise NotProvided("tf.nn.softmax has no where")
         return self._softmax(x, axis=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """tf.nn.log_softmax."""
+        """Call tf.nn.log_softmax."""
         if where is not None:
             raise NotProvided("tf.nn.log_softmax has no where")
         return self._log_softmax(x, axis=axis)
@@ -112,7 +110,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
+        """Call tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
         if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
             raise NotProvided("tf.nn's cross-entropies have no reduction, weight, ignore_index or smoothing")
         if id(labels.dtype) not in INTEGERS:
@@ -122,7 +120,7 @@ class Adapter:
         return self._index(labels=labels, logits=logits)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """tf.GradientTape.gradient."""
+        """Call tf.GradientTape.gradient."""
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
@@ -131,13 +129,13 @@ class Adapter:
         return value, gradient
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """tf.autodiff.ForwardAccumulator."""
+        """Call tf.autodiff.ForwardAccumulator."""
         return self._jvp(operation, x, tangent, **kwargs)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """tf.GradientTape.gradient within another tape."""
+        """Call tf.GradientTape.gradient within another tape."""
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def reverse_over_forward(
@@ -147,11 +145,11 @@ class Adapter:
         return self._reverse_over_forward(operation, x, cotangent, tangent, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), traced or compiled in modes "graph" and "xla"."""
+        """Call function(*arrays), traced or compiled in modes "graph" and "xla"."""
         return self._compiled(function)(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """tf.vectorized_map of `function`, traced or compiled in modes "graph" and "xla"."""
+        """Call tf.vectorized_map of `function`, traced or compiled in modes "graph" and "xla"."""
         return self._mapped(function)(*arrays)
 
     def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
@@ -163,7 +161,7 @@ class Adapter:
         return traced
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) with tf.config.experimental.enable_op_determinism."""
+        """Call function(*arrays) with tf.config.experimental.enable_op_determinism."""
         tf.config.experimental.enable_op_determinism()
         try:
             return self.call(function, *arrays)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, Array, DeviceUnavailable, NotProvided
 
 # ml_dtypes' formats → (a NumPy format of the same width, the PyTorch format)
@@ -38,8 +38,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["torch"]:
-            raise ValueError(f"torch has no mode {mode!r}: choose one of {', '.join(MODES['torch'])}")
+        require_mode("torch", mode)
         if device != "cpu" and (device != "cuda" or not torch.cuda.is_available()):
             raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
         self.device = device
@@ -85,13 +84,13 @@ class Adapter:
             torch.cuda.synchronize()
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """torch.nn.functional.softmax."""
+        """Call torch.nn.functional.softmax."""
         if where is not None:
             raise NotProvided("torch.nn.functional.softmax has no where")
         return self._softmax(x, dim=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """torch.nn.functional.log_softmax."""
+        """Call torch.nn.functional.log_softmax."""
         if where is not None:
             raise NotProvided("torch.nn.functional.log_softmax has no where")
         return self._log_softmax(x, dim=axis)
@@ -111,7 +110,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
+        """Call torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
         require_class_axis(logits, axis)
         return self._cross_entropy(
             logits,
@@ -123,7 +122,7 @@ class Adapter:
         )
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """torch.func.vjp."""
+        """Call torch.func.vjp."""
         require(operation, x, **kwargs)
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
@@ -135,14 +134,14 @@ class Adapter:
         return value.detach(), torch.autograd.grad(value, point, cotangent)[0]
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """torch.func.jvp."""
+        """Call torch.func.jvp."""
         require(operation, x, **kwargs)
         return self._jvp(operation, x, tangent, **kwargs)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """torch.func.vjp of torch.func.vjp."""
+        """Call torch.func.vjp of torch.func.vjp."""
         require(operation, x, **kwargs)
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
@@ -154,15 +153,15 @@ class Adapter:
         return self._reverse_over_forward(operation, x, cotangent, tangent, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), compiled whole in mode "compiled"."""
+        """Call function(*arrays), compiled whole in mode "compiled"."""
         return self._compiled(function)(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """torch.func.vmap of `function`, compiled whole in mode "compiled"."""
+        """Call torch.func.vmap of `function`, compiled whole in mode "compiled"."""
         return self._mapped(function)(*arrays)
 
     def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) within torch.autocast to the format of `arrays[0]`."""
+        """Call function(*arrays) within torch.autocast to the format of `arrays[0]`."""
         with torch.autocast(self.device, dtype=arrays[0].dtype):
             return self.call(function, *arrays)
 
@@ -172,7 +171,7 @@ class Adapter:
         return compiled
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) with torch.use_deterministic_algorithms."""
+        """Call function(*arrays) with torch.use_deterministic_algorithms."""
         before = torch.are_deterministic_algorithms_enabled()
         torch.use_deterministic_algorithms(True)
         try:

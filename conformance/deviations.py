@@ -99,13 +99,13 @@ def load(path: Path = FILE) -> tuple[Deviation, ...]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: {error}") from error
-    found = []
+    entries = []
     for name, table in data.items():
         try:
-            found.append(_entry(name, table))
+            entries.append(_entry(name, table))
         except ValueError as error:
             raise ValueError(f"{path.name}, [{name}]: {error}") from error
-    return tuple(found)
+    return tuple(entries)
 
 
 def _entry(name: str, table: Any) -> Deviation:

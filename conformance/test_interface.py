@@ -121,7 +121,8 @@ def test_single_class_is_certain(check: Check) -> None:
     got = check.result()
     certain = check.op.single(check.call.rows(check.call.x))
     check.show(got, certain)
-    assert (got == certain).all()
+    smallest = format_of(check.dtype).smallest_normal if check.target.flushes(check.dtype) else 0.0
+    assert ((got == certain) | ((got == 0) & (np.abs(certain) < smallest))).all()
 
 
 @pytest.mark.requirement("IFC-10", cases=interface.scalar)

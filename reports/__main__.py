@@ -14,18 +14,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from conformance.record import records
-from reports import choose, compare, markdown, model, page, terminal
+from conformance.record import reading, records, storage
+from reports import choose, compare, html, markdown, model, terminal
+from reports.console import console
 from reports.site import build
 
 COMMANDS = {"build": build, "compare": compare, "choose": choose}  # name → module with `add_arguments` and `run`
-PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 class ReportError(Exception):
-    """Nothing can be done; the message says why, on one line."""
+    """No report can be made; the message says why, on one line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = model.assemble(read)
         # first, so that a pager which is closed early does not cost the files
         written = _write(report, options.output or _beside(options.records[0]), not options.no_html)
-        console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-        terminal.show(report, console)
+        output = console()
+        terminal.show(report, output)
         for path in written:
-            console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+            output.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
     except ReportError as error:
         print(f"reports: {error}", file=sys.stderr)
         return 2
@@ -73,14 +71,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
-    """The records at `places`, and one line for each file that is none."""
+    """Return the records at `places`, and a line for each file that is not a record."""
     for place in places:
         if not place.exists():
             raise ReportError(f"{place}: no such file or folder")
     read, broken = [], []
-    for path in dict.fromkeys(records.find(places)):
+    for path in dict.fromkeys(storage.find(places)):
         try:
-            read.append(records.read(path))
+            read.append(reading.read(path))
         except records.BrokenRecord as error:
             broken.append(" ".join(str(error).split()))
     if not read:
@@ -95,7 +93,7 @@ def _beside(first: Path) -> Path:
 
 
 def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
-    texts = {"report.html": page.render(report)} if with_html else {}
+    texts = {"report.html": html.render(report)} if with_html else {}
     texts["report.md"] = markdown.render(report)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from conformance.record.accuracy_keys import FORWARD, number, place, ratio
 from conformance.record.records import Check
 from conformance.truth.arithmetic import GRADES
 from reports.checks import Judged
-from reports.spread import Spread, spread
+from reports.spread import ErrorSpread, spread
 from reports.witness import rows
 
 REQUIRED = "D"  # the grade whose bound is "must"
@@ -26,7 +26,7 @@ class Grade:
     letter: str
     worst: float
     relative: bool | None  # grade R, None where it was not measured
-    spread: Spread | None  # None in records that do not tell it
+    spread: ErrorSpread | None  # None in records that do not tell it
     checks: int
     check: Check
     witness: tuple[tuple[str, str], ...]
@@ -38,7 +38,7 @@ class Grade:
 
 
 @dataclass(frozen=True)
-class Row:
+class AccuracyRow:
     """One operation in one format and direction, a grade for each target in the order of the targets or None."""
 
     operation: str
@@ -48,27 +48,27 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class AccuracyTable:
     """The grades of results, or of derivatives."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[AccuracyRow, ...]
 
 
-def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Table, ...]:
+def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[AccuracyTable, ...]:
     """A table for results and one for derivatives, each where there is something in it."""
-    found: dict[tuple[str, str, str], dict[str, list[Check]]] = defaultdict(lambda: defaultdict(list))
+    by_place: dict[tuple[str, str, str], dict[str, list[Check]]] = defaultdict(lambda: defaultdict(list))
     for judged in checks:
         at = place(judged.check)
         if at is not None:
-            found[at][judged.target].append(judged.check)
-    every = [_row(targets, at, found[at]) for at in sorted(found, key=_order)]
+            by_place[at][judged.target].append(judged.check)
+    every = [_row(targets, at, by_place[at]) for at in sorted(by_place, key=_order)]
     parts = {
         "results": [row for row in every if row.direction == FORWARD],
         "derivatives": [row for row in every if row.direction != FORWARD],
     }
     kept = {title: tuple(row for row in part if any(row.cells)) for title, part in parts.items()}
-    return tuple(Table(title, part) for title, part in kept.items() if part)
+    return tuple(AccuracyTable(title, part) for title, part in kept.items() if part)
 
 
 def letter(checks: Iterable[Check]) -> str:
@@ -79,8 +79,10 @@ def letter(checks: Iterable[Check]) -> str:
     return held[0] if held else "F"
 
 
-def _row(targets: Sequence[str], at: tuple[str, str, str], found: dict[str, list[Check]]) -> Row:
-    return Row(*at, tuple(_grade(found[target]) if target in found else None for target in targets))
+def _row(targets: Sequence[str], at: tuple[str, str, str], by_target: dict[str, list[Check]]) -> AccuracyRow:
+    return AccuracyRow(
+        *at, tuple(_grade(by_target[target]) if target in by_target else None for target in targets)
+    )
 
 
 def _grade(checks: list[Check]) -> Grade | None:

@@ -1,4 +1,4 @@
-"""Bias and variance of errors over many outputs, in ulps: the checks' own, put together by their elements."""
+"""Combines the bias and variance of many checks' errors, in ulps, weighted by their elements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.record.records import Check
 
 
 @dataclass(frozen=True)
-class Spread:
+class ErrorSpread:
     """The mean and the variance of the signed errors of `elements` outputs, and the largest error, in ulps."""
 
     elements: int
@@ -20,13 +20,13 @@ class Spread:
     largest: float
 
 
-def spread(checks: Iterable[Check]) -> Spread | None:
-    """The spread over all outputs of `checks`, a call that several of them judge taken once.
+def spread(checks: Iterable[Check]) -> ErrorSpread | None:
+    """Return the spread over all outputs of `checks`; a call that several of them judge counts once.
 
-    None where no check tells the three numbers, as older records do not, or none has an output.
+    None if no check has the three numbers, as in older records, or none has an output.
     """
-    told = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
-    parts = told.values()
+    spreads = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
+    parts = spreads.values()
     elements = sum(part.elements for part in parts)
     if not elements:
         return None
@@ -35,13 +35,13 @@ def spread(checks: Iterable[Check]) -> Spread | None:
     # not E[x²] − bias², which cancels; and no **, which raises where a square overflows
     around = [part.variance + (part.bias - bias) * (part.bias - bias) for part in parts]
     variance = sum(share * value for share, value in zip(shares, around, strict=True))
-    return Spread(elements, bias, variance, max(part.largest for part in parts))
+    return ErrorSpread(elements, bias, variance, max(part.largest for part in parts))
 
 
-def _told(check: Check) -> Spread | None:
+def _told(check: Check) -> ErrorSpread | None:
     elements, bias, variance, largest = (
         number(check.measured.get(key)) for key in ("elements", "bias", "variance", "ulps")
     )
     if elements is None or bias is None or variance is None or not 0 < elements < math.inf:
         return None
-    return Spread(int(elements), bias, variance, math.nan if largest is None else largest)
+    return ErrorSpread(int(elements), bias, variance, math.nan if largest is None else largest)

@@ -1,6 +1,6 @@
 """Adapters whose process dies or hangs: in one check, in the constructor, in the one-core process or at exit.
 
-Each has one 8-bit format, of which the quick tier asks 25 checks; one of them has a row of 257 logits.
+Each has one 8-bit format, of which the quick tier asks 30 checks; one of them has a row of 257 logits.
 """
 
 from __future__ import annotations

@@ -246,10 +246,10 @@ def test_what_one_side_lacks_is_told_once_beneath_the_table(
     assert run("numpy", "scipy", "--shapes", "cifar,bert") == 0
     out = capsys.readouterr().out
     assert out.count("same") > 8
-    assert "of 16 cells: same in 16." in out
+    assert "of 24 cells: same in 24." in out
     assert "Worst error over its bound: A 0.25, B 0.25." in " ".join(out.split())
     assert "2.00 ms" in out
-    names = [compare.side(name).name for name in ("numpy", "scipy")]
+    names = [compare.contestant(name).name for name in ("numpy", "scipy")]
     for name in names:
         assert f"{name}: absent: no labels (cross_entropy_index forward eager float32 cifar 1 and 15 more)" in out
     assert max(len(line) for line in out.splitlines() if "same" in line[60:] and "B beside" not in line) <= 100
@@ -310,7 +310,7 @@ def test_a_framework_that_is_not_installed_is_one_line(
 
 
 def test_a_side_takes_its_usual_mode_unless_one_is_named() -> None:
-    sides = [compare.side(name) for name in ("torch", "jax", "torch:compiled", "jax:eager")]
+    sides = [compare.contestant(name) for name in ("torch", "jax", "torch:compiled", "jax:eager")]
     assert [one.mode for one in sides] == ["eager", "compiled", "compiled", "eager"]
 
 

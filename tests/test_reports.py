@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conformance.record import accuracy_keys
-from conformance.record.records import Check, Footer, read
-from conformance.run.consistency import CASE
+from conformance.record.reading import read
+from conformance.record.records import ONE_ANSWER, Check, Footer
 from reports import model, witness
 from reports.checks import parts
 from tests.samples import (
@@ -130,7 +130,7 @@ def test_stale_entries_are_found_passing_or_unmatched() -> None:
     rows = [check(outcome="fixed", entry="stalled-sum")]
     footer = Footer(1, "", unmatched=["other"])
     reasons = [finding.reason for finding in section(assembled(record(*rows, footer=footer)), "stale")]
-    assert reasons == ["it matches no check", "passing, of what it lists: 1 check (softmax float32)"]
+    assert reasons == ["it matches no check", "1 check that it lists passes (softmax float32)"]
 
 
 def test_failure_brings_its_witness_in_hex_and_decimal() -> None:
@@ -224,7 +224,10 @@ def test_relative_grade_is_told_where_it_was_measured() -> None:
 
 
 def test_answers_of_the_comparison_of_answers_are_not_counted_twice() -> None:
-    rows = [check("SPV-03", "choice", observed="nan"), check("SPV-03", "fail", observed="nan / x", case=CASE)]
+    rows = [
+        check("SPV-03", "choice", observed="nan"),
+        check("SPV-03", "fail", observed="nan / x", case=ONE_ANSWER),
+    ]
     (row,) = assembled(record(*rows)).behaviour
     assert row.answers == ("nan",)
 

@@ -44,3 +44,10 @@ class Ignored(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
 
     block = FULL["Ignored"]
     params = block.params
+
+
+class Further(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
+    """The operations that an adapter may lack."""
+
+    block = FULL["Further"]
+    params = block.params

@@ -38,7 +38,7 @@ class Form:
 
     `traffic` says for each direction how many arrays of the size of the logits must move. The backward pass of an
     operation of kind "row" reads the result and the cotangent and writes the gradient. (One kernel for both
-    directions would have the result at hand: one less.) Labels, losses and cotangents a row are not counted.
+    directions would have the result at hand: one less.) What is one number a row is not counted.
     """
 
     cell: str  # the operation's name in a benchmark's cells

@@ -22,17 +22,17 @@ def place(check: Check) -> tuple[str, str, str] | None:
 
 def form(check: Check) -> str:
     """The operation, a cross-entropy with the form of its labels where the record tells it."""
-    told = label_form(check)
-    return f"{check.operation} ({told})" if told else check.operation
+    labels = label_form(check)
+    return f"{check.operation} ({labels})" if labels else check.operation
 
 
 def label_form(check: Check) -> str | None:
     """ "index" or "probability": the labels of a cross-entropy, None where the record does not tell."""
     call = _call(check)
-    told = "probability" if call.get("wrt") == "labels" else call.get("form")
+    labels = "probability" if call.get("wrt") == "labels" else call.get("form")
     operation = OPERATIONS.get(check.operation)
     forms = [form.name for form in operation.forms if form.name] if operation else []
-    return told if told in forms else next((form for form in forms if form in check.case), None)
+    return labels if labels in forms else next((form for form in forms if form in check.case), None)
 
 
 def direction(check: Check) -> str:

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from reports.page import CSS
+from reports.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
+from reports.html import CSS
 from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
-from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.site.page import HERE, Page
 
 PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
@@ -37,7 +37,7 @@ class NotBuilt(Exception):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m reports build` takes."""
+    """Add the arguments of `python -m reports build`."""
     parser.add_argument(
         "records", nargs="*", type=Path, default=[RECORDS], metavar="DIR_OR_FILE", help="default: reports/records"
     )
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No search for garbage: the rows of all records stay to the end, and looking them through takes a third."""
+    """Turn the garbage collector off: the records live to the end, and scanning them takes a third."""
     gc.disable()
     try:
         yield
@@ -78,7 +78,7 @@ def uncollected() -> Iterator[None]:
 
 
 def address(asv: str | None, output: Path) -> str:
-    """Where asv's site is as seen from `output`; "" where none is named and none is made.
+    """Return the address of asv's site relative to `output`; "" if none is named and none was made.
 
     Raises:
         NotBuilt: the folder that is named holds no site of asv's.
@@ -94,9 +94,13 @@ def address(asv: str | None, output: Path) -> str:
 
 
 def texts(evidence: Evidence) -> dict[str, str]:
-    """Path → text of every file of the site."""
+    """Return path → text of every file of the site."""
     jinja = page.environment()
-    made = {one.path: page.render(one, evidence, jinja) for pages in PAGES for one in pages(evidence)}
+    made = {
+        made_page.path: page.render(made_page, evidence, jinja)
+        for pages in PAGES
+        for made_page in pages(evidence)
+    }
     assets = {
         "assets/site.css": CSS.read_text(encoding="utf-8") + (HERE / "site.css").read_text(encoding="utf-8"),
         **{f"assets/{path.name}": path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.js"))},

@@ -1,4 +1,4 @@
-"""The first page: where to go, the ten findings that matter most, what was found by family, who was judged."""
+"""The first page: the ways into the site, the ten most important findings, the families and the targets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reports.checks import Counts, all_checks, split_target
+from reports.evidence import Evidence
 from reports.model import LEVELS
-from reports.site.evidence import Evidence
 from reports.site.page import Page
 from reports.site.ranking import LEVELS as STRICTEST
 from reports.site.ranking import RULE, faults
@@ -19,19 +19,19 @@ TITLE = "What frameworks compute at the end of a model"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What one target did in one family; `level` is the strictest one broken, "" where nothing is."""
+class FamilyCell:
+    """The outcomes of one target in one family; `level` is the strictest level that is broken, or ""."""
 
     counts: Counts
     level: str
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The one page."""
-    found = faults(evidence)
+    """Yield the page."""
+    every = faults(evidence)
     values = {
-        "faults": found[:MOST],
-        "rest": len(found[MOST:]),
+        "faults": every[:MOST],
+        "rest": len(every[MOST:]),
         "rule": RULE,
         "path": path,
         "versions": {
@@ -44,8 +44,8 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     yield Page("index.html", TITLE, "overview.html.j2", "index.html", values)
 
 
-def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[Cell, ...]], ...]:
-    """Prefix, name and a cell for each target, of every family that has a check."""
+def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[FamilyCell, ...]], ...]:
+    """Return prefix, name and a cell for each target, for every family that has a check."""
     broken: dict[tuple[str, str], set[str]] = {}
     for judged in all_checks(evidence.records, evidence.specification):
         if judged.kind in BROKEN:
@@ -56,7 +56,7 @@ def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[Cell, ...]], ...]:
             family.prefix,
             family.name,
             tuple(
-                Cell(counts, min(broken.get((family.prefix, name), {""}), key=("", *STRICTEST).index))
+                FamilyCell(counts, min(broken.get((family.prefix, name), {""}), key=("", *STRICTEST).index))
                 for name, counts in zip(names, family.cells, strict=True)
             ),
         )

@@ -40,11 +40,11 @@ class Plot:
 
     @property
     def metric(self) -> str:
-        """What is measured, from the name of the method."""
+        """The metric, from the name of the method."""
         return self.benchmark.rpartition(".")[2].removeprefix("track_")
 
     def url(self, machine: str, *frameworks: str) -> str:
-        """asv's address of it, over the release dates of some or all frameworks that have data."""
+        """Return asv's address of it, over the release dates of some or all frameworks that have data."""
         query = [("x-axis-scale", "date"), ("machine", machine)]
         query += [("branch", framework) for framework in frameworks or self.newest]
         query += [(f"p-{name}", value) for name, value in self.setting]
@@ -76,22 +76,16 @@ class Commit:
 
 def write(html: Path) -> Path:
     """Write the page into a folder made by `asv publish`, and return it."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from reports.templates import environment
 
     index = json.loads((html / "index.json").read_text(encoding="utf-8"))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"human": _human}
+    jinja = environment([Path(__file__).parent])
+    jinja.filters |= {"human": _human}
     page = html / "frameworks.html"
-    text = environment.get_template("site.html.j2").render(
+    text = jinja.get_template("site.html.j2").render(
         project=index["project"],
         frameworks=index["params"]["branch"],
-        machines={name: (index["machines"].get(name, {}), _tables(found)) for name, found in _plots(html, index)},
+        machines={name: (index["machines"].get(name, {}), _tables(plots)) for name, plots in _plots(html, index)},
         releases=_releases(index),
         versions={revision: tag.partition("-")[2] for tag, revision in index["tags"].items()},
         short=index["hash_length"],
@@ -101,14 +95,14 @@ def write(html: Path) -> Path:
 
 
 def _plots(html: Path, index: dict[str, Any]) -> Iterator[tuple[str, list[Plot]]]:
-    """Each machine, with its plots that have data."""
+    """Yield each machine with its plots that have data."""
     from asv.graph import Graph
 
     frameworks = index["params"]["branch"]
     ordered = sorted(index["graph_param_list"], key=lambda graph: frameworks.index(graph["branch"]))
     for machine in index["params"]["machine"]:
         graphs = [graph for graph in ordered if graph["machine"] == machine]
-        found = []
+        plots = []
         for name, benchmark in index["benchmarks"].items():
             values: list[Newest] = [{} for _ in product(*benchmark["params"])]
             for graph in graphs:
@@ -119,24 +113,24 @@ def _plots(html: Path, index: dict[str, Any]) -> Iterator[tuple[str, list[Plot]]
             for combination, newest in zip(product(*benchmark["params"]), values, strict=True):
                 if newest:
                     setting = tuple(zip(benchmark["param_names"], combination, strict=True))
-                    found.append(Plot(name, benchmark["unit"], setting, newest))
-        yield machine, found
+                    plots.append(Plot(name, benchmark["unit"], setting, newest))
+        yield machine, plots
 
 
 def _keep(values: list[Newest], framework: str, revision: int, point: Any) -> None:
-    """Let a point of a graph replace older ones; one that is null was not measured."""
+    """Let a point of a graph replace older ones; null stands for a point that was not measured."""
     for newest, value in zip(values, point if isinstance(point, list) else [point] * len(values), strict=True):
         if isinstance(value, int | float) and value == value and revision >= newest.get(framework, (0,))[0]:
             newest[framework] = (revision, value)
 
 
 def _tables(plots: list[Plot]) -> dict[str, list[PlotRow]]:
-    """Operation → its rows, ordered by shape; a benchmark without an operation stands under its own name."""
+    """Return operation → its rows, ordered by shape; a benchmark without one stands under its own name."""
     cells: dict[str, dict[tuple[str, Setting], list[Plot]]] = defaultdict(lambda: defaultdict(list))
     for plot in plots:
         operation = dict(plot.setting).get("operation", plot.block)
         cells[_text(operation)][plot.block, plot.setting].append(plot)
-    return {operation: _ordered(map(_row, found.values())) for operation, found in cells.items()}
+    return {operation: _ordered(map(_row, rows.values())) for operation, rows in cells.items()}
 
 
 def _row(plots: list[Plot]) -> PlotRow:
@@ -148,22 +142,22 @@ def _row(plots: list[Plot]) -> PlotRow:
 
 
 def _ordered(rows: Iterable[PlotRow]) -> list[PlotRow]:
-    found = list(rows)
-    shapes = list(dict.fromkeys(row.setting.get("shape") for row in found))
-    return sorted(found, key=lambda row: shapes.index(row.setting.get("shape")))
+    ordered = list(rows)
+    shapes = list(dict.fromkeys(row.setting.get("shape") for row in ordered))
+    return sorted(ordered, key=lambda row: shapes.index(row.setting.get("shape")))
 
 
 def _releases(index: dict[str, Any]) -> list[Commit]:
-    found = []
+    commits = []
     for tag, revision in index["tags"].items():
         day = datetime.fromtimestamp(index["revision_to_date"][str(revision)] / 1000, UTC).date()
         framework, _, version = tag.partition("-")
-        found.append(Commit(framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
-    return sorted(found, key=lambda release: (release.framework, release.day))
+        commits.append(Commit(framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
+    return sorted(commits, key=lambda release: (release.framework, release.day))
 
 
 def _text(value: str) -> str:
-    """A parameter's value without the quotes of its repr."""
+    """Return a parameter's value without the quotes of its repr."""
     try:
         return str(literal_eval(value))
     except (ValueError, SyntaxError):

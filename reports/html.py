@@ -1,16 +1,13 @@
-"""One self-contained HTML page: text from records is escaped, and nothing on it is fetched from anywhere."""
+"""Renders the report as one HTML page: text from records is escaped, and nothing is fetched from anywhere."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from reports.checks import parts
 from reports.model import GRADES, LEVELS, Report
-from reports.witness import short
+from reports.templates import environment
 
-CSS = Path(__file__).with_name("page.css")
+CSS = Path(__file__).with_name("report.css")
 # How each kind of outcome looks: a class, which gives the colour, and a sign, which says it without one.
 LOOKS = {
     "crash": ("bad", "✕"),
@@ -36,14 +33,6 @@ STATES = {
 
 
 def render(report: Report) -> str:
-    """The page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"short": short, "parts": parts}
-    template = environment.get_template("page.html.j2")
+    """Return the page."""
+    template = environment([CSS.parent]).get_template("report.html.j2")
     return template.render(report=report, looks=LOOKS, tones=TONES, states=STATES, levels=LEVELS, grades=GRADES)
