@@ -67,6 +67,7 @@ LABELS = {
     "index-last": "np.full({r}, {n} - 1)",
     "index-maximum": "np.argmax({x}, axis={axis})",
     "index-spread": SPREAD,
+    "index-each": SPREAD,
     "soft": "np.moveaxis(np.random.default_rng(5).dirichlet(np.ones({n}), {r}), -1, {axis})",
     "one-hot": f"({{i}} == np.expand_dims({SPREAD}, {{axis}})) * 1.0",
 }

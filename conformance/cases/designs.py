@@ -40,29 +40,29 @@ class Design:
     rules: tuple[Rule, ...]
 
     def word(self, row: Levels) -> str:
-        """`row` as a word of one digit a factor."""
+        """Return `row` as a word of one digit a factor."""
         return "".join(DIGITS[levels.index(row[factor])] for factor, levels in self.factors.items())
 
     def row(self, word: str) -> Levels:
-        """The row that `word` spells."""
+        """Return the row that `word` spells."""
         return {
             factor: levels[DIGITS.index(digit)]
             for digit, (factor, levels) in zip(word, self.factors.items(), strict=True)
         }
 
     def rows(self, strength: int) -> list[Levels]:
-        """Those of the committed covering array."""
+        """Return those of the committed covering array."""
         parts = (ARRAYS / f"{self.name}.txt").read_text(encoding="ascii").split("\n\n")
         return [self.row(word) for part in parts[:strength] for word in part.split()]
 
     def tuples(self, strength: int) -> Iterator[Tuple]:
-        """Every tuple of levels of `strength` factors, possible or not."""
+        """Yield every tuple of levels of `strength` factors, possible or not."""
         for factors in combinations(self.factors, strength):
             for levels in product(*(self.factors[factor] for factor in factors)):
                 yield tuple(zip(factors, levels, strict=True))
 
     def possible(self, levels: Tuple) -> bool:
-        """Whether some row that no rule forbids has these levels."""
+        """Return whether some row that no rule forbids has these levels."""
         fixed = dict(levels)
         domains = {
             factor: {fixed[factor]} if factor in fixed else set(known) for factor, known in self.factors.items()
@@ -70,17 +70,14 @@ class Design:
         return _completes(domains, self.rules)
 
     def why_not(self, levels: Tuple) -> str:
-        """The reason of the rule that forbids `levels`, or those of the rules that together leave no row."""
+        """Return the reason of the rule that forbids `levels`, or "" where several together leave no row."""
         held = dict(levels)
-        for rule in self.rules:
-            if all(held.get(factor) in forbidden for factor, forbidden in rule.levels.items()):
-                return rule.because
-        touched = dict.fromkeys(
+        reasons = (
             rule.because
             for rule in self.rules
-            if any(held.get(factor) in forbidden for factor, forbidden in rule.levels.items())
+            if all(held.get(factor) in forbidden for factor, forbidden in rule.levels.items())
         )
-        return "; and ".join(touched)
+        return next(reasons, "")
 
 
 def _completes(domains: dict[str, set[str]], rules: tuple[Rule, ...]) -> bool:
@@ -98,7 +95,7 @@ def _completes(domains: dict[str, set[str]], rules: tuple[Rule, ...]) -> bool:
 
 
 def _narrow(domains: dict[str, set[str]], rules: tuple[Rule, ...]) -> bool:
-    """Take out of the domains what the rules leave no row for; whether all of them keep a level."""
+    """Take out of the domains what the rules leave no row for; return whether all of them keep a level."""
     changed = True
     while changed:
         changed = False
@@ -113,7 +110,7 @@ def _narrow(domains: dict[str, set[str]], rules: tuple[Rule, ...]) -> bool:
 
 
 def asked(design: Design, strength: int, rows: list[Levels]) -> set[Tuple]:
-    """The tuples of levels of `strength` factors that `rows` hold."""
+    """Return the tuples of levels of `strength` factors that `rows` hold."""
     return {
         tuple((factor, row[factor]) for factor in factors)
         for factors in combinations(design.factors, strength)
@@ -123,7 +120,7 @@ def asked(design: Design, strength: int, rows: list[Levels]) -> set[Tuple]:
 
 @cache
 def load() -> dict[str, Design]:
-    """Every design by its name."""
+    """Return every design by its name."""
     data = tomllib.loads(FILE.read_text(encoding="utf-8"))
     rules = data.pop("never")
     return {name: _design(name, table, rules) for name, table in data.items()}
