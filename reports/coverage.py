@@ -1,4 +1,4 @@
-"""Makes coverage.md: how many pairs and triples of levels the crossed cases ask, which are impossible, and why."""
+"""Makes coverage.md: how many pairs and triples of levels crossed cases ask, which are impossible, and why."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TIERS = {"quick": 2, "full": 3}  # tier → the strength of its rows
 HEAD = (
     "# Coverage of the crossed cases",
     "",
-    "A crossed case has one level of each factor of its design: axis, rank, layout of each array, options, format",
-    "and so on, which [factors.toml](../conformance/cases/factors.toml) declares. The quick tier asks every pair",
+    "A crossed case has one level of each factor of its design: axis, rank, layout of each array, options, and",
+    "so on, which [factors.toml](../conformance/cases/factors.toml) declares. The quick tier asks every pair",
     "of levels, the full tier every triple, but for those that are impossible for the reasons given here. In the",
     "mode `compiled`, whose compiler takes about a second a case, the full tier asks every pair.",
     "",
