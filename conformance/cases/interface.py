@@ -93,6 +93,7 @@ def axes_of_one(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     yield Case("shape-3-1-1-axis-0", "np.array([1.0, 2, 4]).reshape(3, 1, 1)", axis=0)
     yield Case("shape-1-3-1-axis-1", "np.array([1.0, 2, 4]).reshape(1, 3, 1)", axis=1)
     yield Case("shape-1-1-3-axis-2", "np.array([1.0, 2, 4]).reshape(1, 1, 3)", axis=2)
+    yield Case("shape-1-1-1-1-2-3-axis-5", "np.arange(6.0).reshape(1, 1, 1, 1, 2, 3)", axis=5)
 
 
 def unbatched(operation: str, dtype: str, tier: str) -> Iterator[Case]:
