@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _judge(orders: list[supervisor.Order], before: Mapping[str, Record], options: argparse.Namespace) -> int:
-    console, began = Console(), time.monotonic()
+    console, began = Console(highlight=False, markup=False, soft_wrap=True), time.monotonic()
     try:
         with child.interruptible():
             records = _with_progress(orders, options.jobs, console)
@@ -170,16 +170,16 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
         earlier = before.get(record.header.target)
         problems = baseline.problems(record, earlier)
         if not record.checks and record.footer and record.footer.error:
-            console.print(f"FAILS  {record.footer.error}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"FAILS  {record.footer.error}")
             failed = True
             continue
         spent = sum(check.seconds for check in record.checks)
         version = record.header.framework["version"]
         state = "FAILS" if problems else "holds"
         checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
-        console.print(f"{state}  {record.header.target} {version}: {checked}", highlight=False, soft_wrap=True)
+        console.print(f"{state}  {record.header.target} {version}: {checked}")
         for line in [*problems, *baseline.notes(record, earlier)]:
-            console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"       {line}")
         failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]
     spent = sum(check.seconds for check in checks)
@@ -187,9 +187,7 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
     share = f"; {oracle / spent:.0%} of {spent:.0f} s spent in checks was the oracle's" if spent else ""
     console.print(
         f"{len(checks)} checks of {len(records)} targets in {seconds:.0f} s, "
-        f"{len(checks) / max(seconds, 1e-9):.0f} a second{share}",
-        highlight=False,
-        soft_wrap=True,
+        f"{len(checks) / max(seconds, 1e-9):.0f} a second{share}"
     )
     if any(record.footer and record.footer.error and not record.checks for record in records):
         return 2

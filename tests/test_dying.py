@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from adapters import ROOT
 from conformance.record import reading
 from conformance.record.records import Record
 from conformance.record.verdict import problems
@@ -19,7 +23,7 @@ IN_A_CHECK = {  # outcome and end of the message of that check
     "Segfaults": ("crash", "signal SIGSEGV"),
     "DiesOfRealTimeSignal": ("crash", "signal 37"),
     "Interrupts": ("crash", "exit code 2, KeyboardInterrupt"),
-    "RaisesSystemExit": ("fail", "SystemExit: 2"),
+    "RaisesSystemExit": ("fail", "got: SystemExit: 2\n  expected: a result"),
     "StopsItself": ("timeout", "no answer within 5 s"),
 }
 AT_THE_BEGINNING = {  # in what the footer says
@@ -104,6 +108,39 @@ def test_a_process_that_the_framework_left_behind_ends_with_its_target(
     record = supervisor.run(order("LeavesProcess", tmp_path), lambda progress: None)
     assert problems(record) == []
     assert ends(int((tmp_path / "pid").read_text()))
+
+
+def test_death_while_the_adapter_is_checked_costs_no_check(found: dict[str, Record], tmp_path: Path) -> None:
+    record = supervisor.run(order("DiesInSoftmax", tmp_path), lambda progress: None)
+    assert ids(record) == ids(found["Tiny"])
+    assert {check.operation for check in record.checks if check.outcome == "crash"} == {"softmax", "log_softmax"}
+    assert "pass" in {check.outcome for check in record.checks}
+
+
+def test_a_target_is_given_up_after_five_deaths_in_a_row(tmp_path: Path) -> None:
+    record = supervisor.run(order("DiesFromThenOn", tmp_path), lambda progress: None)
+    assert [check.outcome for check in record.checks] == ["pass", *["crash"] * 5]
+    (problem,) = problems(record)
+    assert problem.startswith(
+        "given up after 5 deaths in a row: tests.dying:DiesFromThenOn:cpu:eager: signal SIG"
+    )
+    assert record.partial == "6 of the 30 checks asked were judged"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that ends one process with another")
+def test_a_process_ends_with_its_supervisor_whatever_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pid"
+    monkeypatch.setenv("PIDFILE", str(file))
+    line = [sys.executable, "-m", "conformance", "--targets", "tests.dying:Waits", "--output", str(tmp_path)]
+    started = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (file.exists() and file.read_text()):
+        assert started.poll() is None
+        time.sleep(0.1)
+    started.kill()
+    started.wait()
+    assert ends(int(file.read_text()))
 
 
 def test_options_of_pytest_in_the_shell_leave_no_check_out(

@@ -84,16 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _judge_missing(wanted: Sequence[Release], plan: Plan, jobs: int) -> int:
-    console = Console()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     missing = [release for release in wanted if not judged(plan, release)]
-    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are judged", highlight=False)
+    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are judged")
     try:
         problems = judge_all(missing, plan, jobs, console)
     except KeyboardInterrupt:
         print("releases: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
     for line in closing(plan.output, {release.framework for release in wanted}):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line)
     return 1 if problems else 0
 
 
@@ -135,8 +135,7 @@ def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Consol
                 problem = keep(record, plan.record(release))
                 problems += [problem] if problem else []
                 progress.advance(whole)
-                line = f"{release.tag} {f'cannot be judged: {problem}' if problem else counts(record)}"
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                console.print(f"{release.tag} {f'cannot be judged: {problem}' if problem else counts(record)}")
         except BaseException:
             plan.stop.set()  # the processes are in sessions of their own, which the terminal does not interrupt
             pool.shutdown(cancel_futures=True)
