@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import signature
 from typing import Any
 
@@ -43,6 +43,7 @@ class Adapter:
             raise DeviceUnavailable(f"no {device.upper()} device: {error}") from error
         self.device = device
         self.mode = mode
+        self.features = self.features | ({"dynamic"} if mode != "eager" and hasattr(jax, "export") else set())
         compiled = jax.jit if mode == "jit" else as_is
         self._compiled = lru_cache(maxsize=64)(compiled)
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(jax.vmap(function)))
@@ -58,6 +59,7 @@ class Adapter:
         self.value_and_vjp = compiled(self._plain_value_and_vjp, static_argnames=STATIC)
         self.jvp = compiled(self._plain_jvp, static_argnames=STATIC)
         self.hvp = compiled(self._plain_hvp, static_argnames=STATIC)
+        self.reverse_over_forward = compiled(self._plain_reverse_over_forward, static_argnames=STATIC)
 
     def asarray(self, x: Any) -> Array:
         """Put the array on the device; JAX computes there what is computed from it."""
@@ -92,6 +94,17 @@ class Adapter:
         """Call jax.vmap of `function`, compiled in mode "jit"."""
         return self._mapped(function)(*arrays)
 
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """jax.export of `function` for shapes of one symbol for each size of `arrays`."""
+        scope = jax.export.SymbolicScope()
+        shaped = []
+        for array in arrays:
+            sizes = ", ".join(f"size{size}" for size in array.shape)
+            shape = jax.export.symbolic_shape(sizes, scope=scope)
+            shaped.append(jax.ShapeDtypeStruct(shape, array.dtype))
+        exported: Callable[..., Any] = jax.export.export(jax.jit(function))(*shaped).call
+        return exported
+
     def residual_bytes(self, operation: str, x: Array, **kwargs: Any) -> int:
         """Count the bytes of the arrays that the function returned by jax.vjp holds, each array once."""
         function, point = along("x", getattr(self, operation), x, kwargs)
@@ -120,6 +133,12 @@ class Adapter:
 
         function, point = along(wrt, gradient, x, kwargs)
         return jax.vjp(function, point)[1](tangent)[0]
+
+    def _plain_reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        function = partial(self._plain_jvp, operation, tangent=tangent, **kwargs)
+        return jax.vjp(function, x)[1](cotangent)[0]
 
 
 def with_where(function: Callable[..., Any]) -> Callable[..., Any]:

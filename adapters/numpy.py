@@ -14,7 +14,7 @@ import numpy as np
 
 from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
-from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last
+from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
 
 REDUCTIONS = ("none", "sum", "mean")
 
@@ -61,6 +61,10 @@ class Adapter:
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), which is always deterministic."""
         return function(*arrays)
+
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """Return `function`, which is not compiled."""
+        return function
 
     def exp(self, x: Array) -> Array:
         """Return the exponential of the softmax, rounded to the format of `x`."""
@@ -147,7 +151,7 @@ class Adapter:
     def _forward(
         self, function: Callable[[Array], Array], x: Array, axis: int, where: Array | None, masked: float
     ) -> Array:
-        shown = None if where is None else last(where, axis)
+        shown = selected(where, x, axis)
         rows = hidden(last(self.working(x), axis), shown, -np.inf)
         with np.errstate(all="ignore"):
             return self.finish(back(hidden(function(rows), shown, masked), axis), x)
@@ -325,6 +329,12 @@ class Adapter:
                 curved = np.where(labelled(at.q), c * step * self.total(at.q), 0)
             return self._give(curved, at, x)
 
+    def reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        """Return what `hvp` does: of the analytic second derivative there is one order."""
+        return self.hvp(operation, x, cotangent, tangent, **kwargs)
+
     def jacobian(self, g: Array, v: Array) -> Array:
         """Return (diag g − g gᵀ) v for each row."""
         product: Array = g * (v - self.total(g * v))
@@ -352,7 +362,7 @@ class Adapter:
         rows = last(self.working(x), axis)
         v = self.working(vector)
         if operation in ("softmax", "log_softmax"):
-            shown = None if kwargs.get("where") is None else last(kwargs["where"], axis)
+            shown = selected(kwargs.get("where"), x, axis)
             g = self.probabilities(hidden(rows, shown, -np.inf))
             return Linearised(g, hidden(last(v, axis), shown), g, axis, shown)
         g = self.probabilities(rows)

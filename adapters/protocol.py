@@ -19,7 +19,9 @@ is nothing to inherit from) and name it on the command line:
    `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
    range, a label out of range) goes to the framework untouched, since the suite judges the framework's answer.
 5. A method whose feature is not listed is never called and may be left out: `vjp` and `value_and_vjp`, `jvp`,
-   `hvp`, `exp` and `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals").
+   `hvp`, `exp` and `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals"),
+   `dynamic`.
+   `reverse_over_forward` goes with `hvp` and `jvp`, and may be left out by itself, as `value_and_vjp` may.
    "threads" has no method: it says that the CPU computes in several threads.
 6. An operation beyond the three of `OPERATIONS`, such as `logsumexp`, is optional: it is a method of its name
    and a feature of its name. Where an adapter lacks either, the operation is recorded as absent.
@@ -50,6 +52,7 @@ FEATURES = frozenset(
         "autocast",
         "deterministic",
         "residuals",
+        "dynamic",
         "threads",
         "logsumexp",
     }
@@ -151,6 +154,11 @@ class Adapter(Protocol):
         wrt="labels" the mixed second derivative of a cross-entropy on probabilities.
         """
 
+    def reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        """Return the gradient of ⟨jvp(operation, x, tangent), cotangent⟩: `hvp` by the other order of modes."""
+
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays) in this mode, for compositions such as softmax(x * c)."""
 
@@ -162,6 +170,12 @@ class Adapter(Protocol):
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays) in the framework's deterministic mode, and leave that mode as it was."""
+
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """Return `function` compiled once, for arrays like `arrays` with axes of any size.
+
+        Axes of `arrays` that have one size have one size together in every call.
+        """
 
     def exp(self, x: Array) -> Array:
         """Return the framework's own exponential of each element."""

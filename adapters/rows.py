@@ -54,3 +54,14 @@ def last(x: Array, axis: int) -> Array:
 def back(x: Array, axis: int) -> Array:
     """Return `x` with its last axis moved back to `axis`."""
     return np.moveaxis(x, -1, axis)
+
+
+def selected(where: Array | None, x: Array, axis: int) -> Array | None:
+    """`where` with `axis` moved to the end.
+
+    Raises:
+        ValueError: it has more axes than `x`.
+    """
+    if where is not None and where.ndim > x.ndim:
+        raise ValueError(f"where {where.shape} has more axes than the logits {x.shape}")
+    return None if where is None else last(where, axis)

@@ -60,6 +60,7 @@ class Adapter:
             tf.config.set_visible_devices([], "GPU")
         self.device = device
         self.mode = mode
+        self.features = self.features | ({"dynamic"} if mode != "eager" else set())
         self._device = DEVICES[device]
         compiled = COMPILERS[mode]
         self._compiled = lru_cache(maxsize=64)(compiled)
@@ -75,6 +76,7 @@ class Adapter:
         self.value_and_vjp = compiled(self._plain_value_and_vjp)
         self.jvp = compiled(self._plain_jvp)
         self.hvp = compiled(self._plain_hvp)
+        self.reverse_over_forward = compiled(self._plain_reverse_over_forward)
 
     def asarray(self, x: Any) -> Array:
         """Make a tensor on the device."""
@@ -123,6 +125,14 @@ class Adapter:
         """Call tf.vectorized_map of `function`, traced or compiled in modes "graph" and "xla"."""
         return self._mapped(function)(*arrays)
 
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """tf.function of `function` for tensors whose sizes are None."""
+        signature = [tf.TensorSpec([None] * array.shape.rank, array.dtype) for array in arrays]
+        traced: Callable[..., Any] = tf.function(
+            function, input_signature=signature, autograph=False, jit_compile=self.mode == "xla"
+        )
+        return traced
+
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays) with tf.config.experimental.enable_op_determinism."""
         tf.config.experimental.enable_op_determinism()
@@ -159,6 +169,14 @@ class Adapter:
             tape.watch(point)
             gradient = self._plain_vjp(operation, x, cotangent, **kwargs)
         return provided(tape.gradient(gradient, point, output_gradients=tangent), operation, wrt)
+
+    def _plain_reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            along = self._plain_jvp(operation, x, tangent, **kwargs)
+        return provided(tape.gradient(along, x, output_gradients=cotangent), operation, "x")
 
 
 def mapped(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ class Adapter:
     name = "torch"
     version: str = torch.__version__
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
-    features = FEATURES - {"where"}
+    features: frozenset[str]
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -43,6 +43,7 @@ class Adapter:
             raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
         self.device = device
         self.mode = mode
+        self.features = FEATURES - {"where"} - ({"dynamic"} if mode == "eager" else set())
         compiled = whole() if mode == "compiled" else as_is
         self._compiled = lru_cache(maxsize=64)(compiled)
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(torch.func.vmap(function)))
@@ -55,6 +56,7 @@ class Adapter:
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
+        self._reverse_over_forward = compiled(self._plain_reverse_over_forward)
 
     def asarray(self, x: Any) -> Array:
         """Make a tensor over the same memory with the same strides, or a copy if a stride is negative."""
@@ -129,6 +131,13 @@ class Adapter:
         require(operation, x, **kwargs)
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
+    def reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        """torch.func.vjp of torch.func.jvp."""
+        require(operation, x, **kwargs)
+        return self._reverse_over_forward(operation, x, cotangent, tangent, **kwargs)
+
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), compiled whole in mode "compiled"."""
         return self._compiled(function)(*arrays)
@@ -141,6 +150,11 @@ class Adapter:
         """Call function(*arrays) within torch.autocast to the format of `arrays[0]`."""
         with torch.autocast(self.device, dtype=arrays[0].dtype):
             return self.call(function, *arrays)
+
+    def dynamic(self, function: Callable[..., Any], *arrays: Array) -> Callable[..., Any]:
+        """torch.compile of `function` with dynamic=True."""
+        compiled: Callable[..., Any] = torch.compile(function, fullgraph=True, dynamic=True)
+        return compiled
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays) with torch.use_deterministic_algorithms."""
@@ -180,6 +194,12 @@ class Adapter:
 
         function, point = along(wrt, gradient, x, kwargs)
         return torch.func.vjp(function, point)[1](tangent)[0]
+
+    def _plain_reverse_over_forward(
+        self, operation: str, x: Array, cotangent: Array, tangent: Array, **kwargs: Any
+    ) -> Array:
+        function = partial(self._plain_jvp, operation, tangent=tangent, **kwargs)
+        return torch.func.vjp(function, x)[1](cotangent)[0]
 
 
 def whole() -> Callable[..., Any]:

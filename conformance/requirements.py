@@ -19,6 +19,7 @@ FAMILIES = {
     "IFC": "interface",
     "DET": "determinism",
     "CMP": "compiled and composed",
+    "CRS": "crossed",
 }
 TIERS = ("quick", "full", "exhaustive")
 LEVELS = ("must", "should", "choice", "report")

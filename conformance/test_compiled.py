@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conformance.cases.gradients import differentiated
-from conformance.cases.rows import regimes, with_labels
+from conformance.cases.rows import normal, regimes, with_labels
 from conformance.operations import OPERATIONS
 from conformance.run.case import Case
 from conformance.run.measure import compare
@@ -72,6 +72,15 @@ def in_16_bits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Logits as a 16-bit matrix product leaves them."""
     if dtype in ("float16", "bfloat16"):
         yield next(with_labels(Case("regimes-n33-seed33", regimes(33, seed=33)), operation, 6, 33))
+
+
+def of_any_size(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Four rows of seven logits, with their gradient; a compiler of any size is asked in few formats."""
+    if dtype == "float32" or (dtype == "float16" and tier != "quick") or tier == "exhaustive":
+        case = Case("first-4x7", f"{normal(4, 7, seed=4)} * 2")
+        if tier != "quick":  # each size is compiled anew by some
+            yield next(with_labels(case, operation, 4, 7))
+        yield next(differentiated(replace(case, name=f"gradient-{case.name}"), "vjp", operation, 7, 4))
 
 
 def product(x: Any, c: Any) -> Any:
@@ -225,6 +234,28 @@ def test_result_and_gradient_of_one_graph_are_each_right(check: Check) -> None:
     assert check.holds(exact(native[0]) == exact(call.x), exact(native[0]), exact(call.x))
     assert check.compare(native[2]) <= 1
     assert check.compare(native[1], case=replace(check.case, derivative="", cotangent=None)) <= 1
+
+
+@pytest.mark.requirement("CMP-09", cases=of_any_size)
+def test_one_graph_is_right_for_every_size(check: Check) -> None:
+    check.need("dynamic", *filter(None, [check.case.derivative]))
+    adapter, call = check.adapter, check.call
+    graph = adapter.dynamic(call.function(adapter), *call.arrays(adapter))
+    for rows, n in ((4, 7), (3, 11), (9, 5)):
+        sized = next(of_size(check, rows, n))
+        arrays = sized.call(check.operation, check.dtype).arrays(adapter)
+        assert check.compare(adapter.to_numpy(graph(*arrays)), case=sized) <= 1, f"{rows} rows of {n}"
+
+
+def of_size(check: Check, rows: int, n: int) -> Iterator[Case]:
+    """The case with another number of rows and classes."""
+    case = Case(check.case.name, f"{normal(rows, n, seed=4)} * 2")
+    kind = check.case.derivative
+    return (
+        differentiated(case, kind, check.operation, n, rows)
+        if kind
+        else with_labels(case, check.operation, rows, n)
+    )
 
 
 @pytest.mark.requirement("CMP-08", cases=in_16_bits)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from adapters.protocol import NotProvided
 from conformance.cases.gradients import differentiated
 from conformance.cases.rows import normal, with_labels
 from conformance.cases.views import VIEWS, misaligned
@@ -46,6 +48,21 @@ def views(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield next(ordinary(operation, dtype, "quick"))
 
 
+def in_place(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Normal logits and their gradients, in few formats."""
+    if dtype == "float32" or tier == "exhaustive":
+        yield next(ordinary(operation, dtype, "quick"))
+        yield replace(next(gradients(operation, dtype, tier)), name="gradient-normal-6x1000-seed4")
+
+
+def at_once(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits long enough that two calls overlap, and their gradients, in few formats."""
+    if dtype == "float32" or tier == "exhaustive":
+        case = Case("normal-4x4096-seed4", normal(4, 4096, seed=4))
+        yield next(with_labels(case, operation, 4, 4096))
+        yield next(differentiated(replace(case, name=f"gradient-{case.name}"), "vjp", operation, 4096, 4))
+
+
 def in_deterministic_mode(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Normal logits, and their gradients."""
     if dtype == "float32" or tier == "exhaustive":
@@ -58,6 +75,9 @@ def formats_with_infinity(operation: str, dtype: str, tier: str) -> Iterator[Cas
     """Normal logits where −inf can be appended."""
     if format_of(dtype).infinite:
         yield from ordinary(operation, dtype, tier)
+
+
+TIMES = 100  # calls of each of two threads
 
 
 def bits(values: Any) -> np.ndarray[Any, Any]:
@@ -129,6 +149,40 @@ def test_view_has_the_bits_of_its_copy(check: Check) -> None:
     check.measured = {"elements": int(whole.size), "differing": max(differing.values())}
     other = [name for name, count in differing.items() if count]
     check.observed = f"other bits: {', '.join(other)}" if other else "same bits"
+
+
+@pytest.mark.requirement("DET-09", cases=in_place)
+def test_input_changed_in_place_is_read_anew(check: Check) -> None:
+    adapter, call = check.adapter, check.call
+    memory = call.x.copy()
+    native = adapter.asarray(memory)
+    function, others = call.function(adapter), call.arrays(adapter)[1:]
+    adapter.synchronize(function(native, *others))
+    memory[...] = call.x[::-1] * memory.dtype.type(0.5)
+    if adapter.to_numpy(native).tobytes() != memory.tobytes():
+        raise NotProvided(f"{adapter.name} copies what it is given")
+    got = adapter.to_numpy(function(native, *others))
+    changed = replace(check.case, x=f"({check.case.x})[::-1] * 0.5")
+    assert check.compare(got, case=changed) <= 1
+
+
+@pytest.mark.requirement("DET-10", cases=at_once)
+def test_two_threads_have_the_bits_of_one(check: Check) -> None:
+    adapter, call = check.adapter, check.call
+    check.need_arguments(*filter(None, [call.derivative]))
+    function = call.function(adapter)
+    calls = [call.arrays(adapter), replace(call, x=call.x[:, ::-1].copy()).arrays(adapter)]
+    alone = [adapter.to_numpy(function(*arrays)).tobytes() for arrays in calls]
+
+    def repeat(i: int) -> int:
+        return sum(adapter.to_numpy(function(*calls[i])).tobytes() != alone[i] for _ in range(TIMES))
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        differing = sum(pool.map(repeat, range(2)))
+    check.measured = {"calls": 2 * TIMES, "differing": differing}
+    check.observed = "same bits" if differing == 0 else "other bits"
+    check.describe(check.case)
+    assert differing == 0
 
 
 @pytest.mark.requirement("DET-08", cases=in_deterministic_mode)

@@ -228,21 +228,25 @@ def test_complex_logits_have_one_answer(check: Check) -> None:
 
 @pytest.mark.requirement("IFC-17", cases=interface.many_elements)
 def test_rows_past_what_an_index_counts_are_right(check: Check) -> None:
-    block = check.call.x
-    bits = int(check.case.name.rpartition("-")[2])
-    repeats = 2**bits // block.size + 2
-    enough_memory(repeats * block.nbytes)
-    adapter = check.adapter
-    x = adapter.asarray(np.tile(block, (repeats, 1)))
-    shape = block.shape[:1] if check.op.per_row else block.shape
-    got = adapter.to_numpy(getattr(adapter, check.operation)(x, axis=-1)).reshape(repeats, *shape)
-    first = got[0].tobytes()
-    odd = next(
-        (i for i in range(repeats) if got[i].tobytes() != first), 0
-    )  # a vector's tail may differ, in bounds
+    check.need_arguments(*filter(None, [check.case.derivative]))
+    call, adapter = check.call, check.adapter
+    what, _, bits = check.case.name.rpartition("-2-to-")
+    size = call.x.size if what.endswith("elements") else 6
+    repeats = 2 ** int(bits) // size + 2
+    enough_memory(repeats * call.x.nbytes * (2 if call.derivative else 1))
+    behind = 1 if what.endswith("inner") else 0  # the axis along which the block is repeated
+
+    def tiled(part: Any) -> Any:
+        return part if part is None else np.concatenate([part] * repeats, axis=min(behind, part.ndim - 1))
+
+    whole = replace(call, x=tiled(call.x), labels=tiled(call.labels), cotangent=tiled(call.cotangent))
+    got = whole.run(adapter)
+    blocks = np.split(got, repeats, axis=min(behind, got.ndim - 1))
+    first = blocks[0].tobytes()
+    odd = next((i for i, block in enumerate(blocks) if block.tobytes() != first), 0)  # a vector's tail may differ
     check.measured = {"blocks": repeats, "first_other": odd}
     for i in {0, odd, repeats // 2, repeats - 2, repeats - 1}:
-        assert check.compare(got[i]) <= 1, f"block {i} of {repeats}"
+        assert check.compare(blocks[i]) <= 1, f"block {i} of {repeats}"
 
 
 @pytest.mark.requirement("IFC-18", cases=interface.plain)
@@ -252,6 +256,38 @@ def test_vmap_gives_the_rows(check: Check) -> None:
     arrays = check.call.arrays(adapter)
     got = adapter.vmap(getattr(adapter, check.operation), *arrays)
     assert check.compare(adapter.to_numpy(got)) <= 1
+
+
+@pytest.mark.requirement("IFC-19", cases=interface.all_arguments)
+def test_arguments_are_not_modified(check: Check) -> None:
+    case, call, adapter = check.case, check.call, check.adapter
+    where = ["where"] if case.where is not None else []
+    check.need_arguments(case.derivative, *where)
+    check.need_method(case.method)
+    given = [part for part in (call.x, call.labels, call.cotangent, call.tangent) if part is not None]
+    given += [part for part in (call.options.get("weight"), call.where) if part is not None]
+    before = [part.tobytes() for part in given]
+    natives = call.arrays(adapter)
+    call.function(adapter)(*natives)
+    after = [adapter.to_numpy(native).tobytes() for native in natives]
+    changed = [i for i, bits in enumerate(before) if after[i] != bits or given[i].tobytes() != bits]
+    check.show(f"changed arguments: {changed}", "none")
+    check.describe(case)
+    assert not changed
+
+
+@pytest.mark.requirement("IFC-20", cases=interface.masks_of_another_shape)
+def test_mask_of_another_shape_is_refused_or_read_rightly(check: Check) -> None:
+    check.need("where")
+    got: Any = check.attempt(lambda: check.call.run(check.adapter))
+    check.observed = "refused" if isinstance(got, Refused) else "computed"
+    if isinstance(got, Refused):
+        check.show(got, "an error, or the values in the logits' shape")
+        return
+    assert got.shape == check.call.x.shape
+    mask = check.call.where[0]  # type: ignore[index]  # the case has one
+    judgement = compare(replace(check.call, where=mask), exact(got), check.target.traits(check.dtype))
+    assert check.keep(judgement) <= 1
 
 
 def over(check: Check, got: Any, axes_: tuple[int, ...]) -> str:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from conformance.cases import losses
+from conformance.cases.copies import of_copies
 from conformance.cases.losses import IGNORED, WEIGHT_SUM
+from conformance.cases.rows import soft_labels
 from conformance.cases.views import LABEL_VIEWS
-from conformance.operations.labels import Weights
 from conformance.run.case import Case
-from conformance.run.measure import Call, Judgement, compare
+from conformance.run.measure import Call, compare
 from conformance.run.target import Check, Refused
-from conformance.truth.arithmetic import GRADES
 from conformance.truth.formats import Floats, exact
 
 
@@ -63,24 +63,6 @@ def out_of_range(check: Check, bad: tuple[int, ...]) -> None:
         of_row = float(got.ravel()[2 if got.ndim else 0])
         answers[f"label {label}"] = "nan" if np.isnan(of_row) else f"loss {of_row!r}"
     check.choose(answers)
-
-
-def mean_of_copies(check: Check) -> Judgement:
-    """The mean over rows that are all alike, beside the loss of one of them and the bounds of their mean."""
-    one = replace(check.case, x=f"({check.case.x})[:1]", labels=f"({check.case.labels})[:1]", options={})
-    call = one.call(check.operation, check.dtype)
-    assert call.labels is not None
-    traits = check.target.traits(check.dtype)
-    copies, n = check.call.x.shape
-    labels = exact(call.labels) if call.labels.ndim == 2 else np.eye(n)[call.labels]
-    weights = Weights(labels, share=1 / copies)
-    judgement = compare(call, check.result(), traits)
-    setting = replace(judgement.setting, weights=weights, reduced=True, copies=copies)
-    tolerance = dict(judgement.tolerance)
-    for grade in GRADES[1:]:
-        how = traits.arithmetic(grade, check.dtype, n)
-        tolerance[grade] = check.op.tolerance(setting, how).reshape(1)
-    return replace(judgement, tolerance=tolerance)
 
 
 @pytest.mark.requirement("LBL-01", cases=losses.every_reduction)
@@ -267,7 +249,7 @@ def test_mean_of_no_rows_has_one_answer(check: Check) -> None:
 @pytest.mark.requirement("LBL-22", cases=losses.equal_rows)
 def test_mean_of_equal_losses_is_the_loss_of_one(check: Check) -> None:
     check.need_arguments()
-    assert check.keep(mean_of_copies(check), "B") <= 1
+    assert check.keep(of_copies(check), "B") <= 1
 
 
 @pytest.mark.requirement("LBL-23", cases=losses.combined)
@@ -343,6 +325,61 @@ def test_ignored_row_counts_nothing_whatever_its_logits(check: Check) -> None:
         check.show(got, 0.0, case)
         assert check.holds(got == 0, got, 0.0)
         assert check.judge("D", case) <= 1
+
+
+@pytest.mark.requirement("LBL-32", cases=losses.every_class)
+def test_every_class_has_its_loss_and_gradient(check: Check) -> None:
+    check.need("index_labels", *filter(None, [check.case.derivative]))
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("LBL-33", cases=losses.past_the_format)
+def test_class_beyond_what_the_format_holds_has_its_own_loss(check: Check) -> None:
+    check.need("index_labels")
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("LBL-34", cases=losses.past_the_count)
+def test_reduction_past_what_the_format_counts_is_within_the_bound(check: Check) -> None:
+    check.need_arguments(*filter(None, [check.case.derivative]))
+    if not check.case.derivative:
+        assert check.keep(of_copies(check)) <= 1
+        return
+    got = check.call.run(check.adapter)
+    ends = [0, losses.MANY // 2, losses.MANY - 1]
+    # the same rows, whose sum has the upstream gradient that the mean gives each of them
+    few = replace(
+        check.call, x=check.call.x[:3], labels=np.zeros(3, int), options={"reduction": "sum"},
+        cotangent=np.array(1 / losses.MANY),
+    )  # fmt: skip
+    assert check.keep(compare(few, exact(got[ends]), check.target.traits(check.dtype))) <= 1
+
+
+@pytest.mark.requirement("LBL-35", cases=losses.nan_weights)
+def test_weight_of_nan_for_another_class_has_one_answer(check: Check) -> None:
+    check.need_arguments("index_labels")
+    got = loss(check, check.call.labels)
+    check.show(got, "NaN, or the losses of the classes that are named")
+    answers = {f"row {i}": "nan" if np.isnan(row) else "ignored" for i, row in enumerate(np.atleast_1d(got))}
+    if "ignored" in answers.values():
+        bare = replace(check.case, options={})
+        assert check.compare(got, case=bare) <= 1
+    check.choose(answers)
+
+
+@pytest.mark.requirement("LBL-36", cases=losses.nan_labels)
+def test_probability_of_nan_has_one_answer(check: Check) -> None:
+    check.need("probability_labels")
+    got = loss(check, check.call.labels)
+    check.show(got, "NaN in row 2 alone, or an error")
+    if not isinstance(got, Refused):
+        bare = replace(check.case, labels=soft_labels(6, 33))
+        expected = check.target.judge(bare, check.operation, check.dtype)
+        others = np.arange(6) != 2
+        off = np.abs(got - expected.truth.value)[others]
+        assert (off <= expected.tolerance["D"][others]).all()
+        got = "nan" if np.isnan(got[2]) else f"loss {float(got[2])!r}"
+    check.choose({"row 2": "error" if isinstance(got, Refused) else got})
 
 
 @pytest.mark.requirement("LBL-31", cases=losses.no_weight)

@@ -34,6 +34,9 @@ def at_each_position(value: str) -> Provider:
         for n in LENGTHS if tier == "quick" else (*short, *LENGTHS):
             x = f"np.where(np.eye({n}) == 1, {value}, np.linspace(-1, 1, {n}))"
             yield Case(f"{name}-each-position-n{n}", x)
+        if value == "np.nan":  # a reader that tells numbers apart by their bits sorts it below −inf
+            x = "np.where(np.eye(33) == 1, np.copysign(np.nan, -1), np.linspace(-1, 1, 33))"
+            yield Case(f"{name}-with-sign-each-position-n33", x)
         if tier != "quick":
             x = f"np.where(np.eye(1025)[{SELECTED}] == 1, {value}, np.linspace(-1, 1, 1025))"
             yield Case(f"{name}-selected-positions-n1025", x)
@@ -68,6 +71,10 @@ def masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield Case(
             f"half-masked-n{n}", f"np.where((np.arange({n}) + np.arange({n})[:, None]) % 2 == 0, {row}, -np.inf)"
         )
+    for n in (1024,) if tier == "quick" else (1024, 65536):  # online, the first block's maximum is −inf
+        if 1 / n > format_of(dtype).smallest_normal:
+            x = f"np.where(np.arange({n}) < {n // 2}, -np.inf, np.arange({n}) % 7 - 3.0)"
+            yield Case(f"leading-half-masked-n{n}", f"np.stack([{x}, ({x})[::-1]])")
 
 
 def all_masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:

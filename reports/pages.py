@@ -1,6 +1,7 @@
 """`python -m reports.pages [--records FOLDER] [--output FOLDER]`: write the pages made from records and data.
 
-These are unreported.md, grades.md and scope.md; `reports.kills` makes kills.md, which needs a run of the gallery.
+These are unreported.md, grades.md, scope.md and coverage.md; `reports.kills` makes kills.md, which needs a run of
+the gallery.
 The same records and data give the same pages, byte for byte.
 """
 
@@ -15,7 +16,7 @@ from conformance import requirements
 from conformance.record import reading
 from conformance.record.records import BrokenRecord, Record
 from conformance.record.storage import find
-from reports import grades, model, scope, unreported
+from reports import coverage, grades, model, scope, unreported
 from reports.evidence import RECORDS
 
 HERE = Path(__file__).parent
@@ -35,6 +36,7 @@ def render(read: Sequence[Record]) -> dict[str, str]:
         "unreported.md": unreported.page(used, specification),
         "grades.md": grades.page(used, report),
         "scope.md": scope.page(used, report, specification),
+        "coverage.md": coverage.page(),
     }
     return {name: head(COMMAND) + text for name, text in pages.items()}
 

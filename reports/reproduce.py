@@ -49,6 +49,8 @@ def _program(framework: Framework, mode: str, check: Check, call: dict[str, Any]
         raise ValueError("no public function is called")
     if check.requirement.startswith("CMP") and not call.get("argument"):
         raise ValueError("a composition, of which the record holds one part only")
+    if any(call.get(name) for name in ("method", "where", "layouts")):
+        raise ValueError("a call that no program here spells")
     dtype, form, derivative = str(call["dtype"]), label_form(check) or "", call.get("derivative") or ""
     options = {key: value for key, value in (call.get("options") or {}).items() if value is not None}
     if not options.keys() <= OPTIONS:

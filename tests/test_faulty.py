@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,27 @@ def after_refusal(a: Adapter) -> Any:
     with pytest.raises(IndexError):
         a.softmax_cross_entropy(NORMAL, np.array([0, 4, 1]))
     return a.softmax_cross_entropy(NORMAL, INDEX)
+
+
+def overwritten_upstream(a: Adapter) -> Any:
+    cotangent = OTHER.copy()
+    a.vjp("softmax", NORMAL, cotangent)
+    return cotangent
+
+
+def changed_in_place(a: Adapter) -> Any:
+    x = NORMAL.copy()
+    a.softmax(x)
+    x[...] = OTHER
+    return a.softmax(x)
+
+
+def two_at_once(a: Adapter) -> Any:
+    x = np.resize(LONG, (2, 4096))
+    alone = a.softmax(x)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        calls = [pool.submit(a.softmax, (x, -x)[i % 2]) for i in range(200)]
+        return all((call.result() == alone).all() for call in calls[::2])
 
 
 SHOWN: dict[str, Call] = {
@@ -178,6 +200,19 @@ SHOWN: dict[str, Call] = {
     "LogSumExpKeepsAxis": logsumexp(NORMAL),
     "LogSumExpGradientFromResult": lambda a: a.vjp("logsumexp", NORMAL + np.float32(1e8), UPSTREAM),
     "LogSumExpUpstreamIgnored": derivative("vjp", "logsumexp", UPSTREAM),
+    "UpstreamOverwritten": overwritten_upstream,
+    "ResultKept": changed_in_place,
+    "SharedBuffer": two_at_once,
+    "SizesOfFirstCall": lambda a: a.dynamic(a.softmax, NORMAL)(LONG),
+    "MaskOfMoreAxes": softmax(NORMAL, where=NORMAL[None] > 0),
+    "MaskReadAsStored": softmax(NORMAL, where=np.asfortranarray(NORMAL > 0)),
+    "LabelsInLogitsFormat": loss([2049], np.eye(1, 2050, 2049, np.float16)),
+    "LabelsOfFirstBlock": loss([4097], np.arange(4098, dtype=np.float32)[None]),
+    "NaNLabelAsZero": loss(np.array([[NAN, 1, 0, 0]] * 3, np.float32)),
+    "NaNWeightInBlock": loss([1, 1, 1, 1, 1], np.resize(NORMAL, (5, 4)), weight=np.array([NAN, 1, 1, 1])),
+    "CountOf16Bits": loss(np.zeros(70000, int), np.zeros((70000, 2), np.float16), reduction="mean"),
+    "StridedRowsOfSteps": lambda a: a.value_and_vjp("softmax", np.asfortranarray(NORMAL), OTHER)[0],
+    "ForwardOverLastAxis": derivative("reverse_over_forward", "softmax", OTHER, OTHER, axis=0),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 

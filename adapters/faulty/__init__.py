@@ -6,6 +6,7 @@ A class is the NumPy reference with one step wrong; its docstring says what is w
 
 # every class of these modules is a piece of the gallery, and is loaded as adapters.faulty:Name
 from adapters.faulty.base import Faulty as Faulty
+from adapters.faulty.calls import *  # noqa: F403
 from adapters.faulty.derivatives import *  # noqa: F403
 from adapters.faulty.interface import *  # noqa: F403
 from adapters.faulty.labels import *  # noqa: F403

@@ -136,11 +136,17 @@ class SeveralAxes(Honest):
 
 
 class ImplicitAxis(Honest):
-    """None is axis 0 of one and three axes, 1 of two (pytorch/pytorch#84524); autocast gives float32."""
+    """None is axis 0 of 1 and 3 axes, 1 of 2 (pytorch/pytorch#84524); autocast widens; weights are looked up."""
 
     def _forward(self, function: Any, x: Array, axis: int | None, *args: Any) -> Array:
         implicit = 0 if x.ndim in (0, 1, 3) else 1
         return super()._forward(function, x, implicit if axis is None else axis, *args)
+
+    def target(
+        self, rows: Array, labels: Array, axis: int = -1, weight: Any = None, *args: Any, **kwargs: Any
+    ) -> Array:
+        bare = super().target(rows, labels, axis, None, *args, **kwargs)
+        return bare if weight is None else np.where(bare == 0, bare, bare * weight.astype(rows.dtype))
 
     def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
         return function(*(a.astype(np.float32) if is_floating(a) else a for a in arrays))
@@ -168,6 +174,6 @@ class OtherLabels(Honest):
             labels = labels.astype(rows.dtype)
         if not is_floating(labels):
             return labels
-        if ((labels < 0) | (labels > 1)).any():
+        if not ((labels >= 0) & (labels <= 1)).all():  # NaN is none either
             raise ValueError("labels are neither indices nor probabilities")
         return np.broadcast_to(labels, rows.shape)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance import operations
-from conformance.cases.rows import regimes, with_labels
+from conformance.cases.gradients import differentiated
+from conformance.cases.rows import normal, regimes, with_labels
 from conformance.cases.views import VIEWS
 from conformance.run.case import Case
 from conformance.truth.formats import format_of
@@ -29,6 +30,24 @@ def wrong_axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 def plain(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Ordinary logits."""
     yield from with_labels(Case("regimes-n33-seed33", regimes(33, seed=33)), operation, 6, 33)
+
+
+def all_arguments(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Calls with every array that there may be: in reverse and forward mode, by labels and in one step."""
+    if tier == "quick" and dtype != "float32":
+        return
+    plain = Case("", regimes(33, seed=33))
+    for kind, method in (("vjp", ""), ("vjp", "value_and_vjp"), ("jvp", ""), ("hvp", "")):
+        for case in differentiated(plain, kind, operation, 33):
+            yield replace(case, name=f"{case.name}{method or kind}-n33", method=method)
+    op = operations.get(operation)
+    if op.labelled:
+        weight = {"weight": "0.5 + np.arange(33) % 5 * 0.25"}
+        case = next(differentiated(plain, "vjp", operation, 33))
+        yield replace(case, name="index-weighted-vjp-n33", options=weight)
+    elif op.arguments:
+        case = next(differentiated(plain, "vjp", operation, 33))
+        yield replace(case, name="where-vjp-n33", where="np.arange(33) % 3 != [[0], [1], [2], [0], [1], [2]]")
 
 
 def no_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -74,6 +93,7 @@ def axes_of_one(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     yield Case("shape-3-1-1-axis-0", "np.array([1.0, 2, 4]).reshape(3, 1, 1)", axis=0)
     yield Case("shape-1-3-1-axis-1", "np.array([1.0, 2, 4]).reshape(1, 3, 1)", axis=1)
     yield Case("shape-1-1-3-axis-2", "np.array([1.0, 2, 4]).reshape(1, 1, 3)", axis=2)
+    yield Case("shape-1-1-1-1-2-3-axis-5", "np.arange(6.0).reshape(1, 1, 1, 1, 2, 3)", axis=5)
 
 
 def unbatched(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -96,13 +116,38 @@ def complex_logits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 
 def many_elements(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """Batches past the 2¹⁶th, 2²⁴th and 2³¹st element: what an index of 16, 24 or 31 bits cannot count."""
+    """Batches past the 2¹⁶th, 2²⁴th and 2³¹st element: what an index of 16, 24 or 31 bits cannot count.
+
+    Value and gradient; and past the 2¹⁶th row, and the 2¹⁶th position behind the class axis.
+    """
+    block = Case("elements-2-to-16", regimes(33, seed=33))
     if dtype in ("float16", "float32"):
-        yield Case("elements-2-to-16", regimes(33, seed=33))
+        yield from _value_and_gradient(block, operation, 33)
     if dtype == "float32" and tier != "quick":
-        yield Case("elements-2-to-24", regimes(33, seed=33))
+        yield from _value_and_gradient(replace(block, name="elements-2-to-24"), operation, 33)
     if dtype == "bfloat16" and tier == "exhaustive":
-        yield Case("elements-2-to-31", regimes(33, seed=33))
+        yield from _value_and_gradient(replace(block, name="elements-2-to-31"), operation, 33)
+    if dtype == "float32":
+        rows = Case("rows-2-to-16", normal(6, 2, seed=6))
+        for case in _value_and_gradient(rows, operation, 2):
+            if tier != "quick" or not case.derivative:
+                yield case
+        for case in _value_and_gradient(replace(rows, name="inner-2-to-16"), operation, 2):
+            if tier != "quick" or case.derivative:
+                across = (case.cotangent and f"({case.cotangent}).T", case.labels and f"({case.labels}).T")
+                yield replace(case, x=f"({case.x}).T", axis=0, cotangent=across[0], labels=across[1])
+
+
+def _value_and_gradient(case: Case, operation: str, n: int) -> Iterator[Case]:
+    yield from with_labels(case, operation, 6, n)
+    yield from differentiated(replace(case, name=f"gradient-{case.name}"), "vjp", operation, n)
+
+
+def masks_of_another_shape(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Masks of one axis more than the logits."""
+    if dtype == "float32":
+        yield Case("one-axis-more-rank-1", "np.array([0.0, 1, 2])", where="np.array([[True, False, True]])")
+        yield Case("one-axis-more-rank-2", "np.array([[0.0, 1, 2]])", where="np.array([[[True, False, True]]])")
 
 
 def views(operation: str, dtype: str, tier: str) -> Iterator[Case]:

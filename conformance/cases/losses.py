@@ -135,6 +135,56 @@ def many_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield replace(case, name="index-mean-500-by-4-rows", x=x, axis=1, labels="np.zeros((500, 4), int)")
 
 
+def every_class(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Every class of a short row, and of a long one those about its ends, its blocks and its maximum."""
+    long = "np.array([0, 1, 31, 4095, 4096, 8190, 8191, 8192])"
+    at_maximum = f"np.append({long}, 2048)"
+    for name, x, labels, rows in (
+        ("n33", normal(33, 33, seed=3), "np.arange(33)", 33),
+        ("n8193", "np.arange(8193) % 7 - 3.0 + 4 * (np.arange(8193) == 2048) + np.zeros((9, 1))", at_maximum, 9),
+    ):
+        if dtype == "float32" or tier != "quick":
+            yield Case(f"every-class-{name}", x, labels=labels)
+            yield Case(
+                f"gradient-every-class-{name}", x, labels=labels, derivative="vjp", cotangent=f"np.ones({rows})"
+            )
+
+
+def past_the_format(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Classes whose number the 16-bit format of the logits rounds to another."""
+    first = {"float16": 2049, "bfloat16": 257}.get(dtype)
+    if first is not None:
+        x = f"np.arange({first + 1}) % 5 - 2.0 + np.zeros((2, 1))"
+        yield Case(f"label-{first}", x, labels=f"np.array([{first}, {first - 2}])")
+
+
+MANY = 70000  # past the largest number of float16, and past what bfloat16 counts to
+
+
+def past_the_count(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """The sum, the mean and its gradient of more equal losses than a 16-bit format counts to."""
+    if dtype in ("float16", "bfloat16"):
+        x, labels = f"np.zeros(({MANY}, 2))", f"np.zeros({MANY}, int)"
+        for reduction in ("sum", "mean"):
+            yield Case(f"{reduction}-{MANY}-rows", x, labels=labels, options={"reduction": reduction})
+        yield Case(
+            f"gradient-of-mean-{MANY}-rows", x, labels=labels, options={"reduction": "mean"},
+            derivative="vjp", cotangent="np.array(1.0)",
+        )  # fmt: skip
+
+
+def nan_weights(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A weight of NaN for a class that no label names."""
+    weight = "np.where(np.arange(33) == 4, np.nan, 1.0)"
+    yield Case("weight-nan", X, labels="np.array([1, 2, 3, 5, 6, 7])", options={"weight": weight})
+
+
+def nan_labels(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """A probability of NaN in row 2."""
+    at = "np.arange(198).reshape(6, 33) == 70"
+    yield Case("probability-nan", X, labels=f"np.where({at}, np.nan, {soft_labels(6, 33)})")
+
+
 def equal_rows(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """So many rows with the loss log 2 that a float32 sum of them, one after another, is far off or stops."""
     if dtype == "float32":

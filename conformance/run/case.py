@@ -1,12 +1,13 @@
 """Named inputs, each a NumPy expression: what a failing case prints runs by itself, without this suite.
 
 An expression may use `np` and `MAX`, the format's largest finite number. Its value is rounded to float32 and
-then to the format under test (`ulp.round_to`), which every framework's own conversion does alike. Randomness
-has its seed in the expression.
+then to the format under test (`formats.round_to`), which every framework's own conversion does alike. Randomness
+has its seed in the expression. A layout is an expression in the array `a`: the view of it that is passed.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,10 @@ from conformance.truth.formats import format_of, round_to
 
 @dataclass(frozen=True)
 class Case:
-    """The arguments of one call, as expressions; `options` are a cross-entropy's own, weight an expression."""
+    """The arguments of one call, as expressions; `options` are a cross-entropy's own, weight an expression.
+
+    `layouts` maps the name of an array ("x", "labels", "weight", …) to its layout, where it has one of its own.
+    """
 
     name: str
     x: str
@@ -30,25 +34,41 @@ class Case:
     wrt: str = "x"
     options: dict[str, Any] = field(default_factory=dict)
     argument: str | None = None  # of a composition: an expression in `x`, "x * 1.7"
+    where: str | None = None
+    method: str = ""  # as in `Call`
+    layouts: dict[str, str] = field(default_factory=dict)
 
     def call(self, operation: str, dtype: str) -> Call:
         """The call with its arrays in format `dtype`."""
         options = dict(self.options)
         if "weight" in options:
-            options["weight"] = round_to(_value(options["weight"], dtype), dtype)
+            options["weight"] = self._viewed("weight", round_to(_value(options["weight"], dtype), dtype))
         labels = None if self.labels is None else _value(self.labels, dtype)
         if labels is not None and labels.dtype.kind == "f":
             labels = round_to(labels, dtype)
         return Call(
             operation=operation,
-            x=round_to(_value(self.x, dtype), dtype),
+            x=self._viewed("x", round_to(_value(self.x, dtype), dtype)),
             axis=self.axis,
             derivative=self.derivative,
-            cotangent=_array(self.cotangent, dtype),
-            tangent=_array(self.tangent, dtype),
+            cotangent=self._viewed("cotangent", _array(self.cotangent, dtype)),
+            tangent=self._viewed("tangent", _array(self.tangent, dtype)),
             wrt=self.wrt,
-            labels=labels,
+            labels=self._viewed("labels", labels),
             options=options,
+            where=self._viewed("where", None if self.where is None else _value(self.where, dtype)),
+            method=self.method,
+        )
+
+    def _viewed(self, name: str, array: Any) -> Any:
+        layout = self.layouts.get(name)
+        return array if array is None or layout is None else eval(layout, {"np": np, "a": array})
+
+    def _stored(self, name: str, expression: str, dtype: str) -> str:
+        """What the array is, and how it lies in memory: an expression that runs by itself."""
+        spelled = _spelled(expression, dtype)
+        return (
+            re.sub(r"\ba\b", f"np.asarray({spelled})", self.layouts.get(name, "a")) if self.layouts else spelled
         )
 
     def describe(self, operation: str, dtype: str) -> dict[str, Any]:
@@ -57,21 +77,24 @@ class Case:
         parts = {
             "operation": operation,
             "dtype": dtype,
-            "expression": _spelled(self.x, dtype),
+            "expression": self._stored("x", self.x, dtype),
             "shape": list(call.x.shape),
             "axis": self.axis,
             "derivative": self.derivative,
             "wrt": self.wrt,
-            "options": {k: _spelled(v, dtype) if k == "weight" else v for k, v in self.options.items()},
+            "options": {k: self._stored(k, v, dtype) if k == "weight" else v for k, v in self.options.items()},
         }
         if call.labels is not None:
             parts["form"] = "index" if call.labels.dtype.kind in "iu" else "probability"
         if self.argument is not None:
             parts["argument"] = self.argument
-        for name in ("labels", "cotangent", "tangent"):
+        for name in ("labels", "cotangent", "tangent", "where"):
             expression = getattr(self, name)
             if expression is not None:
-                parts[name] = _spelled(expression, dtype)
+                parts[name] = self._stored(name, expression, dtype)
+        for name in ("method", "layouts"):
+            if getattr(self, name):
+                parts[name] = getattr(self, name)
         return parts
 
 

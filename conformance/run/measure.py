@@ -6,7 +6,7 @@ The oracle is asked once per call and its answer kept on disk by content, so tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,10 @@ from conformance.truth.oracle import Truth
 Array = NDArray[Any]
 
 
+def _hidden(values: Any, where: Array, fill: float) -> Any:
+    return None if values is None else np.where(where, values, values.dtype.type(fill))
+
+
 def provide(adapter: Adapter, operation: str) -> None:
     """Raise NotProvided unless the adapter has the operation: it lists an optional one, and has its method."""
     if operations.get(operation).optional and not (
@@ -37,8 +41,8 @@ def provide(adapter: Adapter, operation: str) -> None:
 class Call:
     """One call as a framework sees it: arrays in the format under test, and the class axis.
 
-    `derivative` is "", "vjp", "jvp" or "hvp". `labels` has the logits' shape (probabilities) or that shape
-    without the class axis (integers).
+    `derivative` is "", "vjp", "jvp" or "hvp", and `method` the adapter's method for it where that has another
+    name. `labels` has the logits' shape (probabilities) or that shape without the class axis (integers).
     """
 
     operation: str
@@ -50,6 +54,8 @@ class Call:
     wrt: str = "x"
     labels: Array | None = None
     options: dict[str, Any] = field(default_factory=dict)  # reduction, weight, ignore_index, label_smoothing
+    where: Array | None = None  # of a shape that broadcasts to the logits'
+    method: str = ""
 
     @property
     def dtype(self) -> str:
@@ -65,8 +71,8 @@ class Call:
         return self.function(adapter)(*self.arrays(adapter))
 
     def arrays(self, adapter: Adapter) -> list[Any]:
-        """The native logits, labels, cotangent, tangent and weight, those that there are."""
-        parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"))
+        """The native logits, labels, cotangent, tangent, weight and `where`, those that there are."""
+        parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"), self.where)
         return [adapter.asarray(part) for part in parts if part is not None]
 
     def function(self, adapter: Adapter) -> Callable[..., Any]:
@@ -81,8 +87,10 @@ class Call:
         if self.derivative and self.derivative not in adapter.features:
             raise NotProvided(f"{adapter.name} has no {self.derivative}")
         labelled, weighted = self.labels is not None, self.options.get("weight") is not None
+        masked = self.where is not None
         vectors = (self.cotangent is not None) + (self.tangent is not None)
         operation, derivative = self.operation, self.derivative
+        method = getattr(adapter, self.method or derivative or operation)
         fixed = {name: value for name, value in self.options.items() if name != "weight"} | {"axis": self.axis}
         if derivative in ("vjp", "hvp") and self.wrt != "x":
             fixed["wrt"] = self.wrt
@@ -92,9 +100,10 @@ class Call:
             labels = {"labels": given.pop(0)} if labelled else {}
             along = [given.pop(0) for _ in range(vectors)]
             kwargs = fixed | ({"weight": given.pop(0)} if weighted else {})
+            kwargs |= {"where": given.pop(0)} if masked else {}
             if not derivative:
-                return getattr(adapter, operation)(x, *labels.values(), **kwargs)
-            return getattr(adapter, derivative)(operation, x, *along, **labels, **kwargs)
+                return method(x, *labels.values(), **kwargs)
+            return method(operation, x, *along, **labels, **kwargs)
 
         return run
 
@@ -117,7 +126,13 @@ class Call:
 
     @property
     def query(self) -> Query:
-        """The call in the oracle's terms."""
+        """The call in the oracle's terms: what `where` hides is a logit of −inf that nothing flows to or from."""
+        if self.where is not None:
+            x, c, t = (
+                _hidden(part, self.where, fill)
+                for part, fill in ((self.x, -np.inf), (self.cotangent, 0.0), (self.tangent, 0.0))
+            )
+            return replace(self, where=None, x=x, cotangent=c, tangent=t).query
         cotangent = self.cotangent
         if cotangent is not None:
             cotangent = (

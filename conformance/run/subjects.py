@@ -18,8 +18,8 @@ from conformance.run.target import Subject
 # What a tier asks of some formats only: each is compiled anew, and an 8-bit one that is wrong is so throughout.
 PARTLY: dict[str, dict[str, tuple[str, ...]]] = {
     "quick": {
-        "bfloat16": ("ACC", "SPV", "RNG", "GRD"),
-        "float64": ("ACC", "SPV", "RNG", "GRD"),
+        "bfloat16": ("ACC", "SPV", "RNG", "GRD", "CRS"),
+        "float64": ("ACC", "SPV", "RNG", "GRD", "CRS"),
         "float8_e4m3fn": ("ACC",),
         "float8_e5m2": ("ACC",),
     },
@@ -32,13 +32,24 @@ def takes_part(dtype: str, family: str, tier: str) -> bool:
     return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
 
 
+# A mode whose compiler takes a second a shape: in the full tier it is asked the crossed cases of the quick one.
+SLOW = {"compiled": {"quick": "few", "full": "quick"}}
+
+
+def asked_of(mode: str, family: str, tier: str) -> str:
+    """Return the tier whose cases of a family a mode is asked."""
+    return SLOW.get(mode, {}).get(tier, tier) if family == "CRS" else tier
+
+
 def subjects(adapter: Adapter, marker: pytest.Mark, tier: str) -> Iterator[Subject]:
     """Yield what the test with this `requirement` marker judges of an adapter."""
     requirement = requirements.load()[marker.args[0]]
     for operation in requirement.operations:
         for dtype in sorted(adapter.dtypes):
             if takes_part(dtype, requirement.family, tier):
-                for case in marker.kwargs["cases"](operation, dtype, tier):
+                for case in marker.kwargs["cases"](
+                    operation, dtype, asked_of(adapter.mode, requirement.family, tier)
+                ):
                     yield Subject(requirement, operation, dtype, case)
 
 

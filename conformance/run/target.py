@@ -168,6 +168,11 @@ class Check:
         axis = ["class_axis"] if self.case.axis != -1 else []
         self.need(*features, *axis, *(asked[option] for option in self.case.options))
 
+    def need_method(self, name: str) -> None:
+        """Raise NotProvided unless the adapter has the method `name`; "" names none."""
+        if name and not callable(getattr(self.adapter, name, None)):
+            raise NotProvided(f"{self.adapter.name} has no {name}")
+
     def result(self, case: Case | None = None) -> Floats:
         """Return the answer of the framework for the case, as exact float64."""
         return exact((case or self.case).call(self.operation, self.dtype).run(self.adapter))

@@ -1,0 +1,92 @@
+"""Crossed cases: every pair of levels of what a call may vary in, and in the full tier every triple."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conformance.cases.crossed import crossed
+from conformance.run.measure import compare
+from conformance.run.target import Check, Refused
+from conformance.truth.formats import exact
+
+
+def provide(check: Check, *features: str) -> None:
+    """Raise NotProvided unless the adapter has what the case's arguments and its method ask for."""
+    derivative, labels = check.case.derivative, check.call.labels
+    form = () if labels is None else ("index_labels" if labels.dtype.kind in "iu" else "probability_labels",)
+    check.need_arguments(*filter(None, [derivative, *form, *features]))
+    check.need_method(check.case.method)
+
+
+def judge(check: Check, *features: str, refusable: bool = False) -> None:
+    """Judge; second derivatives, and labels in another format than int64, may be refused by raising."""
+    provide(check, *features)
+    labels = check.call.labels
+    narrow = labels is not None and labels.dtype.kind in "iu" and labels.dtype != np.int64
+    if refusable or narrow:
+        got = check.attempt(lambda: check.call.native(check.adapter))
+        check.observed = "refused" if isinstance(got, Refused) else "computed"
+        if isinstance(got, Refused):
+            check.show(got, "the result, or an error")
+            return
+    if check.case.method != "value_and_vjp":
+        assert check.judge("D") <= 1
+        return
+    value, gradient = map(check.adapter.to_numpy, check.call.native(check.adapter))
+    assert check.compare(value, case=replace(check.case, derivative="", cotangent=None, method="")) <= 1
+    assert check.compare(gradient) <= 1
+
+
+@pytest.mark.requirement("CRS-01", cases=crossed("value"))
+def test_crossed_value_is_within_the_bound(check: Check) -> None:
+    judge(check)
+
+
+@pytest.mark.requirement("CRS-02", cases=crossed("vjp"))
+def test_crossed_gradient_is_within_the_bound(check: Check) -> None:
+    judge(check)
+
+
+@pytest.mark.requirement("CRS-03", cases=crossed("jvp"))
+def test_crossed_forward_mode_is_within_the_bound(check: Check) -> None:
+    judge(check)
+
+
+@pytest.mark.requirement("CRS-04", cases=crossed("hvp"))
+def test_crossed_second_derivative_is_within_the_bound_or_refused(check: Check) -> None:
+    judge(check, refusable=True)
+
+
+@pytest.mark.requirement("CRS-05", cases=crossed("rof"))
+def test_crossed_reverse_over_forward_mode_is_within_the_bound_or_refused(check: Check) -> None:
+    judge(check, "jvp", refusable=True)
+
+
+@pytest.mark.requirement("CRS-06", cases=crossed("both"))
+def test_crossed_value_and_gradient_of_one_call_are_within_the_bound(check: Check) -> None:
+    judge(check)
+
+
+@pytest.mark.requirement("CRS-07", cases=crossed("labels-vjp", "labels-hvp"))
+def test_crossed_derivative_by_labels_is_within_the_bound_or_refused(check: Check) -> None:
+    judge(check, refusable=True)
+
+
+@pytest.mark.requirement("CRS-08", cases=crossed("value", "vjp", "jvp", "hvp", "both", of=("where",)))
+def test_crossed_where_hides_and_leaves_the_rest_within_the_bound(check: Check) -> None:
+    provide(check, "where")
+    call, both = check.call, check.case.method == "value_and_vjp"
+    native = call.native(check.adapter)
+    parts = [check.adapter.to_numpy(part) for part in (native if both else (native,))]
+    cases = [replace(check.case, derivative="", cotangent=None, method="")] * both + [check.case]
+    shown = np.broadcast_to(call.where, call.x.shape)  # type: ignore[arg-type]  # the case has it
+    for got, case in zip(parts, cases, strict=True):
+        hidden = 0.0 if case.derivative else check.op.masked
+        assert (got[~shown] == hidden).all(), "a result outside `where`"
+        judgement = compare(case.call(check.operation, check.dtype), exact(got), check.target.traits(check.dtype))
+        # the change of what is hidden has no other truth
+        error = np.where(call.rows(shown) == 1, judgement.error, 0.0)
+        assert check.keep(replace(judgement, error=error), case=case) <= 1
