@@ -228,8 +228,11 @@ def _tolerances(query: Query, at: Setting, truth: Truth, dtype: str, traits: Tra
 
 
 def _half_ulp(truth: Truth, fmt: Format) -> Floats:
-    """Half the spacing where the truth lies: at a power of two, and below it, that of the lower binade."""
-    above = np.sign(truth.value) * np.sign(truth.residual) > 0
+    """Half the spacing where the truth lies: at a power of two, and below it, that of the lower binade.
+
+    Where the truth may lie on either side of its value, the larger one.
+    """
+    above = (np.sign(truth.value) * np.sign(truth.residual) > 0) | ~truth.decided
     magnitude = np.abs(truth.value)
     half: Floats = spacing(np.where(above, magnitude, np.nextafter(magnitude, 0)), fmt) / 2
     return np.where(np.isfinite(truth.value), half, 0.0)

@@ -52,10 +52,11 @@ def seconds() -> float:
 def _kept(path: Path, compute: Callable[[], Truth]) -> Truth:
     try:
         with path.open("rb") as file:  # not np.load, which takes what begins like a zip archive for one
-            return Truth(*np.lib.format.read_array(file))
+            value, residual, radius, decided = np.lib.format.read_array(file)
+            return Truth(value, residual, radius, decided != 0)
     except (OSError, ValueError, EOFError, TypeError):  # absent or broken: computed again
         found = compute()
-    _write(path, np.stack([found.value, found.residual, found.radius]))
+    _write(path, np.stack([found.value, found.residual, found.radius, found.decided]))
     return found
 
 
