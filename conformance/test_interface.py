@@ -16,7 +16,7 @@ from conformance.run.case import Case
 from conformance.run.measure import compare
 from conformance.run.processes.machine import free_memory
 from conformance.run.target import Check, Refused
-from conformance.truth.formats import exact, format_of
+from conformance.truth.formats import exact, format_of, spacing
 
 
 @pytest.mark.requirement("IFC-01", cases=interface.axes)
@@ -121,7 +121,11 @@ def test_single_class_is_certain(check: Check) -> None:
     got = check.result()
     certain = check.op.single(check.call.rows(check.call.x))
     check.show(got, certain)
-    assert (got == certain).all()
+    fmt = format_of(check.dtype)
+    allowed = check.op.excess * spacing(certain, fmt)
+    if check.target.flushes(check.dtype):  # a subnormal logit, which is its own log-sum-exp
+        allowed = np.where(np.abs(certain) < fmt.smallest_normal, np.abs(certain), allowed)
+    assert (np.abs(got - certain) <= allowed).all()
 
 
 @pytest.mark.requirement("IFC-10", cases=interface.scalar)

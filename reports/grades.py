@@ -98,8 +98,9 @@ def hexed(value: object) -> str:
 
 def _elementary(records: Sequence[Record]) -> Iterator[str]:
     yield (
-        "The largest errors E of a framework's own exponential and L of its logarithm, in unit roundoffs of the "
-        "format, at the arguments that softmax and log_softmax give them; written E / L."
+        "The largest errors of a framework's own exponential, E₀ near 0 and E₁·|x| more at x, and L of its "
+        "logarithm, in unit roundoffs of the format, at the arguments that softmax and log_softmax give them; "
+        "written E₀ / L, or E₀ + E₁·|x| / L."
     )
     found = {
         (record.header.target, check.dtype): _pair(check)
@@ -119,5 +120,8 @@ def _elementary(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _pair(check: Check) -> str:
-    values = (number(check.measured[name]) for name in ("exponential", "logarithm"))
-    return " / ".join("–" if value is None else short(value) for value in values)
+    base, slope, logarithm = (number(check.measured.get(name)) for name in ("exponential", "slope", "logarithm"))
+    more = f" + {short(slope)}·\\|x\\|" if slope else ""
+    return " / ".join(
+        "–" if value is None else short(value) + part for value, part in ((base, more), (logarithm, ""))
+    )

@@ -52,6 +52,7 @@ OPERATION = Operation(
         "hvp": hvp_bound,
     },
     range=lambda rows: (0.0, 1.0),
+    excess=2.5,  # a quotient's: OpenCL C 3.0, 7.4, and WGSL, 15.7.4.1
     single=np.ones_like,
     forms=(Form("softmax", "softmax", "softmax", {"forward": 2, "forward+backward": 5}),),
     arguments=(Argument("where", "where"),),

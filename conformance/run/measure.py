@@ -18,7 +18,7 @@ from conformance.operations import query as questions
 from conformance.operations.labels import Loss
 from conformance.operations.operation import Setting
 from conformance.operations.query import Query
-from conformance.truth.arithmetic import GRADES, Arithmetic, arithmetic
+from conformance.truth.arithmetic import GRADES, Arithmetic, Functions, arithmetic
 from conformance.truth.formats import Floats, Format, exact, format_of, spacing
 from conformance.truth.oracle import Truth
 
@@ -182,10 +182,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Traits:
-    """What has been probed of a target: whether it flushes subnormals, and E and L by format."""
+    """What has been probed of a target: whether it flushes subnormals, and its functions by format."""
 
     flushes: bool = False
-    errors: dict[str, tuple[float, float]] = field(default_factory=dict)
+    errors: dict[str, Functions] = field(default_factory=dict)
 
     def arithmetic(self, grade: str, dtype: str, n: int) -> Arithmetic:
         """What `grade` grants to such a target."""
