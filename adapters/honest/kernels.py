@@ -123,7 +123,7 @@ class TilesOf16(Honest, dtypes=("bfloat16", "float32")):
 
 
 class TilesOf333(TilesOf16):
-    """Tiles that are no power of two, and the last one short."""
+    """Tiles that are no power of two, the last one short: Dao et al., arXiv:2205.14135."""
 
     width = 333
 

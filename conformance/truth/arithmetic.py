@@ -64,7 +64,7 @@ class Arithmetic:
 
     @property
     def division(self) -> int:
-        """Roundings of a quotient: one, or those of a reciprocal good to an ulp (PTX rcp.approx) and a product."""
+        """Roundings of a quotient: one; or two of a reciprocal (PTX rcp.approx, an ulp), and its product's."""
         return 1 if self.blocked else 3
 
     @property

@@ -174,7 +174,8 @@ def saved_error(rows: Rows, how: Arithmetic) -> Floats:
 def _moved(rows: Rows, above: Floats, below: Floats) -> Floats:
     """How far g moves where its logarithm moves so far up or down."""
     upper = np.exp(np.where(rows.g == 0, -np.inf, rows.l) + above) * -np.expm1(-above)
-    return np.maximum(upper, rows.g * -np.expm1(-below))
+    moved: Floats = np.maximum(upper, rows.g * -np.expm1(-below))
+    return moved
 
 
 def _finite(rows: Rows) -> Floats:
