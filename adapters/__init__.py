@@ -1,30 +1,19 @@
-"""How each framework is called. Importing this package imports no framework and nothing of ours."""
+"""Adapters say how frameworks are called. Importing this package imports no framework."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
 
+from adapters.frameworks import FRAMEWORKS, require_mode
 from adapters.protocol import Adapter
 
-ROOT = Path(__file__).resolve().parent.parent  # of the repository: nothing of it is installed
+ROOT = Path(__file__).resolve().parent.parent  # of the repository, which is not installed
 
-# name → modes, the first being the one a plain run takes
-MODES = {
-    "numpy": ("eager",),
-    "scipy": ("eager",),
-    "torch": ("eager", "compiled"),
-    "tensorflow": ("eager", "graph", "xla"),
-    "jax": ("jit", "eager"),
-}
-NAMES = tuple(MODES)
-
-# likewise, of those that are judged when they are asked for by name; Keras's modes are its backends
-OTHERS = {
-    "onnxruntime": ("eager",),
-    "keras": ("tensorflow", "jax", "torch"),
-}
-BUILT_IN = MODES | OTHERS
+# name → modes of the built-in adapters; a plain run takes the first mode
+BUILT_IN = {name: tuple(framework.modes) for name, framework in FRAMEWORKS.items()}
+# the adapters that a plain run judges; the others are judged when a run names them
+MODES = {name: modes for name, modes in BUILT_IN.items() if FRAMEWORKS[name].judged}
 
 
 class UnknownAdapter(ValueError):
@@ -32,7 +21,7 @@ class UnknownAdapter(ValueError):
 
 
 def load(name: str, device: str = "cpu", mode: str = "eager") -> Adapter:
-    """The adapter `name` ("torch", or "package.module:Class") on `device` in `mode`.
+    """Return the adapter `name`, built in or "package.module:Class", on `device` in `mode`.
 
     Raises:
         UnknownAdapter: there is no such built-in name, module or class.
@@ -45,8 +34,7 @@ def load(name: str, device: str = "cpu", mode: str = "eager") -> Adapter:
             raise UnknownAdapter(
                 f"unknown adapter {name!r}: choose one of {', '.join(BUILT_IN)} or package.module:Class"
             )
-        if mode not in BUILT_IN[name]:
-            raise ValueError(f"{name} has no mode {mode!r}: choose one of {', '.join(BUILT_IN[name])}")
+        require_mode(name, mode)
         module_name, class_name = f"adapters.{name}", "Adapter"
     try:
         module = import_module(module_name)

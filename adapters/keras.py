@@ -1,7 +1,7 @@
 """Keras: keras.ops' softmax, log_softmax, logsumexp and cross-entropies of logits.
 
-The mode is the backend, run eagerly. Its arrays are the backend's own, and move as the backend's adapter moves
-them. Keras has no derivatives of its own: they are the backend's.
+The mode is the backend, run eagerly. Its arrays are the backend's own, and the backend's adapter converts
+them. Keras has no derivatives of its own, only those of its backend.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from adapters import OTHERS, load
+from adapters import load
+from adapters.frameworks import require_mode
+from adapters.functions import refuse
 from adapters.protocol import Array, NotProvided
 
 
@@ -26,8 +28,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
         """Raise ValueError for an unknown mode or a second backend, DeviceUnavailable for an absent device."""
-        if mode not in OTHERS["keras"]:
-            raise ValueError(f"keras has no mode {mode!r}: choose one of {', '.join(OTHERS['keras'])}")
+        require_mode("keras", mode)
         keras = imported(mode, device)
         self._backend = load(mode, device, "eager")
         self._ops = keras.ops
@@ -42,35 +43,24 @@ class Adapter:
         self.log = keras.ops.log
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """keras.ops.softmax."""
+        """Call keras.ops.softmax."""
         if where is not None:
             raise NotProvided("keras.ops.softmax has no where")
         return self._ops.softmax(x, axis=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """keras.ops.log_softmax."""
+        """Call keras.ops.log_softmax."""
         if where is not None:
             raise NotProvided("keras.ops.log_softmax has no where")
         return self._ops.log_softmax(x, axis=axis)
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """keras.ops.logsumexp."""
+        """Call keras.ops.logsumexp."""
         return self._ops.logsumexp(x, axis=axis)
 
-    def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-    ) -> Array:
-        """keras.ops.sparse_categorical_crossentropy, or the one without "sparse" for probabilities."""
-        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
-            raise NotProvided("keras.ops' cross-entropies have no reduction, weight, ignore_index or smoothing")
+    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **options: Any) -> Array:
+        """Call keras.ops.sparse_categorical_crossentropy, or the one without "sparse" for probabilities."""
+        refuse("keras.ops' cross-entropies", options)
         if not self._is_integer(labels.dtype):
             return self._ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
         if self.mode != "torch" and axis not in (-1, len(logits.shape) - 1):
@@ -80,7 +70,7 @@ class Adapter:
         return self._ops.sparse_categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays)."""
+        """Call function(*arrays)."""
         return function(*arrays)
 
 

@@ -1,8 +1,8 @@
 """The reference: softmax, log_softmax, softmax_cross_entropy and logsumexp in plain NumPy.
 
 NumPy has none of them, so this module is not thin: it is the implementation that meets every requirement,
-which proves that they can be met together. Formats below float32 are computed in float32 and rounded once; sums
-along the last axis are NumPy's pairwise ones; what is near zero goes through log1p.
+which proves that they can be met together. It computes formats below float32 in float32 and rounds once, adds
+along the last axis with NumPy's pairwise sum, and uses log1p for results near zero.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last
 
@@ -31,24 +31,23 @@ class Adapter:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
         if device != "cpu":
             raise DeviceUnavailable(f"NumPy computes on the CPU; it has no device {device!r}")
-        if mode not in MODES["numpy"]:
-            raise ValueError(f"numpy has no mode {mode!r}: choose one of {', '.join(MODES['numpy'])}")
+        require_mode("numpy", mode)
         self.device = device
         self.mode = mode
 
     def asarray(self, x: Any) -> Array:
-        """The array itself."""
+        """Return the array itself."""
         return np.asarray(x)
 
     def to_numpy(self, x: Any) -> Array:
-        """The array itself."""
+        """Return the array itself."""
         return np.asarray(x)
 
     def synchronize(self, x: Any) -> None:
-        """NumPy has computed `x` when it returns it."""
+        """Do nothing: NumPy returns `x` computed."""
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays)."""
+        """Call function(*arrays)."""
         return function(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
@@ -130,12 +129,12 @@ class Adapter:
         return terms.gap - np.log1p(terms.rest)
 
     def log_sums(self, x: Array) -> Array:
-        """Logarithm of the sum of the exponentials of each row: max + log1p(rest); an infinite maximum itself."""
+        """Return each row's log-sum-exp as max + log1p(rest), or the maximum where it is infinite."""
         peak = self.shift(x)
         sums: Array = np.where(np.isinf(peak), peak, peak + np.log1p(self.terms(x).rest))
         return sums[..., 0]
 
-    # The functions.
+    # The operations.
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
         """Return exp(x) / Σ exp(x) along `axis`; entries outside `where` are 0."""
@@ -154,7 +153,7 @@ class Adapter:
             return self.finish(back(hidden(function(rows), shown, masked), axis), x)
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """log Σ exp(x) along `axis`; −inf for a row of −inf alone or of no classes."""
+        """Return log Σ exp(x) along `axis`; it is −inf for rows of −inf alone and for empty rows."""
         rows = last(self.working(x), axis)
         with np.errstate(all="ignore"):
             return self.finish(self.log_sums(rows), x)

@@ -13,11 +13,11 @@ import numpy as np
 import onnxruntime
 from onnx import helper
 
-from adapters import OTHERS
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
-OPSET = 21  # the operators are those of opset 13 or 18 in all later ones
-IR_VERSION = 10  # of that opset's day: the onnx package writes newer ones than the runtime reads
+OPSET = 21  # its operators are those of opset 13 or 18, as in all later opsets
+IR_VERSION = 10  # of the time of that opset: the onnx package writes newer versions than the runtime reads
 PROVIDERS = ("CPUExecutionProvider",)
 
 
@@ -30,44 +30,34 @@ class Adapter:
     features = frozenset(
         {"index_labels", "reduction", "class_weight", "ignore_index", "elementary", "threads", "logsumexp"}
     )
+    asarray = to_numpy = staticmethod(np.asarray)
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in OTHERS["onnxruntime"]:
-            raise ValueError(
-                f"onnxruntime has no mode {mode!r}: choose one of {', '.join(OTHERS['onnxruntime'])}"
-            )
+        require_mode("onnxruntime", mode)
         if device != "cpu":
             raise DeviceUnavailable(f"no {device.upper()} device: ONNX Runtime is judged on the CPU")
         self.device = device
         self.mode = mode
         self._session = lru_cache(maxsize=256)(session)
 
-    def asarray(self, x: Any) -> Array:
-        """The array itself."""
-        return np.asarray(x)
-
-    def to_numpy(self, x: Array) -> Any:
-        """The array itself."""
-        return np.asarray(x)
-
     def synchronize(self, x: Array) -> None:
-        """ONNX Runtime has computed `x` when it returns it."""
+        """Do nothing: ONNX Runtime returns `x` computed."""
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """Softmax."""
+        """Run Softmax."""
         if where is not None:
             raise NotProvided("ONNX's Softmax has no where")
         return self._run("Softmax", x, axis=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """LogSoftmax."""
+        """Run LogSoftmax."""
         if where is not None:
             raise NotProvided("ONNX's LogSoftmax has no where")
         return self._run("LogSoftmax", x, axis=axis)
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """ReduceLogSumExp, which takes its axes as an array; without one it reduces all."""
+        """Run ReduceLogSumExp, which takes its axes as an array and reduces all axes without one."""
         axes = () if axis is None else (np.atleast_1d(np.int64(axis)),)
         return self._run("ReduceLogSumExp", x, *axes, keepdims=0)
 
@@ -82,7 +72,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """SoftmaxCrossEntropyLoss, whose class axis is 1."""
+        """Run SoftmaxCrossEntropyLoss, whose class axis is 1."""
         if labels.dtype.kind == "f" or label_smoothing:
             raise NotProvided("ONNX's SoftmaxCrossEntropyLoss takes indices, and no smoothing")
         if logits.ndim < 2 or axis not in (1, 1 - logits.ndim):
@@ -93,15 +83,15 @@ class Adapter:
         )
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays)."""
+        """Call function(*arrays)."""
         return function(*arrays)
 
     def exp(self, x: Array) -> Array:
-        """Exp."""
+        """Run Exp."""
         return self._run("Exp", x)
 
     def log(self, x: Array) -> Array:
-        """Log."""
+        """Run Log."""
         return self._run("Log", x)
 
     def _run(self, operator: str, *arrays: Array, **attributes: Any) -> Array:

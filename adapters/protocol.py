@@ -14,7 +14,7 @@ is nothing to inherit from) and name it on the command line:
 2. `asarray` and `to_numpy` move bits, never values: bfloat16 and float8 arrive and leave as `ml_dtypes`
    arrays. Where the framework has strides, `asarray` keeps those of the NumPy view it is given.
 3. The mode belongs to the object: in a compiled mode every operation, derivative and `call` is compiled,
-   whole, and never falls back to another mode in silence. The same shapes are not compiled twice.
+   as a whole, and never falls back to another mode silently. The same shapes are not compiled twice.
 4. `dtypes` holds the formats in which its functions run; `features` the optional abilities, from
    `FEATURES`. An argument outside the features raises `NotProvided`; a wrong argument (an axis out of
    range, a label out of range) goes to the framework untouched, since the suite judges the framework's answer.
@@ -59,7 +59,7 @@ Array = Any  # a framework's own array type, which this module does not import
 
 
 class NotProvided(Exception):
-    """The framework has no such function, argument or derivative: the check is recorded as absent."""
+    """The framework has no such function, argument or derivative, and the check is recorded as absent."""
 
 
 class DeviceUnavailable(Exception):
@@ -120,7 +120,7 @@ class Adapter(Protocol):
         """
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """log Σ exp(x) along `axis`, without that axis."""
+        """Return log Σ exp(x) along `axis`, without that axis."""
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.

@@ -1,6 +1,6 @@
-"""The framework releases that are timed and judged: `releases.toml`, one table a release.
+"""Read `releases.toml`, the framework releases that are timed and judged, one table for each.
 
-A table holds every version that its release ran with on the day it came out. `python -m benchmarks.lock`
+A table pins every package to the version of the day on which the release came out. `python -m benchmarks.lock`
 writes it.
 """
 
@@ -13,17 +13,13 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+from adapters.frameworks import FRAMEWORKS
+
 FILE = Path(__file__).with_name("releases.toml")
 
-# framework → the packages of a release; the first two of jax share its version, others are the newest of the day
-PACKAGES = {
-    "numpy": ("numpy",),
-    "scipy": ("scipy",),
-    "torch": ("torch",),
-    "tensorflow": ("tensorflow-cpu",),
-    "jax": ("jax", "jaxlib", "optax"),
-}
-EVERYWHERE = ("ml-dtypes", "numpy")  # imported by the harness itself, so pinned like the framework
+# tracked framework → the packages of a release
+PACKAGES = {name: framework.packages for name, framework in FRAMEWORKS.items() if framework.tracked}
+EVERYWHERE = ("ml-dtypes", "numpy")  # the harness imports these itself, so they are pinned like the framework
 FIELDS = {"framework", "version", "day", "python", "pins"}
 
 
@@ -46,22 +42,22 @@ class Release:
 
     @property
     def tag(self) -> str:
-        """Its name everywhere: "jax-0.7.2"."""
+        """Return its name in commands and files: "jax-0.7.2"."""
         return f"{self.framework}-{self.version}"
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """The pins that are asked for by name; what they need is pinned by `constraints`."""
+        """Return the pins to install by name; `constraints` pins their dependencies."""
         wanted = dict.fromkeys((*PACKAGES[self.framework], *EVERYWHERE))
         pins = {pin.partition("==")[0]: pin for pin in self.constraints}
         return tuple(pins[name] for name in wanted)
 
 
 def releases(framework: str | None = None, file: Path = FILE) -> list[Release]:
-    """All of them, or one framework's, in order of day.
+    """Return all releases, or one framework's, in order of day.
 
     Raises:
-        BadReleases: the file, a table or a name is not as it must be.
+        BadReleases: the file, a table or a name is malformed.
     """
     if framework is not None and framework not in PACKAGES:
         raise BadReleases(f"unknown framework {framework!r}: choose one of {', '.join(PACKAGES)}")
@@ -79,7 +75,7 @@ def releases(framework: str | None = None, file: Path = FILE) -> list[Release]:
 
 
 def named(*names: str) -> list[Release]:
-    """The releases of those frameworks and tags, or all; by framework the newest first, which most people want.
+    """Return the releases of these frameworks and tags, or all, the newest of each framework first.
 
     Raises:
         BadReleases: there is none of that name.
@@ -97,7 +93,7 @@ def named(*names: str) -> list[Release]:
 
 
 def order(release: Release) -> tuple[date, str, tuple[int, ...]]:
-    """The key that releases are sorted by: day, framework, version."""
+    """Return the sort key of releases: day, framework, version."""
     return release.day, release.framework, tuple(int(part) for part in release.version.split("."))
 
 

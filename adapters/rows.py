@@ -1,4 +1,4 @@
-"""Rows of NumPy arrays: what the reference, and the gallery made of it, are written with."""
+"""Functions of rows in NumPy arrays, for the reference and the gallery that derives from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Terms:
-    """What the three functions and their derivatives share of a batch of rows, class axis last."""
+    """The quantities that functions and derivatives of a batch of rows share, class axis last."""
 
     gap: Array  # x − max, in the working format
     exponentials: Array  # exp(gap)
@@ -22,7 +22,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Linearised:
-    """What a derivative is made of, class axis last."""
+    """The quantities that a derivative is computed from, class axis last."""
 
     g: Array  # probabilities
     vector: Array  # cotangent, of each row's loss for a cross-entropy; or tangent
@@ -32,25 +32,25 @@ class Linearised:
 
 
 def is_floating(x: Array) -> bool:
-    """Whether `x` holds floating point numbers, ml_dtypes' formats included."""
+    """Return True for floating point formats, those of ml_dtypes included."""
     return x.dtype.kind == "f" or x.dtype.name.startswith(("bfloat", "float"))
 
 
 def labelled(q: Array) -> Array:
-    """Whether a row has a label: (…, 1), false for an ignored one."""
+    """Return a mask (…, 1) that is False for rows without a label, such as ignored ones."""
     return np.asarray((q != 0).any(axis=-1, keepdims=True))
 
 
 def hidden(x: Array, shown: Array | None, value: float = 0.0) -> Array:
-    """`x` with `value` where it is not `shown`."""
+    """Return `x` with `value` in the places that are not `shown`."""
     return x if shown is None else np.where(shown, x, x.dtype.type(value))
 
 
 def last(x: Array, axis: int) -> Array:
-    """`x` with `axis` moved to the end."""
+    """Return `x` with `axis` moved to the end."""
     return np.moveaxis(x, axis, -1)
 
 
 def back(x: Array, axis: int) -> Array:
-    """`x` with its last axis moved back to `axis`."""
+    """Return `x` with its last axis moved back to `axis`."""
     return np.moveaxis(x, -1, axis)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 from scipy import special
 
-from adapters import MODES
+from adapters.frameworks import require_mode
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 
@@ -21,65 +21,41 @@ class Adapter:
 
     name = "scipy"
     version: str = scipy.__version__
-    dtypes = frozenset(
-        {"float16", "float32", "float64"}
-    )  # ml_dtypes' formats run, but SciPy promises nothing of them
+    dtypes = frozenset({"float16", "float32", "float64"})
     features = frozenset({"logsumexp"})
+    asarray = to_numpy = staticmethod(np.asarray)  # its arrays are NumPy's
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
         if device != "cpu":
             raise DeviceUnavailable(f"no {device.upper()} device: SciPy computes on the CPU")
-        if mode not in MODES["scipy"]:
-            raise ValueError(f"scipy has no mode {mode!r}: choose one of {', '.join(MODES['scipy'])}")
+        require_mode("scipy", mode)
         self.device = device
         self.mode = mode
 
-    def asarray(self, x: Any) -> Array:
-        """The array itself."""
-        return np.asarray(x)
-
-    def to_numpy(self, x: Array) -> Any:
-        """The array itself."""
-        return np.asarray(x)
-
     def synchronize(self, x: Array) -> None:
-        """SciPy has computed `x` when it returns it."""
+        """Do nothing: SciPy returns `x` computed."""
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """scipy.special.softmax."""
+        """Call scipy.special.softmax."""
         if where is not None:
             raise NotProvided("scipy.special.softmax has no where")
         return special.softmax(x, axis=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """scipy.special.log_softmax."""
+        """Call scipy.special.log_softmax."""
         if where is not None:
             raise NotProvided("scipy.special.log_softmax has no where")
         return special.log_softmax(x, axis=axis)
 
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
-        """scipy.special.logsumexp."""
+        """Call scipy.special.logsumexp."""
         return special.logsumexp(x, axis=axis)
 
     def softmax_cross_entropy(self, logits: Array, labels: Array, **kwargs: Any) -> Array:
-        """Not provided."""
+        """Raise NotProvided."""
         raise NotProvided("SciPy has no softmax cross-entropy")
 
-    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Not provided."""
-        raise NotProvided("SciPy has no automatic differentiation")
-
-    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """Not provided."""
-        raise NotProvided("SciPy has no automatic differentiation")
-
-    def hvp(
-        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
-    ) -> Array:
-        """Not provided."""
-        raise NotProvided("SciPy has no automatic differentiation")
-
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays)."""
+        """Call function(*arrays)."""
         return function(*arrays)

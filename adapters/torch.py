@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from adapters import MODES
+from adapters.frameworks import require_mode
+from adapters.functions import along, as_is
 from adapters.protocol import FEATURES, Array, DeviceUnavailable, NotProvided
 
 # ml_dtypes' formats → (a NumPy format of the same width, the PyTorch format)
@@ -38,8 +39,7 @@ class Adapter:
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
-        if mode not in MODES["torch"]:
-            raise ValueError(f"torch has no mode {mode!r}: choose one of {', '.join(MODES['torch'])}")
+        require_mode("torch", mode)
         if device != "cpu" and (device != "cuda" or not torch.cuda.is_available()):
             raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
         self.device = device
@@ -83,13 +83,13 @@ class Adapter:
             torch.cuda.synchronize()
 
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """torch.nn.functional.softmax."""
+        """Call torch.nn.functional.softmax."""
         if where is not None:
             raise NotProvided("torch.nn.functional.softmax has no where")
         return self._softmax(x, dim=axis)
 
     def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """torch.nn.functional.log_softmax."""
+        """Call torch.nn.functional.log_softmax."""
         if where is not None:
             raise NotProvided("torch.nn.functional.log_softmax has no where")
         return self._log_softmax(x, dim=axis)
@@ -109,7 +109,7 @@ class Adapter:
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
     ) -> Array:
-        """torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
+        """Call torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
         require_class_axis(logits, axis)
         return self._cross_entropy(
             logits,
@@ -121,7 +121,7 @@ class Adapter:
         )
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """torch.func.vjp."""
+        """Call torch.func.vjp."""
         require(operation, x, **kwargs)
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
@@ -133,32 +133,32 @@ class Adapter:
         return value.detach(), torch.autograd.grad(value, point, cotangent)[0]
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """torch.func.jvp."""
+        """Call torch.func.jvp."""
         require(operation, x, **kwargs)
         return self._jvp(operation, x, tangent, **kwargs)
 
     def hvp(
         self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
     ) -> Array:
-        """torch.func.vjp of torch.func.vjp."""
+        """Call torch.func.vjp of torch.func.vjp."""
         require(operation, x, **kwargs)
         return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays), compiled whole in mode "compiled"."""
+        """Call function(*arrays), compiled whole in mode "compiled"."""
         return self._compiled(function)(*arrays)
 
     def vmap(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """torch.func.vmap of `function`, compiled whole in mode "compiled"."""
+        """Call torch.func.vmap of `function`, compiled whole in mode "compiled"."""
         return self._mapped(function)(*arrays)
 
     def autocast(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) within torch.autocast to the format of `arrays[0]`."""
+        """Call function(*arrays) within torch.autocast to the format of `arrays[0]`."""
         with torch.autocast(self.device, dtype=arrays[0].dtype):
             return self.call(function, *arrays)
 
     def deterministic(self, function: Callable[..., Any], *arrays: Array) -> Any:
-        """function(*arrays) with torch.use_deterministic_algorithms."""
+        """Call function(*arrays) with torch.use_deterministic_algorithms."""
         before = torch.are_deterministic_algorithms_enabled()
         torch.use_deterministic_algorithms(True)
         try:
@@ -197,11 +197,6 @@ class Adapter:
         return torch.func.vjp(function, point)[1](tangent)[0]
 
 
-def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` itself."""
-    return function
-
-
 def whole() -> Callable[..., Any]:
     """Return torch.compile set up to compile a function as one graph, or to raise."""
     # By default, PyTorch stops compiling at the ninth shape of a function:
@@ -221,15 +216,6 @@ def whole() -> Callable[..., Any]:
             return compiled(lambda *args, **kwargs: function(*args, **kwargs))
 
     return framed
-
-
-def along(
-    wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
-) -> tuple[Callable[[Array], Any], Array]:
-    """Return `function` as a function of its argument `wrt` alone, and the value of that argument."""
-    if wrt == "x":
-        return lambda value: function(value, **kwargs), x
-    return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]
 
 
 def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = None, **_: Any) -> None:

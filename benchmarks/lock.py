@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import EVERYWHERE, FILE, PACKAGES, BadReleases, Release, order, releases
 
 HEADER = """\
@@ -55,10 +56,11 @@ def lock(framework: str, version: str) -> Release:
     Raises:
         NoLock: there is no such release with wheels for `PYTHON`.
     """
-    names = PACKAGES[framework]
-    exact = [f"{name}=={version}" for name in names[: 2 if framework == "jax" else 1]]
+    known = FRAMEWORKS[framework]
+    exact = [f"{name}=={version}" for name in known.distributions]
     released = _first_day(exact)
-    roots = dict.fromkeys((*exact, *names[len(exact) :], *(name for name in EVERYWHERE if name not in names)))
+    others = (name for name in EVERYWHERE if name not in known.packages)
+    roots = dict.fromkeys((*exact, *known.beside, *others))
     pins = _compile(tuple(roots), released)
     python = [one for one in PYTHONS if _resolves(pins, released, one)]
     bounds = f">={python[0]},<3.{int(python[-1].removeprefix('3.')) + 1}"

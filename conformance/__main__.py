@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from adapters import MODES
+from adapters.frameworks import FRAMEWORKS
 from conformance import deviations, files
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
@@ -21,9 +22,12 @@ from conformance.record.records import Record
 from conformance.requirements import TIERS
 from conformance.run.processes import child, releases, supervisor
 
-# The reference comes first and leaves its true values on disk; then the targets that compile longest.
-DEFAULT = ("numpy", "jax", "tensorflow", "torch", "scipy")
-LONGEST = ("numpy:eager", "torch:compiled", "jax:eager", "jax:jit", "tensorflow:xla")
+ALL = sorted(
+    ((name, mode) for name, modes in MODES.items() for mode in modes),
+    # The reference comes first and leaves its true values on disk; then the targets that take longest.
+    key=lambda pair: (pair[0] != "numpy", -FRAMEWORKS[pair[0]].modes[pair[1]].seconds),
+)
+DEFAULT = tuple(name for name, mode in ALL if mode == FRAMEWORKS[name].usual)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _judge(orders: list[supervisor.Order], before: Mapping[str, Record], options: argparse.Namespace) -> int:
-    console, began = Console(), time.monotonic()
+    console, began = Console(highlight=False, markup=False, soft_wrap=True), time.monotonic()
     try:
         with child.interruptible():
             records = _with_progress(orders, options.jobs, console)
@@ -122,8 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
     names = options.targets.split(",")
     if options.targets == "all":
-        pairs = [f"{name}:{mode}" for name in DEFAULT for mode in MODES[name]]
-        names = [pair.replace(":", ":cpu:") for pair in dict.fromkeys((*LONGEST, *pairs))]
+        names = [f"{name}:cpu:{mode}" for name, mode in ALL]
     if options.deviations is not None and not options.deviations.is_file():
         raise ValueError(f"there is no deviations file {options.deviations}")
     deviations.load(options.deviations or deviations.FILE)  # errors in the file are reported before anything runs
@@ -165,28 +168,26 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
     failed = False
     for record in records:
         earlier = before.get(record.header.target)
-        found = baseline.problems(record, earlier)
+        problems = baseline.problems(record, earlier)
         if not record.checks and record.footer and record.footer.error:
-            console.print(f"FAILS  {record.footer.error}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"FAILS  {record.footer.error}")
             failed = True
             continue
         spent = sum(check.seconds for check in record.checks)
         version = record.header.framework["version"]
-        state = "FAILS" if found else "holds"
-        told = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
-        console.print(f"{state}  {record.header.target} {version}: {told}", highlight=False, soft_wrap=True)
-        for line in [*found, *baseline.notes(record, earlier)]:
-            console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
-        failed = failed or bool(found)
+        state = "FAILS" if problems else "holds"
+        checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
+        console.print(f"{state}  {record.header.target} {version}: {checked}")
+        for line in [*problems, *baseline.notes(record, earlier)]:
+            console.print(f"       {line}")
+        failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]
     spent = sum(check.seconds for check in checks)
     oracle = sum(record.footer.oracle_seconds for record in records if record.footer)
     share = f"; {oracle / spent:.0%} of {spent:.0f} s spent in checks was the oracle's" if spent else ""
     console.print(
         f"{len(checks)} checks of {len(records)} targets in {seconds:.0f} s, "
-        f"{len(checks) / max(seconds, 1e-9):.0f} a second{share}",
-        highlight=False,
-        soft_wrap=True,
+        f"{len(checks) / max(seconds, 1e-9):.0f} a second{share}"
     )
     if any(record.footer and record.footer.error and not record.checks for record in records):
         return 2

@@ -48,7 +48,7 @@ class Requirement:
 
 
 def of_kinds(kinds: list[str]) -> tuple[str, ...]:
-    """The names of the operations of `kinds`."""
+    """Return the names of the operations of `kinds`."""
     return tuple(name for name, operation in OPERATIONS.items() if operation.kind in kinds)
 
 

@@ -1,1 +1,1 @@
-"""What we tell people: records in; a terminal report, an HTML page, a Markdown file and kept pages out."""
+"""Tells people what records and results say: on a terminal, as HTML, as Markdown, as a site."""

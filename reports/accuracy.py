@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,21 @@ from conformance.record.accuracy_keys import FORWARD, number, place, ratio
 from conformance.record.records import Check
 from conformance.truth.arithmetic import GRADES
 from reports.checks import Judged
-from reports.spread import Spread, spread
 from reports.witness import rows
 
 REQUIRED = "D"  # the grade whose bound is "must"
 FORMATS = ("float64", "float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
 DIRECTIONS = (FORWARD, "vjp", "jvp", "hvp")
+
+
+@dataclass(frozen=True)
+class ErrorSpread:
+    """The mean and the variance of the signed errors of `elements` outputs, and the largest error, in ulps."""
+
+    elements: int
+    bias: float
+    variance: float
+    largest: float
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Grade:
     letter: str
     worst: float
     relative: bool | None  # grade R, None where it was not measured
-    spread: Spread | None  # None in records that do not tell it
+    spread: ErrorSpread | None  # None in records that do not tell it
     checks: int
     check: Check
     witness: tuple[tuple[str, str], ...]
@@ -38,7 +48,7 @@ class Grade:
 
 
 @dataclass(frozen=True)
-class Row:
+class AccuracyRow:
     """One operation in one format and direction, a grade for each target in the order of the targets or None."""
 
     operation: str
@@ -48,27 +58,27 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class AccuracyTable:
     """The grades of results, or of derivatives."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[AccuracyRow, ...]
 
 
-def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Table, ...]:
+def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[AccuracyTable, ...]:
     """A table for results and one for derivatives, each where there is something in it."""
-    found: dict[tuple[str, str, str], dict[str, list[Check]]] = defaultdict(lambda: defaultdict(list))
+    by_place: dict[tuple[str, str, str], dict[str, list[Check]]] = defaultdict(lambda: defaultdict(list))
     for judged in checks:
         at = place(judged.check)
         if at is not None:
-            found[at][judged.target].append(judged.check)
-    every = [_row(targets, at, found[at]) for at in sorted(found, key=_order)]
+            by_place[at][judged.target].append(judged.check)
+    every = [_row(targets, at, by_place[at]) for at in sorted(by_place, key=_order)]
     parts = {
         "results": [row for row in every if row.direction == FORWARD],
         "derivatives": [row for row in every if row.direction != FORWARD],
     }
     kept = {title: tuple(row for row in part if any(row.cells)) for title, part in parts.items()}
-    return tuple(Table(title, part) for title, part in kept.items() if part)
+    return tuple(AccuracyTable(title, part) for title, part in kept.items() if part)
 
 
 def letter(checks: Iterable[Check]) -> str:
@@ -79,8 +89,10 @@ def letter(checks: Iterable[Check]) -> str:
     return held[0] if held else "F"
 
 
-def _row(targets: Sequence[str], at: tuple[str, str, str], found: dict[str, list[Check]]) -> Row:
-    return Row(*at, tuple(_grade(found[target]) if target in found else None for target in targets))
+def _row(targets: Sequence[str], at: tuple[str, str, str], by_target: dict[str, list[Check]]) -> AccuracyRow:
+    return AccuracyRow(
+        *at, tuple(_grade(by_target[target]) if target in by_target else None for target in targets)
+    )
 
 
 def _grade(checks: list[Check]) -> Grade | None:
@@ -99,6 +111,33 @@ def _grade(checks: list[Check]) -> Grade | None:
         check=worst,
         witness=rows(worst),
     )
+
+
+def spread(checks: Iterable[Check]) -> ErrorSpread | None:
+    """Return the spread over all outputs of `checks`; a call that several of them judge counts once.
+
+    None if no check has the three numbers, as in older records, or none has an output.
+    """
+    spreads = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
+    parts = spreads.values()
+    elements = sum(part.elements for part in parts)
+    if not elements:
+        return None
+    shares = [part.elements / elements for part in parts]
+    bias = sum(share * part.bias for share, part in zip(shares, parts, strict=True))
+    # not E[x²] − bias², which cancels; and no **, which raises where a square overflows
+    around = [part.variance + (part.bias - bias) * (part.bias - bias) for part in parts]
+    variance = sum(share * value for share, value in zip(shares, around, strict=True))
+    return ErrorSpread(elements, bias, variance, max(part.largest for part in parts))
+
+
+def _told(check: Check) -> ErrorSpread | None:
+    elements, bias, variance, largest = (
+        number(check.measured.get(key)) for key in ("elements", "bias", "variance", "ulps")
+    )
+    if elements is None or bias is None or variance is None or not 0 < elements < math.inf:
+        return None
+    return ErrorSpread(int(elements), bias, variance, math.nan if largest is None else largest)
 
 
 def _order(at: tuple[str, str, str]) -> tuple[tuple[int, str], ...]:

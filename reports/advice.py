@@ -1,6 +1,6 @@
-"""What a target does well and badly for a use: facts of its record and of the benchmarks, each with its source.
+"""Collects the facts of a target for a use, good and bad, from its record and the benchmarks, with sources.
 
-Nothing is scored and nothing is ranked; the thresholds are constants here, and every output states them.
+Nothing is scored or ranked; the thresholds are constants here, and every output prints them.
 """
 
 from __future__ import annotations
@@ -15,30 +15,31 @@ from conformance.record.records import Check, Record
 from conformance.requirements import Requirement
 from reports.checks import plural, split_target
 from reports.differences import cost, grades
-from reports.differences.cost import Column, Cost
-from reports.differences.sides import Side
+from reports.differences.cost import Cost, TargetCosts
+from reports.differences.operands import Operand
 from reports.differences.values import FAULTS, HOLDS, concerned, value
 from reports.findings import UNREPORTED
 from reports.tasks import Feature, Need, Task
+from reports.timing import wording
 
 GOOD, BAD, NEITHER = "good", "bad", "neither"
 FINE = ("A", "B")  # grades
 OUTSIDE = ("E", "F")
 SLOW = 2.0  # times the fastest
-MOST_CELLS = 3  # named as the source of one fact
-REFUSED = ("error", "refused")  # in what a check that holds has seen
+MOST_CELLS = 3  # cells that are named as the source of one fact
+REFUSED = ("error", "refused")  # words in the observation of a check that holds
 COPIES = 0.5  # of the logits, more than the least
 THRESHOLDS = (
     "good: every check holds; grade B or better; as fast as the fastest target here, within 99 % intervals. "
     "bad: a check fails or deviates; a feature is absent; grade E or F; "
     f"more than {SLOW:g} times the fastest; {COPIES:g} copies of the logits more than the least. "
-    "neither: all between, legal choices, and what is refused by name."
+    "neither: all between, legal choices, and inputs that are refused by name."
 )
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One sentence with its number, and where it is from: requirements, cells, upstream threads."""
+    """One sentence with its number, and its sources: requirements, cells, upstream threads."""
 
     verdict: str
     text: str
@@ -49,17 +50,17 @@ class Fact:
 class Advice:
     """The facts of one target."""
 
-    side: Side
+    side: Operand
     facts: tuple[Fact, ...]
 
     def of(self, verdict: str) -> tuple[Fact, ...]:
-        """The facts of one verdict."""
+        """Return the facts of one verdict."""
         return tuple(fact for fact in self.facts if fact.verdict == verdict)
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What facts are made from: the use, the format, the specification, the deviations."""
+    """The basis of the facts: the use, the format, the specification, the deviations."""
 
     task: Task
     dtype: str
@@ -67,9 +68,9 @@ class Ground:
     entries: Mapping[str, Deviation]
 
 
-def advise(sides: Sequence[Side], columns: Mapping[str, Column | None], ground: Ground) -> list[Advice]:
-    """The facts of each side, in their order; `columns` are their costs by name."""
-    timed = {name: _cells(column, ground) for name, column in columns.items() if column}
+def advise(sides: Sequence[Operand], columns: Mapping[str, TargetCosts | None], ground: Ground) -> list[Advice]:
+    """Return the facts of each operand in their order; `costs` are their costs by name."""
+    timed = {name: costs_of(column, ground) for name, column in columns.items() if column}
     return [
         Advice(
             side,
@@ -86,18 +87,18 @@ def advise(sides: Sequence[Side], columns: Mapping[str, Column | None], ground: 
 
 
 def concerns(check: Check, task: Task) -> bool:
-    """Whether a check is of the operations and label form of a task."""
+    """Tell whether a check belongs to the operations and the label form of a task."""
     if check.operation not in task.operations:
         return False
     return not task.form or label_form(check) in (task.form, None)
 
 
 def _judged(record: Record, names: Sequence[str], ground: Ground) -> tuple[list[Check], str]:
-    """The checks of requirements in the format, or in all where none is in it; and a word where that is so."""
-    found = [check for check in record.checks if check.requirement in names and concerns(check, ground.task)]
-    own = [check for check in found if check.dtype == ground.dtype]
-    others = ", ".join(dict.fromkeys(check.dtype for check in found))
-    return (own, "") if own or not found else (found, f", judged in {others} alone")
+    """Return the checks of these requirements in the format, or in all formats with a remark that says so."""
+    checks = [check for check in record.checks if check.requirement in names and concerns(check, ground.task)]
+    own = [check for check in checks if check.dtype == ground.dtype]
+    others = ", ".join(dict.fromkeys(check.dtype for check in checks))
+    return (own, "") if own or not checks else (checks, f", judged in {others} alone")
 
 
 def _features(record: Record, ground: Ground) -> Iterator[Fact]:
@@ -114,7 +115,7 @@ def _feature(feature: Feature, checks: Sequence[Check]) -> Fact:
 
 
 def _need(record: Record, need: Need, ground: Ground) -> Iterator[Fact]:
-    """One fact for each fault, one for each legal choice, and one for all that holds where there is no fault."""
+    """Yield a fact for each fault and each legal choice, and one for all that holds if there is no fault."""
     checks, beside = _judged(record, need.requirements, ground)
     there = [check for check in checks if check.outcome != "absent"]
     entries = concerned(record.header.target, ground.entries.values())
@@ -140,13 +141,13 @@ def _need(record: Record, need: Need, ground: Ground) -> Iterator[Fact]:
 
 
 def _fault(key: str, group: Sequence[Check], among: int, ground: Ground) -> str:
-    """The deviation with its reason, or the requirement that is not met; and in how many checks."""
+    """Return the deviation and its reason, or the requirement that is not met, and the number of checks."""
     entry, requirement = ground.entries.get(key), ground.specification.get(group[0].requirement)
     if entry:
-        told = f"{entry.title}. {entry.reason}"
+        sentence = f"{entry.title}. {entry.reason}"
     else:
-        told = f"not met ({requirement.level}): {requirement.text}" if requirement else f"{key} is not met."
-    return f"{told} In {len(group)} of {plural(among)}"
+        sentence = f"not met ({requirement.level}): {requirement.text}" if requirement else f"{key} is not met."
+    return f"{sentence} In {len(group)} of {plural(among)}"
 
 
 def _links(key: str, group: Sequence[Check], ground: Ground) -> tuple[str, ...]:
@@ -163,19 +164,19 @@ def _grades(record: Record, ground: Ground) -> Iterator[Fact]:
         if grade is None or dtype != ground.dtype or (operation, direction) not in ground.task.graded:
             continue
         verdict = GOOD if grade.letter in FINE else BAD if grade.letter in OUTSIDE else NEITHER
-        text = f"grade {grades.told(grade)} of {operation} {direction} {dtype}, {plural(grade.checks)}"
+        text = f"grade {grades.described(grade)} of {operation} {direction} {dtype}, {plural(grade.checks)}"
         yield Fact(verdict, text, (grade.case,))
 
 
 Cells = dict[tuple[str, Cell], Cost]
 
 
-def _cells(column: Column, ground: Ground) -> Cells:
-    """The cells of the use: its calls, shapes and format."""
+def costs_of(column: TargetCosts, ground: Ground) -> Cells:
+    """Return the costs of the cells that the task uses: its calls, shapes and format."""
     task = ground.task
     return {
-        (machine, cell): one
-        for (machine, cell), one in column.costs.items()
+        (machine, cell): price
+        for (machine, cell), price in column.costs.items()
         if (cell.operation, cell.direction) in task.calls
         and cell.shape in task.shapes
         and cell.format == ground.dtype
@@ -184,46 +185,46 @@ def _cells(column: Column, ground: Ground) -> Cells:
 
 
 def _speed(name: str, timed: Mapping[str, Cells]) -> Iterator[Fact]:
-    """In how many cells it is the fastest, in how many not far from it, and in how many far, with the worst."""
+    """Yield in how many cells it is the fastest, close to it, and far from it, each with its worst cell."""
     groups: dict[str, list[tuple[float, Cell, Cost]]] = {GOOD: [], NEITHER: [], BAD: []}
     own = timed.get(name, {})
-    for key, one in own.items():
+    for key, price in own.items():
         best = min((cells[key] for cells in timed.values() if key in cells), key=lambda other: other.latency)
-        times = one.latency / best.latency
-        verdict = GOOD if one.low <= best.high else BAD if times > SLOW else NEITHER
-        groups[verdict].append((times, key[1], one))
+        times = price.latency / best.latency
+        verdict = GOOD if price.low <= best.high else BAD if times > SLOW else NEITHER
+        groups[verdict].append((times, key[1], price))
     for verdict, group in groups.items():
         if not group:
             continue
-        times, cell, one = max(group, key=lambda item: item[0])
+        times, cell, price = max(group, key=lambda item: item[0])
         many = f"in {len(group)} of {plural(len(own), 'cell')}"
-        where = f"{_call(name, cell)}: {cost.told(one)}"
+        where = f"{_call(name, cell)}: {cost.described(price)}"
         if verdict == GOOD:
             text = f"as fast as the fastest {many}, such as {where}"
         else:
-            text = f"{cost.figure(times)} times the fastest, the most {many}: {where}"
+            text = f"{wording.factor(times)} times the fastest, the most {many}: {where}"
         yield Fact(verdict, text, _named(cell for _, cell, _ in group))
 
 
 def _copies(name: str, timed: Mapping[str, Cells]) -> Iterator[Fact]:
-    """Memory that another target does without, where it is most."""
+    """Yield the cell where it takes the most memory beyond what another target takes."""
     extra: list[tuple[float, Cell, str]] = []
-    for key, one in timed.get(name, {}).items():
+    for key, price in timed.get(name, {}).items():
         known = [(cells[key].copies, other) for other, cells in timed.items() if key in cells]
         least, other = min(((copies, other) for copies, other in known if copies is not None), default=(None, ""))
-        if one.copies is not None and least is not None and one.copies >= least + COPIES:
-            text = f"{one.copies:.1f} copies of the logits beside its inputs, where {other} takes {least:.1f}"
-            extra.append((one.copies - least, key[1], text))
+        if price.copies is not None and least is not None and price.copies >= least + COPIES:
+            text = f"{price.copies:.1f} copies of the logits beside its inputs, where {other} takes {least:.1f}"
+            extra.append((price.copies - least, key[1], text))
     if extra:
         _, cell, text = max(extra, key=lambda item: item[0])
         yield Fact(BAD, f"{text}: {_call(name, cell)}", _named(cell for _, cell, _ in extra))
 
 
 def _call(name: str, cell: Cell) -> str:
-    return f"{cell.operation} {cell.direction} {cost.where(cell, split_target(name)[1])}"
+    return f"{cell.operation} {cell.direction} {wording.where(cell, split_target(name)[1])}"
 
 
 def _named(cells: Iterable[Cell]) -> tuple[str, ...]:
-    """The cells as the benchmarks name them, without a mode; the first few."""
+    """Return the names of the first few cells, without a mode, as the benchmarks write them."""
     names = [" ".join(cell.name.split()) for cell in cells]
     return (*names[:MOST_CELLS], *([f"and {len(names) - MOST_CELLS} more"] if len(names) > MOST_CELLS else []))

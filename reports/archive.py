@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conformance.record import records
 from conformance.record.archive import pack
-from conformance.record.records import BrokenRecord, Record
+from conformance.record.reading import read
+from conformance.record.records import PACKED, PLAIN, BrokenRecord, Record, file_name
+from conformance.record.storage import find
 from reports.model import latest
 
 
@@ -18,13 +19,13 @@ def archive(source: Path, folder: Path) -> list[Path]:
         BrokenRecord: there are no records, or one is broken or incomplete.
         OSError: a file cannot be written.
     """
-    found = records.find([source]) if source.is_dir() else []
-    if not found:
-        raise BrokenRecord(f"{source}: no records (*{records.PLAIN}) here; make some with python -m conformance")
-    read = latest(records.read(path) for path in found)
-    for record in read:
+    paths = find([source]) if source.is_dir() else []
+    if not paths:
+        raise BrokenRecord(f"{source}: no records (*{PLAIN}) here; make some with python -m conformance")
+    kept = latest(map(read, paths))
+    for record in kept:
         _whole(record)
-    packed = {folder / _name(record): pack(record) for record in read}
+    packed = {folder / _name(record): pack(record) for record in kept}
     folder.mkdir(parents=True, exist_ok=True)
     for path, data in packed.items():
         path.write_bytes(data)
@@ -32,14 +33,15 @@ def archive(source: Path, folder: Path) -> list[Path]:
 
 
 def _whole(record: Record) -> None:
-    if record.footer is None:
-        raise BrokenRecord(f"{record.path}: incomplete; python -m conformance --resume goes on where it stopped")
-    if record.footer.error is not None:
+    if record.footer and record.footer.error is not None:
         raise BrokenRecord(f"{record.path}: {' '.join(record.footer.error.split())}")
+    if record.partial:
+        advice = "python -m conformance --resume goes on where it stopped"
+        raise BrokenRecord(f"{record.path}: incomplete, {record.partial}; {advice}")
 
 
 def _name(record: Record) -> str:
-    return records.file_name(record.header.target).removesuffix(records.PLAIN) + records.PACKED
+    return file_name(record.header.target).removesuffix(PLAIN) + PACKED
 
 
 def main(arguments: list[str]) -> int:

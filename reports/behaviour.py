@@ -1,4 +1,4 @@
-"""What targets do where several answers are legal, or nothing is required: answers side by side."""
+"""Puts the answers of targets side by side where several answers are legal or nothing is required."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance.record.records import ONE_ANSWER
 from conformance.requirements import Requirement
-from conformance.run.consistency import CASE
 from reports.checks import Judged
 from reports.witness import numbers
 
@@ -16,7 +16,7 @@ REST = "all other checks"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of one target, and where it was given; the most frequent one stands for the rest."""
+    """One answer of one target, and the checks that gave it; the most frequent one stands for the rest."""
 
     text: str
     where: str
@@ -33,19 +33,21 @@ class Behaviour:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """Every answer found, in the order of the specification and then as found."""
-        found = dict.fromkeys(answer.text for cell in self.cells for answer in cell)
-        return tuple(sorted(found, key=lambda text: _place(text, self.requirement)))
+        """Every answer, in the order of the specification; unlisted ones follow."""
+        texts = dict.fromkeys(answer.text for cell in self.cells for answer in cell)
+        return tuple(sorted(texts, key=lambda text: _place(text, self.requirement)))
 
 
 def table(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[Behaviour, ...]:
-    """One row for each such requirement that has an answer, in the order of the specification."""
-    found: dict[str, list[Judged]] = defaultdict(list)
+    """Return a row for each such requirement that has an answer, in the order of the specification."""
+    by_requirement: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        compared = judged.check.case == CASE  # a row about the answers of other rows, which stand here themselves
+        compared = (
+            judged.check.case == ONE_ANSWER
+        )  # a row about the answers of other rows, which stand here themselves
         if judged.level in ("choice", "report") and not compared and answer(judged) is not None:
-            found[judged.check.requirement].append(judged)
-    return tuple(_row(targets, found[name]) for name in sorted(found))
+            by_requirement[judged.check.requirement].append(judged)
+    return tuple(_row(targets, by_requirement[name]) for name in sorted(by_requirement))
 
 
 def _row(targets: Sequence[str], checks: list[Judged]) -> Behaviour:
@@ -56,18 +58,18 @@ def _row(targets: Sequence[str], checks: list[Judged]) -> Behaviour:
 
 
 def _answers(checks: list[Judged]) -> tuple[Answer, ...]:
-    found: dict[str, list[Judged]] = defaultdict(list)
+    by_text: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        found[answer(judged) or ""].append(judged)
-    order = sorted(found, key=lambda text: (-len(found[text]), text))
+        by_text[answer(judged) or ""].append(judged)
+    order = sorted(by_text, key=lambda text: (-len(by_text[text]), text))
     return tuple(
-        Answer(text, where(found[text]) if place else REST, _verdict(found[text]))
+        Answer(text, where(by_text[text]) if place else REST, _verdict(by_text[text]))
         for place, text in enumerate(order)
     )
 
 
-def told(given: Answer) -> str:
-    """The answer, and what was judged of it where it is not legal."""
+def with_verdict(given: Answer) -> str:
+    """Return the answer, and its verdict if the answer is not legal."""
     return f"{given.text} [{given.verdict}]" if given.verdict else given.text
 
 
@@ -85,7 +87,7 @@ def _differ(checks: list[Judged]) -> bool:
 
 
 def answer(judged: Judged) -> str | None:
-    """The choice found, or the numbers measured where no choice is asked; None where there is neither."""
+    """Return the choice that was recorded, or else the measured numbers; None if there are neither."""
     check = judged.check
     if check.observed is not None:
         return check.observed
@@ -93,7 +95,7 @@ def answer(judged: Judged) -> str | None:
 
 
 def where(checks: Iterable[Judged]) -> str:
-    """The operations and formats of the checks: "softmax, log_softmax float16; softmax float64"."""
+    """Return the operations and formats of the checks: "softmax, log_softmax float16; softmax float64"."""
     formats: dict[str, list[str]] = defaultdict(list)
     for judged in checks:
         if judged.check.dtype not in formats[judged.check.operation]:

@@ -1,6 +1,6 @@
-"""A recorded check beside what it was judged by: the row, its target and its requirement.
+"""Joins a recorded check with its target and its requirement.
 
-Nothing here decides anew what the run decided; it only says under which name an outcome is shown.
+Nothing here judges anew; an outcome only gets the name under which it is shown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGE = re.compile(r"https://[^\s<>\"()\[\]|`]*[^\s<>\"()\[\]|`.,;:]")
 
 @dataclass(frozen=True)
 class Judged:
-    """One check of one target; `requirement` is None where this suite has none by that id."""
+    """One check of one target; `requirement` is None if this suite has none with that id."""
 
     target: str
     check: Check
@@ -42,39 +42,30 @@ class Judged:
 
     @property
     def level(self) -> str:
-        """The requirement's level, "unknown" where there is no such requirement."""
+        """The requirement's level, "unknown" if there is no such requirement."""
         return self.requirement.level if self.requirement else "unknown"
 
     @property
     def kind(self) -> str:
-        """The outcome as it is counted, "fail (should)" apart from "fail"."""
+        """The name under which the outcome is counted; "fail (should)" is not "fail"."""
         return kind(self.check.outcome, self.level)
 
     @property
     def fails(self) -> bool:
-        """Whether the check is a failure that fails the run."""
+        """True if the check is a failure that fails the run."""
         return self.kind == "fail"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many checks there are of each kind, worst kind first, none that is zero."""
+    """The number of checks of each kind, the worst kind first; kinds without checks are left out."""
 
     items: tuple[tuple[str, int], ...]
 
     @property
     def worst(self) -> str:
-        """The worst kind present, "none" where there are no checks."""
+        """The worst kind present, "none" if there are no checks."""
         return self.items[0][0] if self.items else "none"
-
-    @property
-    def total(self) -> int:
-        """The number of checks."""
-        return sum(number for _, number in self.items)
-
-    def of(self, kind: str) -> int:
-        """The number of checks of one kind."""
-        return dict(self.items).get(kind, 0)
 
 
 @dataclass(frozen=True)
@@ -86,7 +77,7 @@ class Part:
 
 
 def all_checks(records: Iterable[Record], specification: Mapping[str, Requirement]) -> list[Judged]:
-    """Every check of `records`, in their order."""
+    """Return every check of `records`, in their order."""
     return [
         Judged(record.header.target, row, specification.get(row.requirement))
         for record in records
@@ -95,35 +86,35 @@ def all_checks(records: Iterable[Record], specification: Mapping[str, Requiremen
 
 
 def count(checks: Iterable[Judged]) -> Counts:
-    """The checks by kind."""
-    found = Counter(judged.kind for judged in checks)
-    return Counts(tuple((kind, found[kind]) for kind in KINDS if found[kind]))
+    """Count the checks by kind."""
+    numbers = Counter(judged.kind for judged in checks)
+    return Counts(tuple((kind, numbers[kind]) for kind in KINDS if numbers[kind]))
 
 
 def parts(text: str) -> tuple[Part, ...]:
-    """`text` with its upstream threads "owner/repo#number" and https addresses as links."""
-    found: list[Part] = []
+    """Split `text` into parts, with upstream threads ("owner/repo#number") and https addresses as links."""
+    pieces: list[Part] = []
     end = 0
     for match in sorted((*THREAD.finditer(text), *PAGE.finditer(text)), key=lambda match: match.start()):
         if match.start() < end:  # a thread's name within an address
             continue
         if match.start() > end:
-            found.append(Part(text[end : match.start()]))
+            pieces.append(Part(text[end : match.start()]))
         thread = match.re is THREAD
         url = f"https://github.com/{match[1]}/issues/{match[2]}" if thread else match[0]
-        found.append(Part(match[0], url))
+        pieces.append(Part(match[0], url))
         end = match.end()
     if text[end:]:
-        found.append(Part(text[end:]))
-    return tuple(found)
+        pieces.append(Part(text[end:]))
+    return tuple(pieces)
 
 
 def plural(number: int, noun: str = "check") -> str:
-    """ "1 check", "2 checks"."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    """Return a number with its noun: "1 check", "2 checks", "1,000 checks"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def split_target(target: str) -> tuple[str, str, str]:
-    """Adapter, device and mode of "torch:cpu:eager"; an adapter of its own has a colon in its name."""
+    """Split "torch:cpu:eager" into adapter, device and mode; an adapter elsewhere has a colon in its name."""
     adapter, device, mode = [*target.rsplit(":", 2), "", ""][:3]
     return adapter, device, mode

@@ -14,17 +14,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing.cells import FORMATS
 from conformance.ci.markup import escape
 from reports import tasks
 from reports.accuracy import FORMATS as GRADED
-from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise
+from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise, costs_of
 from reports.checks import parts, split_target
-from reports.compare import PLAIN_WIDTH
+from reports.console import console
 from reports.differences import cost
-from reports.differences.sides import Side, sides
+from reports.differences.operands import Operand, operands
+from reports.evidence import RECORDS, Evidence
 from reports.markdown import linked
-from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 
 DEVICES = ("cpu", "cuda")
 OURS = "numpy"  # NumPy has no softmax: its adapter is this project's reference, and no framework to choose
@@ -33,48 +34,43 @@ MARKS = {GOOD: ("✓", "green"), BAD: ("✗", "red"), NEITHER: ("·", "dim")}
 
 
 class Missing(Exception):
-    """Nothing is recorded of what is asked; the message says how to get it."""
+    """No record has what is asked for; the message says how to get it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m reports choose` takes."""
+    """Add the arguments of `python -m reports choose`."""
     parser.add_argument("--task", required=True, choices=tuple(tasks.load()))
     parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--dtype", default="float32", choices=GRADED)
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of lines")
-    parser.add_argument("--records", type=Path, default=RECORDS, metavar="DIR", help="default: reports/records")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
+    parser.add_argument(
+        "--records", nargs=1, type=Path, default=[RECORDS], metavar="DIR", help="default: reports/records"
+    )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, evidence: Evidence) -> int:
     """Print the facts; the exit code."""
     try:
-        evidence = gather([options.records], RELEASES, options.results)
-        found, notes = collect(evidence, options.task, options.device, options.dtype)
-    except NoEvidence as error:
-        print(f"choose: {error}", file=sys.stderr)
-        return 2
+        advice, notes = collect(evidence, options.task, options.device, options.dtype)
     except Missing as error:
         print(f"choose: {error}", file=sys.stderr)
         return 1
-    for problem in evidence.problems:
-        print(f"choose: left out: {problem}", file=sys.stderr)
     task = tasks.load()[options.task]
     head = f"{task.title}; {options.dtype} on {options.device}"
     if options.markdown:
-        print(markdown(head, found, notes), end="")
+        print(markdown(head, advice, notes), end="")
     else:
-        show(head, found, notes, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
+        show(head, advice, notes, console())
     return 0
 
 
 def collect(evidence: Evidence, task: str, device: str, dtype: str) -> tuple[list[Advice], list[str]]:
-    """The facts of every target on the device that holds the format, and what they leave out.
+    """Return the facts of every target on the device that has the format, and notes on what is left out.
 
     Raises:
         Missing: there is no such target.
     """
-    here = [side for side in sides(evidence.records, ())[0] if split_target(side.target)[1] == device]
+    here = [side for side in operands(evidence.records, ())[0] if split_target(side.target)[1] == device]
     if not here:
         raise Missing(
             f"no record is of {device}: python -m conformance --targets torch:{device}:eager --tier full "
@@ -86,14 +82,14 @@ def collect(evidence: Evidence, task: str, device: str, dtype: str) -> tuple[lis
             f"no record on {device} judges {dtype} for {task}: python -m conformance --targets all --tier full "
             "--output results, with a framework that holds it, and choose --records results"
         )
-    columns = {side.name: cost.column(evidence.results, side.target, side.version) for side in judged}
+    columns = {side.name: cost.target_costs(evidence.results, side.target, side.version) for side in judged}
     ground = Ground(
         tasks.load()[task], dtype, evidence.specification, {entry.id: entry for entry in evidence.deviations}
     )
     return advise(judged, columns, ground), list(_notes(judged, here, columns, ground))
 
 
-def _holds(side: Side, task: str, dtype: str) -> bool:
+def _holds(side: Operand, task: str, dtype: str) -> bool:
     operations = tasks.load()[task].operations
     return any(
         check.dtype == dtype and check.operation in operations and check.outcome != "absent"
@@ -102,42 +98,38 @@ def _holds(side: Side, task: str, dtype: str) -> bool:
 
 
 def _notes(
-    judged: Sequence[Side], here: Sequence[Side], columns: dict[str, cost.Column | None], ground: Ground
+    judged: Sequence[Operand],
+    here: Sequence[Operand],
+    columns: dict[str, cost.TargetCosts | None],
+    ground: Ground,
 ) -> Iterator[str]:
     yield THRESHOLDS
     for side in here:
         if side not in judged and split_target(side.target)[0] != OURS:
             yield f"{side.name} has nothing in {ground.dtype} for this use: left out."
-    task = ground.task
     for side in judged:
         column = columns[side.name]
-        cells = [
-            cell
-            for _, cell in (column.costs if column else ())
-            if cell.format == ground.dtype
-            and cell.shape in task.shapes
-            and (cell.operation, cell.direction) in task.calls
-        ]
-        if not cells:
+        if not (column and costs_of(column, ground)):
             how = _how(side, ground.dtype)
             yield f"{side.name} is not timed in {ground.dtype} at the shapes of this use: {how}."
 
 
-def _how(side: Side, dtype: str) -> str:
-    """What times it, or why nothing does."""
+def _how(side: Operand, dtype: str) -> str:
+    """Return the command that times it, or the reason why none does."""
     adapter, _, mode = split_target(side.target)
-    if dtype not in FORMATS or mode not in ("eager", cost.COMPILED.get(adapter, "eager")):
+    known = FRAMEWORKS.get(adapter)
+    if dtype not in FORMATS or not (known and known.timed and known.timed_as(mode)):
         return "the benchmarks have no such mode or format"
     return f"python -m benchmarks current {adapter} --tier full"
 
 
-def show(head: str, found: Sequence[Advice], notes: Sequence[str], console: Console) -> None:
-    """The facts as lines of a terminal."""
-    console.print(Text(head, "bold"))
+def show(head: str, every: Sequence[Advice], notes: Sequence[str], output: Console) -> None:
+    """Print the facts as lines on a terminal."""
+    output.print(Text(head, "bold"))
     for note in notes:
-        console.print(Text(f"note: {note}", "yellow" if note is not THRESHOLDS else "dim"))
-    for advice in found:
-        console.print(Text(f"\n{advice.side.label}", "bold cyan"))
+        output.print(Text(f"note: {note}", "yellow" if note is not THRESHOLDS else "dim"))
+    for advice in every:
+        output.print(Text(f"\n{advice.side.label}", "bold cyan"))
         for verdict in TITLES:
             mark, style = MARKS[verdict]
             for fact in advice.of(verdict):
@@ -146,13 +138,13 @@ def show(head: str, found: Sequence[Advice], notes: Sequence[str], console: Cons
                     .append(fact.text, "")
                     .append(f"  [{', '.join(fact.sources)}]", "dim")
                 )
-                console.print(line)
+                output.print(line)
 
 
-def markdown(head: str, found: Sequence[Advice], notes: Sequence[str]) -> str:
-    """The facts as Markdown."""
+def markdown(head: str, every: Sequence[Advice], notes: Sequence[str]) -> str:
+    """Return the facts as Markdown."""
     blocks = [f"# {escape(head)}", *(f"> {escape(note)}" for note in notes)]
-    for advice in found:
+    for advice in every:
         blocks.append(f"## {escape(advice.side.label)}")
         for verdict, title in TITLES.items():
             facts = advice.of(verdict)

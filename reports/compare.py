@@ -10,43 +10,37 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from conformance.record.records import BrokenRecord
+from reports.console import console
 from reports.differences import markdown, terminal
-from reports.differences.compared import compare
-from reports.differences.sides import UnknownSide, find, sides
-from reports.site.evidence import RECORDS, RELEASES, NoEvidence, gather
-
-PLAIN_WIDTH = 160  # columns where the output is no terminal
+from reports.differences.comparison import compare
+from reports.differences.operands import UnknownOperand, find, operands
+from reports.evidence import RECORDS, RELEASES, Evidence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m reports compare` takes."""
+    """Add the arguments of `python -m reports compare`."""
     parser.add_argument("first", metavar="A", help="a target, a release (jax-0.7.2) or a record's file")
     parser.add_argument("second", metavar="B", help="another one")
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of a table")
     parser.add_argument("--all", action="store_true", help="every row of the tables")
-    parser.add_argument("--records", type=Path, default=RECORDS, metavar="DIR", help="default: reports/records")
+    parser.add_argument(
+        "--records", nargs=1, type=Path, default=[RECORDS], metavar="DIR", help="default: reports/records"
+    )
     parser.add_argument("--releases", type=Path, default=RELEASES, metavar="DIR", help="records of the releases")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print what differs; the exit code."""
+def run(options: argparse.Namespace, evidence: Evidence) -> int:
+    """Print the differences and return the exit code."""
     try:
-        evidence = gather([options.records], options.releases, options.results)
-        known = [side for group in sides(evidence.records, evidence.history) for side in group]
+        known = [operand for group in operands(evidence.records, evidence.history) for operand in group]
         first, second = (find(name, known) for name in (options.first, options.second))
-    except (NoEvidence, UnknownSide, BrokenRecord) as error:
+    except (UnknownOperand, BrokenRecord) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
-    for problem in evidence.problems:
-        print(f"compare: left out: {problem}", file=sys.stderr)
-    found = compare(first, second, evidence)
+    comparison = compare(first, second, evidence)
     if options.markdown:
-        print(markdown.render(found, options.all), end="")
+        print(markdown.render(comparison, options.all), end="")
     else:
-        console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-        terminal.show(found, console, options.all)
+        terminal.show(comparison, console(), options.all)
     return 0

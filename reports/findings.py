@@ -1,10 +1,10 @@
-"""What was found: failures, known deviations, stale entries; one line each, the evidence behind it."""
+"""Lists failures, known deviations and stale entries, one line each, with the evidence behind them."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance.deviations import Deviation
@@ -21,7 +21,7 @@ MOST_CASES = 40  # of one finding and target that are listed
 
 
 @dataclass(frozen=True)
-class Evidence:
+class WorstCheck:
     """The worst check of one target: where, the witness, why it fails, how many checks fail with it."""
 
     target: str
@@ -35,7 +35,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault on one line, with all that is needed to judge and reproduce it."""
+    """One fault in one line, with everything that is needed to judge and reproduce it."""
 
     id: str
     title: str
@@ -43,19 +43,11 @@ class Finding:
     reason: str
     link: tuple[Part, ...]
     requirements: tuple[Requirement, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[WorstCheck, ...]
     reproduction: str = ""
     prints: str = ""
     expected: str = ""
     statement: str = ""  # the requirement's, where the title names it
-
-    @property
-    def line(self) -> str:
-        """The finding in one line of plain text."""
-        link = "".join(part.text for part in self.link)
-        title = f"{self.title}: {self.statement}" if self.statement else self.title
-        named = (title, ", ".join(self.targets), self.reason, link)
-        return " — ".join(part for part in named if part)
 
 
 @dataclass(frozen=True)
@@ -71,53 +63,53 @@ class Section:
 def sections(
     records: Sequence[Record], checks: Sequence[Judged], entries: Iterable[Deviation]
 ) -> tuple[Section, ...]:
-    """Every sort of finding, empty ones too: that nothing was found is an answer."""
+    """Return every section, also those without findings: nothing found is an answer too."""
     known = {entry.id: entry for entry in entries}
-
-    def of(name: str, title: str, note: str, wanted: Callable[[Judged], bool]) -> Section:
-        return Section(name, title, note, _faults([judged for judged in checks if wanted(judged)]))
-
+    by_kind: dict[str, list[Judged]] = defaultdict(list)
+    for judged in checks:
+        by_kind[judged.kind].append(judged)
     return (
-        of(
+        Section(
             "failures",
             "Failures of what every implementation must do",
             "These fail the run. None of them is a known deviation.",
-            lambda judged: judged.fails,
+            _faults(by_kind["fail"]),
         ),
-        of(
+        Section(
             "crashes",
             "Crashes and timeouts",
             "The process that ran the check died or gave no answer in time.",
-            lambda judged: judged.check.outcome in ("crash", "timeout"),
+            _faults(by_kind["crash"] + by_kind["timeout"]),
         ),
         Section(
             "deviations",
             "Known deviations",
             "Each still fails as deviations.toml says it does; none of them fails the run.",
-            _known([judged for judged in checks if judged.check.outcome == "deviation"], known),
+            _known(by_kind["deviation"], known),
         ),
-        of(
+        Section(
             "should",
             "Failures of good practice",
-            "Level should (or report): told here, they do not fail the run.",
-            lambda judged: judged.kind in ("fail (should)", "fail (report)"),
+            "These have level should (or report): they are listed here and do not fail the run.",
+            _faults(by_kind["fail (should)"] + by_kind["fail (report)"]),
         ),
         Section(
             "stale",
             "Entries of deviations.toml to narrow",
-            "Listed as failing, yet passing or met by no check. These fail the run until they are narrowed.",
-            _stale(records, checks, known),
+            "These are listed as failing, yet they pass or match no check. They fail the run until they are "
+            "narrowed.",
+            _stale(records, by_kind["fixed"], known),
         ),
     )
 
 
 def _faults(checks: Iterable[Judged]) -> tuple[Finding, ...]:
-    """One finding for each requirement, operation, outcome and framework; its modes share the line."""
-    found: dict[tuple[str, str, str, str], list[Judged]] = defaultdict(list)
+    """Return a finding for each requirement, operation, outcome and framework; its modes share it."""
+    groups: dict[tuple[str, str, str, str], list[Judged]] = defaultdict(list)
     for judged in checks:
         check, adapter = judged.check, split_target(judged.target)[0]
-        found[check.requirement, check.operation, adapter, check.outcome].append(judged)
-    return tuple(_fault(found[key]) for key in sorted(found))
+        groups[check.requirement, check.operation, adapter, check.outcome].append(judged)
+    return tuple(_fault(groups[key]) for key in sorted(groups))
 
 
 def _fault(checks: list[Judged]) -> Finding:
@@ -132,12 +124,12 @@ def _fault(checks: list[Judged]) -> Finding:
         reason=_reason(checks),
         link=(),
         requirements=(requirement,) if requirement else (),
-        evidence=evidence(checks, alone=True),
+        evidence=worst_checks(checks, with_code=True),
     )
 
 
 def finding_id(judged: Judged) -> str:
-    """The id of the finding that a check belongs to, if its outcome makes one."""
+    """Return the id of the finding that a check belongs to, if its outcome makes one."""
     check = judged.check
     if check.outcome == "deviation":
         return check.entry or check.requirement
@@ -147,12 +139,12 @@ def finding_id(judged: Judged) -> str:
 
 
 def _known(checks: Iterable[Judged], entries: dict[str, Deviation]) -> tuple[Finding, ...]:
-    found: dict[str, list[Judged]] = defaultdict(list)
+    groups: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        found[finding_id(judged)].append(judged)
+        groups[finding_id(judged)].append(judged)
     order = list(entries)
-    names = sorted(found, key=lambda name: (order.index(name) if name in entries else len(order), name))
-    return tuple(_deviation(name, found[name], entries.get(name)) for name in names)
+    names = sorted(groups, key=lambda name: (order.index(name) if name in entries else len(order), name))
+    return tuple(_deviation(name, groups[name], entries.get(name)) for name in names)
 
 
 def _deviation(name: str, checks: list[Judged], entry: Deviation | None) -> Finding:
@@ -164,7 +156,7 @@ def _deviation(name: str, checks: list[Judged], entry: Deviation | None) -> Find
         reason=entry.reason if entry else _reason(checks),
         link=parts(entry.link if entry else UNREPORTED),
         requirements=tuple(met[key] for key in sorted(met)),
-        evidence=evidence(checks, alone=entry is None),
+        evidence=worst_checks(checks, with_code=entry is None),
         reproduction=entry.reproduction.strip() if entry else "",
         prints=entry.prints.strip() if entry else "",
         expected=entry.expected.strip() if entry else "",
@@ -176,18 +168,18 @@ def _stale(
 ) -> tuple[Finding, ...]:
     passing: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        if judged.check.outcome == "fixed":
-            passing[judged.check.entry or judged.check.id].append(judged)
+        passing[judged.check.entry or judged.check.id].append(judged)
     unmatched: dict[str, list[str]] = defaultdict(list)
     for record in records:
         for name in record.footer.unmatched if record.footer else ():
             unmatched[name].append(record.header.target)
-    found = []
+    findings = []
     for name in sorted({*passing, *unmatched}):
         group, entry = passing.get(name, []), entries.get(name)
-        reasons = [f"passing, of what it lists: {plural(len(group))} ({where(group)})"] if group else []
+        passes = f"{plural(len(group))} that it lists pass{'es' * (len(group) == 1)} ({where(group)})"
+        reasons = [passes] if group else []
         reasons += ["it matches no check"] if name in unmatched else []
-        found.append(
+        findings.append(
             Finding(
                 id=f"stale-{name}",
                 title=f"{name}: {entry.title}" if entry else name,
@@ -195,10 +187,10 @@ def _stale(
                 reason="; ".join(reasons),
                 link=parts(entry.link) if entry else (),
                 requirements=(),
-                evidence=evidence(group, alone=True),
+                evidence=worst_checks(group, with_code=True),
             )
         )
-    return tuple(found)
+    return tuple(findings)
 
 
 def _targets(checks: Iterable[Judged]) -> tuple[str, ...]:
@@ -206,46 +198,46 @@ def _targets(checks: Iterable[Judged]) -> tuple[str, ...]:
 
 
 def severity(judged: Judged) -> float:
-    """The error over the bound, −1 where none was measured."""
+    """Return the error over the bound, −1 if none was measured."""
     value = over_bound(judged.check)
     return -1.0 if value is None else value
 
 
 def _reason(checks: list[Judged]) -> str:
-    """How many checks, and by how much the worst is outside its bound."""
+    """Return the number of checks, and by how much the worst exceeds its bound."""
     worst = max(checks, key=severity).check
     value = over_bound(worst)
-    found = f"{plural(len(checks))} ({where(checks)})"
+    number = f"{plural(len(checks))} ({where(checks)})"
     if value is not None and 1 < value < math.inf:
-        return f"{found}, outside the bound by {short(value)}×"
+        return f"{number}, outside the bound by {short(value)}×"
     if worst.observed is not None:
-        return f"{found}, observed: {worst.observed}"
-    return f"{found}{difference(worst) or _raised(worst)}"
+        return f"{number}, observed: {worst.observed}"
+    return f"{number}{difference(worst) or _raised(worst)}"
 
 
 def _raised(check: Check) -> str:
-    """The last line of the message, which names what was raised, where the check left no witness."""
+    """Return the last line of the message, which names the exception, if the check left no witness."""
     last = (check.message or "").strip().split("\n")[-1].strip()
     if check.witness or not last or last.startswith(("assert", "required:")):
         return ""
     return f": {last[:LONGEST_LINE]}{'…' if len(last) > LONGEST_LINE else ''}"
 
 
-def evidence(checks: Sequence[Judged], alone: bool) -> tuple[Evidence, ...]:
-    """The worst check of each target, with its call where the finding has no reproduction of its own."""
-    found = []
+def worst_checks(checks: Sequence[Judged], with_code: bool) -> tuple[WorstCheck, ...]:
+    """Return the worst check of each target, `with_code` that is the call in the framework alone."""
+    worst_of = []
     for target in _targets(checks):
         group = [judged for judged in checks if judged.target == target]
         worst = max(group, key=severity).check
-        found.append(
-            Evidence(
+        worst_of.append(
+            WorstCheck(
                 target=target,
                 check=worst.id,
                 witness=rows(worst),
                 message=(worst.message or "").strip(),
-                code=reproduction(target, worst) if alone else None,
+                code=reproduction(target, worst) if with_code else None,
                 checks=len(group),
                 cases=tuple(judged.check.id for judged in group[:MOST_CASES]),
             )
         )
-    return tuple(found)
+    return tuple(worst_of)

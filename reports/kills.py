@@ -14,7 +14,7 @@ from pathlib import Path
 from adapters.faulty import Faulty
 from conformance import requirements
 from conformance.ci.markup import escape, table_of
-from conformance.record import records
+from conformance.record import reading, records, storage
 from conformance.requirements import FAMILIES, Requirement
 from conformance.run.processes import supervisor
 from reports.checks import parts, plural
@@ -30,7 +30,7 @@ Kills = Mapping[str, set[str]]  # the requirements that each class fails, by its
 
 
 def kills(read: Iterable[records.Record]) -> dict[str, set[str]]:
-    """The requirements that each gallery class fails, by its name."""
+    """Return the requirements that each gallery class fails, by the name of the class."""
     return {
         record.header.target.removeprefix(PREFIX).split(":")[0]: {
             check.requirement for check in record.checks if check.outcome in CAUGHT
@@ -40,7 +40,7 @@ def kills(read: Iterable[records.Record]) -> dict[str, set[str]]:
 
 
 def judge(output: Path, jobs: int = 2) -> dict[str, set[str]]:
-    """Judge every class on the quick tier, with its records in the folder `output`; what each of them failed."""
+    """Judge every class on the quick tier with records in the folder `output`; return what each failed."""
     output.mkdir(parents=True, exist_ok=True)
     orders = [
         supervisor.Order(f"{PREFIX}{name}", "cpu", "eager", "quick", output, check_timeout=60) for name in GALLERY
@@ -48,75 +48,79 @@ def judge(output: Path, jobs: int = 2) -> dict[str, set[str]]:
     return kills(supervisor.run_all(orders, jobs, report=lambda progress: None))
 
 
-def survivors(found: Kills) -> list[str]:
-    """The pairs that `requirements.toml` lists under `catches` and that did not come about."""
+def survivors(caught: Kills) -> list[str]:
+    """List the pairs in `catches` of `requirements.toml` in which the requirement does not catch the class."""
     return [
         f"{requirement.id} does not catch {name}"
         for requirement in requirements.load().values()
         for name in requirement.catches
-        if requirement.id not in found.get(name, set())
+        if requirement.id not in caught.get(name, set())
     ]
 
 
-def table(found: Kills) -> str:
-    """The matrix as Markdown: `X` where a listed pair came about, `x` where another did, `!` where it did not."""
+def table(caught_by: Kills) -> str:
+    """Return the matrix as Markdown: `X` is a listed pair that catches, `x` another, `!` one that misses."""
     columns = judging()
     lines = ["| class | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, caught in sorted(found.items()):
+    for name, caught in sorted(caught_by.items()):
         cells = [_cell(name in requirement.catches, column in caught) for column, requirement in columns.items()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def judging() -> dict[str, Requirement]:
-    """The requirements that have a verdict."""
-    return {name: found for name, found in requirements.load().items() if found.level != "report"}
+    """Return the requirements that have a verdict."""
+    return {
+        name: requirement for name, requirement in requirements.load().items() if requirement.level != "report"
+    }
 
 
 def _cell(wanted: bool, caught: bool) -> str:
     return ("X" if wanted else "x") if caught else ("!" if wanted else " ")
 
 
-def page(found: Kills) -> str:
-    """The matrix as a page that can be read: a row for each class, and one for each requirement."""
-    pairs = sum(len(caught) for caught in found.values())
+def page(kills_of: Kills) -> str:
+    """Return the matrix as a page with a row for each class and one for each requirement."""
+    pairs = sum(len(caught) for caught in kills_of.values())
     blocks = [
         "# What catches what",
-        f"The gallery: {plural(len(found), 'implementation')}, wrong on purpose, one fault each, judged on the "
-        f"quick tier by {plural(len(judging()), 'requirement')} that give a verdict. {plural(pairs, 'pair')} of "
-        "a class and a requirement that catches it came about: *listed* are those that requirements.toml names "
-        "and a test holds it to, *also* those besides.",
+        f"The gallery holds {plural(len(kills_of), 'implementation')} that are wrong on purpose, with one fault "
+        f"each. {plural(len(judging()), 'requirement')} with a verdict judged them on the quick tier, and caught "
+        f"them in {plural(pairs, 'pair')} of a class and a requirement. *Listed* pairs are those that "
+        "requirements.toml names and a test requires; *also* are the others.",
         "## The classes",
-        *_classes(found),
+        *_classes(kills_of),
         "## The requirements",
-        *_requirements(found),
+        *_requirements(kills_of),
     ]
     return head("python -m reports.kills --write") + "\n\n".join(blocks) + "\n"
 
 
-def _classes(found: Kills) -> Iterator[str]:
-    """A table for each module of the gallery."""
+def _classes(kills_of: Kills) -> Iterator[str]:
+    """Yield a table for each module of the gallery."""
     modules: dict[str, list[str]] = {}
-    for name in sorted(found):
+    for name in sorted(kills_of):
         modules.setdefault(_module(name), []).append(name)
     for module in sorted(modules):
         yield f"### {escape(module)}"
         yield table_of(
             ("class", "its fault", "caught by, listed", "also by"),
             (
-                (f"**{escape(name)}**", linked(parts(fault(name))), *_split(found[name], listing(name)))
+                (f"**{escape(name)}**", linked(parts(fault(name))), *_split(kills_of[name], listing(name)))
                 for name in modules[module]
             ),
         )
 
 
-def _requirements(found: Kills) -> Iterator[str]:
-    """A table for each family."""
+def _requirements(kills_of: Kills) -> Iterator[str]:
+    """Yield a table for each family."""
     for prefix, family in FAMILIES.items():
         rows = [
             (
                 f"**{name}** ({requirement.level}) {escape(requirement.text)}",
-                *_split({fault for fault, caught in found.items() if name in caught}, set(requirement.catches)),
+                *_split(
+                    {fault for fault, caught in kills_of.items() if name in caught}, set(requirement.catches)
+                ),
             )
             for name, requirement in judging().items()
             if requirement.family == prefix
@@ -127,18 +131,18 @@ def _requirements(found: Kills) -> Iterator[str]:
 
 
 def _split(caught: set[str], listed: set[str]) -> tuple[str, str]:
-    """Those that were listed, with those of them that did not come about, and the others."""
+    """Return the listed names, those that were missed marked, and the other names."""
     wanted = [escape(name) if name in caught else f"{escape(name)} (missed)" for name in sorted(listed)]
     return ", ".join(wanted) or "–", ", ".join(map(escape, sorted(caught - listed))) or "–"
 
 
 def listing(name: str) -> set[str]:
-    """The requirements that list a class under `catches`."""
+    """Return the requirements that list a class under `catches`."""
     return {requirement.id for requirement in requirements.load().values() if name in requirement.catches}
 
 
 def fault(name: str) -> str:
-    """The sentence that says what is wrong with a class and where it was seen."""
+    """Return the sentence that says what is wrong with a class and where the fault was seen."""
     return (
         " ".join((inspect.getdoc(GALLERY[name]) or "").split()) if name in GALLERY else "no longer in the gallery"
     )
@@ -149,16 +153,16 @@ def _module(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the matrix or write the page; 1, and no page, where a class survives, 2 without records."""
+    """Print the matrix or write the page; return 1 and write nothing if a class survives, 2 without records."""
     write = "--write" in arguments
     places = [Path(argument) for argument in arguments if argument != "--write"]
     try:
-        found = kills(_read(places)) if places else _judged()
-        missing = survivors(found)
+        kills_of = kills(_read(places)) if places else _judged()
+        missing = survivors(kills_of)
         if not write:
-            print(table(found))
+            print(table(kills_of))
         elif not missing:
-            PAGE.write_text(page(found), encoding="utf-8")
+            PAGE.write_text(page(kills_of), encoding="utf-8")
             print(f"wrote {PAGE}")
     except (records.BrokenRecord, OSError) as error:
         print(f"reports.kills: {error}", file=sys.stderr)
@@ -174,10 +178,10 @@ def _judged() -> dict[str, set[str]]:
 
 
 def _read(places: list[Path]) -> list[records.Record]:
-    found = [records.read(path) for path in records.find(places)]
-    if not found:
+    read = [reading.read(path) for path in storage.find(places)]
+    if not read:
         raise records.BrokenRecord("no records; give the folder that holds the gallery's, or none to judge it")
-    return found
+    return read
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The report as Markdown that GitHub renders: text from records is escaped, code is fenced."""
+"""Renders the report as Markdown for GitHub: text from records is escaped, code is fenced."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conformance.ci.markup import escape, fence, inert, list_of, table_of
 from conformance.requirements import Requirement
-from reports.accuracy import Grade, Table
-from reports.behaviour import Answer, Behaviour, told
+from reports.accuracy import AccuracyTable, Grade
+from reports.behaviour import Answer, Behaviour, with_verdict
 from reports.checks import Counts, Part, parts
-from reports.findings import Evidence, Finding, Section
+from reports.findings import Finding, Section, WorstCheck
 from reports.model import GRADES, LEVELS, Report
 from reports.witness import short
 
 
 def render(report: Report) -> str:
-    """The whole report."""
+    """Return the whole report."""
     blocks = [
         "# Softmark report",
         *(f"> {escape(note)}" for note in report.notes),
@@ -28,10 +28,11 @@ def render(report: Report) -> str:
         "## Findings",
         *(block for section in report.sections for block in _section(section)),
         "## Behaviour",
-        "Where several answers are legal, or nothing is required: what each target does.",
+        "What each target does where several answers are legal or nothing is required:",
         _behaviour(report),
         "## Accuracy",
-        "Grade, and the largest error over the bound of grade D, which is what *must* asks for: at most 1.",
+        "Each cell holds the grade and the largest error over the bound of grade D, which *must* requires to "
+        "be at most 1.",
         *(block for table in report.accuracy for block in _accuracy(report, table)),
         "## About this report",
         list_of(report.facts),
@@ -89,7 +90,7 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _one_line(finding: Finding) -> str:
-    """The finding as the HTML of a summary element."""
+    """Return the finding as the HTML of a summary element."""
     named = [
         f"<b>{_text(finding.title)}</b> {_text(finding.statement)}".strip(),
         _text(", ".join(finding.targets)),
@@ -103,7 +104,7 @@ def _one_line(finding: Finding) -> str:
 
 
 def _text(text: str) -> str:
-    """`text` as that of an HTML element; Markdown's own marks as entities."""
+    """Return `text` as the text of an HTML element, with Markdown's own marks as entities."""
     text = html.escape(" ".join(text.split()))
     return re.sub(r"[`*_\[\]~|\\]", lambda match: f"&#{ord(match[0])};", text)
 
@@ -118,7 +119,7 @@ def _body(finding: Finding) -> Iterator[str]:
         yield from _evidence(item)
 
 
-def _evidence(item: Evidence) -> Iterator[str]:
+def _evidence(item: WorstCheck) -> Iterator[str]:
     more = f" (the worst of {item.checks} checks)" if item.checks > 1 else ""
     yield f"{escape(item.target)}, {escape(item.check)}{more}"
     yield fence("\n".join(f"{name}: {value}" for name, value in item.witness))
@@ -127,14 +128,14 @@ def _evidence(item: Evidence) -> Iterator[str]:
 
 
 def linked(pieces: Iterable[Part]) -> str:
-    """Text with its threads and addresses as links."""
+    """Return the text of the parts with its threads and addresses as links."""
     spaced = ((re.sub(r"\s+", " ", piece.text), piece.url) for piece in pieces)
     return "".join(f"[{inert(text)}]({url})" if url else inert(text) for text, url in spaced).strip()
 
 
 def _behaviour(report: Report) -> str:
     if not report.behaviour:
-        return "No such requirement was looked at."
+        return "No such requirement was judged."
     return table_of(
         ("requirement", "", *_names(report)),
         (
@@ -145,13 +146,13 @@ def _behaviour(report: Report) -> str:
 
 
 def quoted(requirement: Requirement) -> str:
-    """A requirement as a quotation with its sources."""
+    """Return a requirement as a quotation with its sources."""
     named = f"> **{requirement.id}** ({requirement.level}) {escape(requirement.text)}"
     return f"{named} Sources: {sources(requirement)}" if requirement.sources else named
 
 
 def sources(requirement: Requirement) -> str:
-    """The threads and papers that a requirement cites, linked."""
+    """Return the threads and papers that a requirement cites, as links."""
     return "; ".join(linked(parts(source)) for source in requirement.sources)
 
 
@@ -164,11 +165,11 @@ def _required(row: Behaviour) -> str:
 
 def _answers(cell: Sequence[Answer]) -> str:
     if len(cell) == 1:
-        return escape(told(cell[0]))
-    return "<br>".join(f"{escape(told(answer))} ({escape(answer.where)})" for answer in cell) or "–"
+        return escape(with_verdict(cell[0]))
+    return "<br>".join(f"{escape(with_verdict(answer))} ({escape(answer.where)})" for answer in cell) or "–"
 
 
-def _accuracy(report: Report, table: Table) -> Iterator[str]:
+def _accuracy(report: Report, table: AccuracyTable) -> Iterator[str]:
     yield f"### {table.title.capitalize()}"
     yield grades(table, [target.name for target in report.targets])
     yield "<details><summary>The inputs that attain these errors</summary>"
@@ -187,8 +188,8 @@ def _accuracy(report: Report, table: Table) -> Iterator[str]:
     yield "</details>"
 
 
-def grades(table: Table, targets: Iterable[str]) -> str:
-    """A row for each operation, format and direction, a column for each target."""
+def grades(table: AccuracyTable, targets: Iterable[str]) -> str:
+    """Return a table with a row for each operation, format and direction and a column for each target."""
     rows = (
         (escape(row.operation), escape(row.dtype), escape(row.direction), *map(_grade, row.cells))
         for row in table.rows

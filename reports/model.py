@@ -1,6 +1,6 @@
-"""Records as one plain value that every form of the report is made from.
+"""Assembles records into one value, from which every form of the report is rendered.
 
-All counting and grouping is behind `assemble`; what renders it counts nothing.
+`assemble` does all counting and grouping; the modules that render the value count nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from conformance.record.records import Record
 from conformance.requirements import Requirement
 from reports import accuracy, behaviour, findings
 from reports.checks import Judged, all_checks, plural, split_target
-from reports.targets import Family, Target, families, summary
+from reports.targets import Family, TargetSummary, families, summary
 
 LEVELS = {
-    "must": "every implementation; a failure that is no known deviation fails the run",
-    "should": "good practice; told, and does not fail the run",
-    "choice": "several answers are legal; the one found is recorded, and one outside the list fails",
+    "must": "required of every implementation; a failure that is not a known deviation fails the run",
+    "should": "good practice; a failure is reported and does not fail the run",
+    "choice": "several answers are legal; the answer is recorded, and an answer outside the list fails",
     "report": "a measurement without a verdict",
 }
 GRADES = {
@@ -36,13 +36,13 @@ GRADES = {
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the report says, in the order it says it; `facts` are label and text."""
+    """The whole report in the order in which it is rendered; `facts` are label and text."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[TargetSummary, ...]
     families: tuple[Family, ...]
     sections: tuple[findings.Section, ...]
     behaviour: tuple[behaviour.Behaviour, ...]
-    accuracy: tuple[accuracy.Table, ...]
+    accuracy: tuple[accuracy.AccuracyTable, ...]
     notes: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
 
@@ -52,7 +52,7 @@ def assemble(
     requirements: Mapping[str, Requirement] | None = None,
     entries: Sequence[Deviation] | None = None,
 ) -> Report:
-    """The report of `records`, by this suite's specification and deviations unless others are given."""
+    """Return the report of `records`, by this suite's specification and deviations unless others are given."""
     requirements = specification.load() if requirements is None else requirements
     entries = known.load() if entries is None else entries
     used = latest(records)
@@ -71,13 +71,8 @@ def assemble(
     )
 
 
-def lines(report: Report, section: str = "deviations") -> tuple[str, ...]:
-    """One line for each finding of a section ("failures", "crashes", "deviations", "should", "stale")."""
-    return tuple(finding.line for part in report.sections if part.name == section for finding in part.findings)
-
-
 def latest(records: Iterable[Record]) -> list[Record]:
-    """The record of each target that started last, in the order of the targets' names; the fuller one of two."""
+    """Return the record of each target that started last, sorted by target; the fuller one of a tie."""
     used: dict[str, Record] = {}
     for record in records:
         name = record.header.target
@@ -100,17 +95,17 @@ def _not_used(record: Record, chosen: Record) -> str:
     paths = (record.path, chosen.path)
     left, taken = (path.name for path in paths) if paths[0].name != paths[1].name else map(str, paths)
     if replace(record, path=chosen.path) == chosen:
-        return f"{record.header.target}: {left} is the same record as {taken}, and not counted again"
-    told = f"{taken} is used, which started at {chosen.header.start}; {left} ({record.header.start}) is not"
-    return f"{record.header.target}: {told}"
+        return f"{record.header.target}: {left} is the same record as {taken} and is not counted again"
+    reason = f"{taken}, which started at {chosen.header.start}, is used; {left} ({record.header.start}) is not"
+    return f"{record.header.target}: {reason}"
 
 
 def _unknown(checks: Iterable[Judged]) -> list[str]:
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for judged in checks:
         if judged.requirement is None:
-            found[judged.check.requirement] = found.get(judged.check.requirement, 0) + 1
-    return [f"{name}: unknown to this suite, {plural(number)}" for name, number in sorted(found.items())]
+            numbers[judged.check.requirement] = numbers.get(judged.check.requirement, 0) + 1
+    return [f"{name}: unknown to this suite, {plural(number)}" for name, number in sorted(numbers.items())]
 
 
 def _mixed(used: Sequence[Record]) -> list[str]:
@@ -124,9 +119,9 @@ def _mixed(used: Sequence[Record]) -> list[str]:
         _, device, _ = split_target(header.target)
         groups.setdefault(f"{device} devices".strip(), []).append(header.device_model or "unknown")
     return [
-        f"The records come from different {name} ({'; '.join(dict.fromkeys(found))}): compare targets with care."
-        for name, found in groups.items()
-        if len(set(found)) > 1
+        f"The records come from different {name} ({'; '.join(dict.fromkeys(texts))}): compare targets with care."
+        for name, texts in groups.items()
+        if len(set(texts)) > 1
     ]
 
 
@@ -143,4 +138,4 @@ def _facts(used: Sequence[Record], checks: int) -> tuple[tuple[str, str], ...]:
         "builds": [header.framework.get("build", "") for header in headers],
         "started": [min(header.start for header in headers)] if headers else [],
     }
-    return tuple((name, "; ".join(dict.fromkeys(filter(None, found)))) for name, found in values.items())
+    return tuple((name, "; ".join(dict.fromkeys(filter(None, texts)))) for name, texts in values.items())

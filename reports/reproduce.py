@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from adapters.frameworks import FRAMEWORKS, Framework, Spelling, function
 from conformance.record.accuracy_keys import label_form, number
 from conformance.record.records import Check
 from reports.checks import split_target
@@ -19,89 +19,6 @@ from reports.checks import split_target
 DERIVATIVES = {"": (), "vjp": ("cotangent",), "jvp": ("tangent",), "hvp": ("cotangent", "tangent")}
 NAMES = {"cotangent": "c", "tangent": "t", "labels": "labels", "weight": "w"}
 OPTIONS = {"reduction", "weight", "ignore_index", "label_smoothing"}
-FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
-
-
-@dataclass(frozen=True)
-class Framework:
-    """How one framework spells a call of x (logits), c (cotangent), t (tangent), w (weight), labels."""
-
-    imports: str
-    value: str  # of an expression rounded to the format; {wide} is float32 or float64
-    index: str  # of an integer array
-    operations: dict[str, str]
-    derivatives: dict[str, str]  # of {f}, an operation; {at} is the argument that is varied
-    modes: dict[str, str]  # the decorator of each mode
-    double: str = ""  # a line that float64 needs
-
-
-TORCH = Framework(
-    imports="import numpy as np, torch, torch.nn.functional as F",
-    value="torch.tensor(np.{wide}({expression})).to(torch.{dtype})",
-    index="torch.tensor({expression})",
-    operations={
-        "softmax": "F.softmax({x}, dim={axis})",
-        "log_softmax": "F.log_softmax({x}, dim={axis})",
-        "index": "F.cross_entropy({x}, labels{options})",
-        "probability": "F.cross_entropy({x}, labels{options})",
-    },
-    derivatives={
-        "vjp": "torch.func.vjp(lambda {at}: {f}, {at})[1](c)[0]",
-        "jvp": "torch.func.jvp(lambda x: {f}, (x,), (t,))[1]",
-        "hvp": "torch.func.vjp(lambda {at}: torch.func.vjp(lambda x: {f}, x)[1](c)[0], {at})[1](t)[0]",
-    },
-    modes={"eager": "", "compiled": "torch.compile"},
-)
-JAX = Framework(
-    imports="import numpy as np, jax, jax.numpy as jnp, optax",
-    value="jnp.asarray(np.{wide}({expression}), jnp.{dtype})",
-    index="jnp.asarray({expression})",
-    operations={
-        "softmax": "jax.nn.softmax({x}, axis={axis})",
-        "log_softmax": "jax.nn.log_softmax({x}, axis={axis})",
-        "index": "optax.softmax_cross_entropy_with_integer_labels({x}, labels, axis={axis})",
-        "probability": "optax.softmax_cross_entropy({x}, labels, axis={axis})",
-    },
-    derivatives={
-        "vjp": "jax.vjp(lambda {at}: {f}, {at})[1](c)[0]",
-        "jvp": "jax.jvp(lambda x: {f}, (x,), (t,))[1]",
-        "hvp": "jax.vjp(lambda {at}: jax.vjp(lambda x: {f}, x)[1](c)[0], {at})[1](t)[0]",
-    },
-    modes={"eager": "", "jit": "jax.jit"},
-    double='jax.config.update("jax_enable_x64", True)',
-)
-TAPE = "with tf.GradientTape() as tape:\n    tape.watch({at})\n"
-TENSORFLOW = Framework(
-    imports="import numpy as np, tensorflow as tf",
-    value="tf.constant(np.{wide}({expression}), tf.{dtype})",
-    index="tf.constant({expression})",
-    operations={
-        "softmax": "tf.nn.softmax({x}, axis={axis})",
-        "log_softmax": "tf.nn.log_softmax({x}, axis={axis})",
-        "index": "tf.nn.sparse_softmax_cross_entropy_with_logits(labels, {x})",
-        "probability": "tf.nn.softmax_cross_entropy_with_logits(labels, {x}, axis={axis})",
-    },
-    derivatives={  # the last line is the value, those before it are statements
-        "vjp": TAPE + "    y = {f}\ntape.gradient(y, {at}, c)",
-        "jvp": "with tf.autodiff.ForwardAccumulator(x, t) as along:\n    y = {f}\nalong.jvp(y)",
-        "hvp": TAPE
-        + "    with tf.GradientTape() as inner:\n        inner.watch(x)\n        y = {f}\n"
-        + "    g = inner.gradient(y, x, c)\ntape.gradient(g, {at}, t)",
-    },
-    modes={"eager": "", "graph": "tf.function", "xla": "tf.function(jit_compile=True)"},
-)
-SCIPY = Framework(
-    imports="import numpy as np, scipy.special",
-    value="np.{wide}({expression}).astype({quoted})",
-    index="np.asarray({expression})",
-    operations={
-        "softmax": "scipy.special.softmax({x}, axis={axis})",
-        "log_softmax": "scipy.special.log_softmax({x}, axis={axis})",
-    },
-    derivatives={},
-    modes={"eager": ""},
-)
-FRAMEWORKS = {"scipy": SCIPY, "torch": TORCH, "tensorflow": TENSORFLOW, "jax": JAX}
 
 
 def reproduction(target: str, check: Check) -> str | None:
@@ -114,7 +31,7 @@ def reproduction(target: str, check: Check) -> str | None:
     if framework is None or device not in ("", "cpu") or not isinstance(call, dict):
         return None
     try:
-        program = _program(framework, mode or "eager", check, call)
+        program = _program(framework, mode or framework.usual, check, call)
     except (
         ArithmeticError,
         AttributeError,
@@ -127,32 +44,46 @@ def reproduction(target: str, check: Check) -> str | None:
 
 
 def _program(framework: Framework, mode: str, check: Check, call: dict[str, Any]) -> str:
-    form, at_witness = label_form(check) or "", element(check, call)
-    derivative = call.get("derivative") or ""
+    spelling, decorator = framework.spelling, framework.modes[mode].decorator
+    if spelling is None or spelling.written_out:
+        raise ValueError("no public function is called")
     if check.requirement.startswith("CMP") and not call.get("argument"):
         raise ValueError("a composition, of which the record holds one part only")
+    dtype, form, derivative = str(call["dtype"]), label_form(check) or "", call.get("derivative") or ""
     options = {key: value for key, value in (call.get("options") or {}).items() if value is not None}
-    if not options.keys() <= OPTIONS or (options and framework is not TORCH):
-        raise ValueError("an option that the framework's own function does not take")
-    arrays = {"x": _value(framework, call, call["expression"])}
-    for name in DERIVATIVES[derivative]:
-        arrays[NAMES[name]] = _value(framework, call, call[name])
-    loss = call["operation"] == "softmax_cross_entropy"
-    if loss:
-        make = _value if form == "probability" else _index
-        arrays["labels"] = make(framework, call, call["labels"])
-    if "weight" in options:
-        arrays["w"] = _value(framework, call, options["weight"])
-    f = framework.operations[form if loss else call["operation"]].format(
-        x=_expression(call.get("argument") or "x"), axis=_axis(call.get("axis", -1)), options=_options(options)
+    if not options.keys() <= OPTIONS:
+        raise ValueError("an option that is not known")
+    arrays = _arrays(spelling, call, form, options)
+    f = spelling.call(
+        call["operation"],
+        form if "labels" in arrays else "",
+        x=_expression(call.get("argument") or "x"),
+        axis=_axis(call.get("axis", -1)),
+        dtype=dtype,
+        options={key: "w" if key == "weight" else repr(value) for key, value in options.items()},
     )
     at = call.get("wrt") or "x"
     if at not in arrays:
         raise ValueError("a derivative with respect to what is not given")
-    body = framework.derivatives[derivative].format(f=f, at=at) if derivative else f
-    return "\n".join(
-        (*_head(framework, call), *_lines(arrays), *_printed(framework.modes[mode], body, arrays, at_witness))
-    )
+    body = spelling.derivatives[derivative].format(f=f, at=at) if derivative else f
+    wide = [spelling.float64] if spelling.float64 and dtype == "float64" else []
+    made = (f"{name} = {value}" for name, value in arrays.items())
+    lines = "\n".join((*wide, *made, *_printed(decorator, body, arrays, element(check, call))))
+    before = f"{spelling.before.format(mode=mode)}\n" if spelling.before else ""
+    return f"{before}import {', '.join(spelling.needed(lines))}\n{lines}"
+
+
+def _arrays(spelling: Spelling, call: dict[str, Any], form: str, options: dict[str, Any]) -> dict[str, str]:
+    """Return the expression that makes each array of a call, by the array's name."""
+    dtype = str(call["dtype"])
+    arrays = {"x": _value(spelling, dtype, call["expression"])}
+    for name in DERIVATIVES[call.get("derivative") or ""]:
+        arrays[NAMES[name]] = _value(spelling, dtype, call[name])
+    if form and (call["operation"], form) in spelling.calls:
+        arrays["labels"] = _value(spelling, dtype if form == "probability" else "integer", call["labels"])
+    if "weight" in options:
+        arrays["w"] = _value(spelling, dtype, options["weight"])
+    return arrays
 
 
 def element(check: Check, call: dict[str, Any]) -> str:
@@ -182,18 +113,6 @@ def _axis(told: Any) -> str:
     return "None" if told is None else str(int(told))
 
 
-def _head(framework: Framework, call: dict[str, Any]) -> list[str]:
-    extra = ", ml_dtypes" if framework is SCIPY and call["dtype"] in FOREIGN else ""
-    return [
-        framework.imports + extra,
-        *([framework.double] if framework.double and call["dtype"] == "float64" else []),
-    ]
-
-
-def _lines(arrays: dict[str, str]) -> list[str]:
-    return [f"{name} = {value}" for name, value in arrays.items()]
-
-
 def _printed(decorator: str, body: str, arrays: dict[str, str], element: str) -> list[str]:
     """`body` printed: as it is in eager mode, and as one compiled function of all arrays in the others."""
 
@@ -206,21 +125,16 @@ def _printed(decorator: str, body: str, arrays: dict[str, str], element: str) ->
         return [*statements, shown(value)]
     if not statements:
         return [shown(f"{decorator}(lambda {names}: {value})({names})")]
-    inner = (f"    {line}" for line in (*statements, f"return {value}"))
-    return [f"@{decorator}", f"def f({names}):", *inner, shown(f"f({names})")]
+    return [function("f", list(arrays), body, decorator), shown(f"f({names})")]
 
 
-def _value(framework: Framework, call: dict[str, Any], expression: str) -> str:
-    dtype = str(call["dtype"])
+def _value(spelling: Spelling, dtype: str, expression: str) -> str:
+    """Return the array of an expression in a format; its value is rounded from float32, or from what is wider."""
     if not dtype.isidentifier():
         raise ValueError("not the name of a format")
-    quoted = f"ml_dtypes.{dtype}" if dtype in FOREIGN else f"np.{dtype}"
+    text = _expression(expression)
     wide = dtype if dtype in ("float64", "complex64") else "float32"
-    return framework.value.format(wide=wide, dtype=dtype, quoted=quoted, expression=_expression(expression))
-
-
-def _index(framework: Framework, call: dict[str, Any], expression: str) -> str:
-    return framework.index.format(expression=_expression(expression))
+    return spelling.made(text if dtype == "integer" else f"np.{wide}({text})", dtype)
 
 
 def _expression(text: str) -> str:
@@ -228,13 +142,6 @@ def _expression(text: str) -> str:
     if "\n" in text or not _parses(text, "eval"):
         raise ValueError("not an expression")
     return text.strip()
-
-
-def _options(options: dict[str, Any]) -> str:
-    """The keyword arguments of torch.nn.functional.cross_entropy, whose own default is a mean."""
-    spelled = {"reduction": "none", **options}
-    given = {key: "w" if key == "weight" else repr(value) for key, value in spelled.items()}
-    return "".join(f", {key}={value}" for key, value in given.items())
 
 
 @lru_cache(maxsize=4096)  # many checks share an expression

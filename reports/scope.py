@@ -1,4 +1,4 @@
-"""What is judged, what is legal, what is lacking, and what is not tested and why: `scope.toml` holds the last."""
+"""Makes scope.md: what is judged, legal, lacking, and not tested, which `scope.toml` holds with the reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.ci.markup import escape, table_of
 from conformance.record.records import Record
 from conformance.requirements import Requirement
 from reports.accuracy import by_format
-from reports.behaviour import REST, Behaviour, told
+from reports.behaviour import REST, Behaviour, with_verdict
 from reports.checks import parts
 from reports.markdown import linked, sources
 from reports.model import Report
@@ -24,7 +24,7 @@ MOST = 12  # answers of one requirement that are listed
 
 @dataclass(frozen=True)
 class Left:
-    """Something that the suite leaves out, and why; `sources` are the threads that ask for it."""
+    """Something that the suite leaves out, and the reason; `sources` are the threads that ask for it."""
 
     subject: str
     reason: str
@@ -33,14 +33,14 @@ class Left:
 
 @dataclass(frozen=True)
 class Limits:
-    """What `scope.toml` holds: what is not tested, and the requirements that were thought of and left out."""
+    """The content of `scope.toml`: what is not tested, and the requirements that were rejected."""
 
     untested: tuple[Left, ...]
     candidates: tuple[Left, ...]
 
 
 def load(path: Path = FILE) -> Limits:
-    """The file.
+    """Read the file.
 
     Raises:
         ValueError: it is not TOML, or an entry is not one; a line that names the file.
@@ -67,27 +67,29 @@ def _left(path: Path, table: dict[str, Any]) -> Left:
 def page(
     records: Sequence[Record], report: Report, specification: dict[str, Requirement], limits: Limits | None = None
 ) -> str:
-    """The page; `report` is that of `records`, and `limits` those of `scope.toml` unless others are given."""
+    """Return the page; `report` is made of `records`, and `limits` are those of `scope.toml` unless given."""
     limits = limits or load()
     blocks = [
         "# What is not tested, and what is legal",
         "## What is judged",
-        "Judged by the records beside this page. The tier says how many cases: `quick`, `full`, `exhaustive`.",
+        "The records beside this page hold the checks of these targets. The tier (`quick`, `full` or "
+        "`exhaustive`) sets how many cases ran.",
         _judged(records),
         "## Where several answers are legal",
-        "Each target gives one of the listed answers, the same one at every position, length and shape; another "
-        "answer fails. What each of them answered:",
+        "Each target must give one of the listed answers, the same one at every position, length and shape; any "
+        "other answer fails. These are the answers of each target:",
         *_answered("choice", report, specification),
         "## What is only reported",
-        "A measurement without a verdict.",
+        "These are measurements without a verdict.",
         *_answered("report", report, specification),
         "## What a target lacks",
-        "What a framework does not offer is recorded as *absent*: no failure, and nothing stands in for it.",
+        "A feature that a framework does not offer is recorded as *absent*: it is not a failure, and is not "
+        "emulated.",
         _absent(records),
         "## What is not tested, and why",
         "\n".join(map(_line, limits.untested)),
         "## Requirements that were left out",
-        "Each was a candidate, from the threads named, and is not a requirement of this suite.",
+        "Each was a candidate, from the threads named, and did not become a requirement of this suite.",
         "\n".join(map(_line, limits.candidates)) or "None is listed yet.",
     ]
     return "\n\n".join(blocks) + "\n"
@@ -112,13 +114,13 @@ def _judged(records: Iterable[Record]) -> str:
 
 
 def _answered(level: str, report: Report, specification: dict[str, Requirement]) -> Iterator[str]:
-    found = {row.requirement.id: row for row in report.behaviour}
+    rows = {row.requirement.id: row for row in report.behaviour}
     targets = [target.name for target in report.targets]
     for name, requirement in specification.items():
         if requirement.level == level:
             yield f"### {name} {escape(requirement.text)}"
             yield f"{escape(', '.join(requirement.operations))}. Sources: {sources(requirement)}"
-            yield _answers(requirement, targets, found.get(name))
+            yield _answers(requirement, targets, rows.get(name))
 
 
 def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | None) -> str:
@@ -130,7 +132,7 @@ def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | 
                 others += [target] * (target not in others)
                 continue
             place = "elsewhere" if answer.where == REST else answer.where
-            given.setdefault(told(answer), []).append(target if len(cell) == 1 else f"{target} ({place})")
+            given.setdefault(with_verdict(answer), []).append(target if len(cell) == 1 else f"{target} ({place})")
     if not given:
         return "Not measured in these records."
     rows = [
@@ -144,17 +146,17 @@ def _answers(requirement: Requirement, targets: Sequence[str], row: Behaviour | 
 
 
 def _absent(records: Iterable[Record]) -> str:
-    """A row for each thing that a framework lacks; a check that lacks two counts at both."""
-    found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    """Return a row for each missing feature; a check that lacks two features counts for both."""
+    lacking_of: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     asked: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
         adapter, target = record.header.target.rsplit(":", 2)[0], record.header.target
         for check in record.checks:
             if check.outcome == "absent":
                 for lacking in _lacking(adapter, check.message or "no reason given"):
-                    found[adapter][lacking][target] += 1
+                    lacking_of[adapter][lacking][target] += 1
                     asked[adapter, lacking].add(check.requirement)
-    if not found:
+    if not lacking_of:
         return "Nothing."
     rows = (
         (
@@ -164,14 +166,14 @@ def _absent(records: Iterable[Record]) -> str:
             str(max(counts.values())),
             escape(", ".join(sorted(asked[adapter, lacking]))),
         )
-        for adapter, lacks in sorted(found.items())
+        for adapter, lacks in sorted(lacking_of.items())
         for lacking, counts in sorted(lacks.items())
     )
     return table_of(("framework", "lacks", "checks of a target", "requirements"), rows)
 
 
 def _lacking(adapter: str, message: str) -> list[str]:
-    """The features of "torch has no where, vmap"; any other message as it is."""
+    """Return the features in "torch has no where, vmap"; any other message is returned as it is."""
     features = message.removeprefix(f"{adapter} has no ")
     return [message] if features == message else features.split(", ")
 

@@ -1,4 +1,4 @@
-"""What a record says of its target as a whole: counts, verdict, seconds."""
+"""Summarises the record of a target: counts, verdict, seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.checks import Counts, Judged, count, plural, split_target
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetSummary:
     """One target's run; `state` is "holds", "failures", "incomplete" or "error", and `verdict` its words."""
 
     name: str
@@ -21,11 +21,10 @@ class Target:
     state: str
     verdict: str
     seconds: float
-    file: str
 
     @property
     def adapter(self) -> str:
-        """The first part of the name: "torch"."""
+        """The first part of the name."""
         return split_target(self.name)[0]
 
     @property
@@ -43,12 +42,12 @@ class Family:
     cells: tuple[Counts, ...]
 
 
-def summary(record: Record, checks: Sequence[Judged]) -> Target:
-    """The summary of one record."""
+def summary(record: Record, checks: Sequence[Judged]) -> TargetSummary:
+    """Return the summary of one record."""
     header = record.header
     framework = header.framework
     state, verdict = _verdict(record, checks)
-    return Target(
+    return TargetSummary(
         name=header.target,
         framework=f"{framework.get('name', '?')} {framework.get('version', '?')}",
         device=header.device_model,
@@ -56,39 +55,42 @@ def summary(record: Record, checks: Sequence[Judged]) -> Target:
         state=state,
         verdict=verdict,
         seconds=sum(judged.check.seconds for judged in checks),
-        file=record.path.name,
     )
 
 
 def _verdict(record: Record, checks: Sequence[Judged]) -> tuple[str, str]:
     failures = sum(judged.fails for judged in checks)
-    found = [plural(failures, "must failure")] if failures else []
+    problems = [plural(failures, "must failure")] if failures else []
     for outcome in ("crash", "timeout"):
         if number := sum(judged.check.outcome == outcome for judged in checks):
-            found.append(f"{number} {outcome}{('es' if outcome == 'crash' else 's') * (number != 1)}")
+            problems.append(f"{number} {outcome}{('es' if outcome == 'crash' else 's') * (number != 1)}")
     fixed = len({judged.check.entry or judged.check.id for judged in checks if judged.check.outcome == "fixed"})
     if fixed:
-        found.append(f"{fixed} deviation entr{'y' if fixed == 1 else 'ies'} to narrow")
+        problems.append(f"{fixed} deviation entr{'y' if fixed == 1 else 'ies'} to narrow")
     if record.footer is None:
-        found.insert(0, f"incomplete: the run stopped after {plural(len(checks))}")
-        return "incomplete", "; ".join(found)
-    if record.footer.error:
-        found.insert(0, f"not judged: {record.footer.error}" if not checks else f"error: {record.footer.error}")
-        return "error", "; ".join(found)
+        problems.insert(0, f"incomplete: the run stopped after {plural(len(checks))}")
+        return "incomplete", "; ".join(problems)
+    if record.footer.error is not None:
+        problems.insert(
+            0, f"not judged: {record.footer.error}" if not checks else f"error: {record.footer.error}"
+        )
+        return "error", "; ".join(problems)
+    if record.partial:
+        return "incomplete", "; ".join((f"incomplete: {record.partial}", *problems))
     if unmatched := len(record.footer.unmatched):
-        found.append(f"{unmatched} deviation entr{'y matches' if unmatched == 1 else 'ies match'} nothing")
+        problems.append(f"{unmatched} deviation entr{'y matches' if unmatched == 1 else 'ies match'} nothing")
     if not checks:
         return "incomplete", "no checks were run"
-    return ("failures", "; ".join(found)) if found else ("holds", "holds")
+    return ("failures", "; ".join(problems)) if problems else ("holds", "holds")
 
 
-def families(targets: Sequence[Target], checks: Sequence[Judged]) -> tuple[Family, ...]:
-    """The families that have a check, in the order of the specification, unknown ones last."""
+def families(targets: Sequence[TargetSummary], checks: Sequence[Judged]) -> tuple[Family, ...]:
+    """Return the families that have a check, in the order of the specification, unknown ones last."""
     prefixes = [*FAMILIES, *sorted({judged.check.requirement[:3] for judged in checks} - set(FAMILIES))]
-    found = []
+    families = []
     for prefix in prefixes:
         of_family = [judged for judged in checks if judged.check.requirement[:3] == prefix]
         cells = tuple(count(j for j in of_family if j.target == target.name) for target in targets)
         if of_family:
-            found.append(Family(prefix, FAMILIES.get(prefix, "unknown to this suite"), cells))
-    return tuple(found)
+            families.append(Family(prefix, FAMILIES.get(prefix, "unknown to this suite"), cells))
+    return tuple(families)

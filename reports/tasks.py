@@ -1,4 +1,4 @@
-"""Reads `tasks.toml`: what softmax and cross-entropy are used for, and what matters there."""
+"""Reads `tasks.toml`: the uses of softmax and cross-entropy, and what matters for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Feature:
-    """Something that is used; the checks of `requirement` are absent where a framework lacks it."""
+    """A feature that the use needs; the checks of `requirement` are absent if a framework lacks it."""
 
     name: str
     requirement: str
@@ -47,7 +47,7 @@ class Task:
 
 @cache
 def load(path: Path = FILE) -> dict[str, Task]:
-    """Every task by name, in the order of the file."""
+    """Return every task by name, in the order of the file."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
         name: Task(

@@ -1,21 +1,20 @@
-"""The report on a terminal: the tables in brief, each finding on its line; the page holds the evidence.
+"""Prints the report on a terminal: the tables in brief and a line for each finding; the page holds the evidence.
 
-Text goes in as `Text`, so that brackets in a record never become markup.
+Records' text is printed as `Text`, so that brackets in it never become markup.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.accuracy import Grade
-from reports.accuracy import Table as Accuracy
-from reports.behaviour import Answer, told
+from reports.accuracy import AccuracyTable, Grade
+from reports.behaviour import Answer, with_verdict
 from reports.checks import Counts
+from reports.console import table
 from reports.findings import Section
 from reports.model import Report
 from reports.witness import short
@@ -43,19 +42,12 @@ def show(report: Report, console: Console) -> None:
     console.print(_families(report))
     for section in report.sections:
         _section(section, console)
-    for table in report.accuracy:
-        console.print(_accuracy(report, table))
+    for graded in report.accuracy:
+        console.print(_accuracy(report, graded))
     _behaviour(report, console)
     facts = dict(report.facts)
     shown = ("checks", "suite commit", "tier", "device", "threads", "Python")
     console.print(Text(" · ".join(f"{name} {facts[name]}" for name in shown), "dim"))
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    return table
 
 
 def _counts(counts: Counts, between: str) -> Text:
@@ -63,25 +55,25 @@ def _counts(counts: Counts, between: str) -> Text:
 
 
 def _summary(report: Report) -> Table:
-    table = _table("Summary", "target", "framework", "verdict", "checks", "seconds")
+    shown = table("Summary", "target", "framework", "verdict", "checks", "seconds")
     for target in report.targets:
-        table.add_row(
+        shown.add_row(
             Text(target.name),
             Text(target.framework),
             Text(target.verdict, VERDICTS[target.state]),
             _counts(target.counts, " · "),
             Text(f"{target.seconds:.1f}"),
         )
-    return table
+    return shown
 
 
 def _families(report: Report) -> Table:
-    """Targets down, families across: the other way round it does not fit a terminal."""
-    table = _table("Checks by family", "target", *(family.prefix for family in report.families))
+    """Return a table with targets down and families across: the other way round it does not fit a terminal."""
+    shown = table("Checks by family", "target", *(family.prefix for family in report.families))
     for place, target in enumerate(report.targets):
         cells = (_counts(family.cells[place], "\n") or Text("–", "dim") for family in report.families)
-        table.add_row(Text(target.name), *cells)
-    return table
+        shown.add_row(Text(target.name), *cells)
+    return shown
 
 
 def _section(section: Section, console: Console) -> None:
@@ -101,9 +93,9 @@ def _section(section: Section, console: Console) -> None:
     console.print()
 
 
-def _accuracy(report: Report, accuracy: Accuracy) -> Table:
+def _accuracy(report: Report, accuracy: AccuracyTable) -> Table:
     title = f"Accuracy of {accuracy.title}: grade, largest error over the bound of grade D"
-    table = _table(
+    shown = table(
         title,
         "operation",
         "format",
@@ -111,8 +103,8 @@ def _accuracy(report: Report, accuracy: Accuracy) -> Table:
         *(f"{target.adapter}\n{target.place}" for target in report.targets),
     )
     for row in accuracy.rows:
-        table.add_row(Text(row.operation), Text(row.dtype), Text(row.direction), *map(_grade, row.cells))
-    return table
+        shown.add_row(Text(row.operation), Text(row.dtype), Text(row.direction), *map(_grade, row.cells))
+    return shown
 
 
 def _grade(cell: Grade | None) -> Text:
@@ -123,7 +115,7 @@ def _grade(cell: Grade | None) -> Text:
 
 
 def _behaviour(report: Report, console: Console) -> None:
-    """The answers that differ between targets; those that do not are on the page."""
+    """Print the answers that differ between targets; the page has the others."""
     differing = [row for row in report.behaviour if row.differs]
     if not differing:
         return
@@ -141,5 +133,5 @@ def _behaviour(report: Report, console: Console) -> None:
 
 def _answers(cell: Sequence[Answer]) -> str:
     if len(cell) == 1:
-        return told(cell[0])
-    return " | ".join(f"{told(answer)} ({answer.where})" for answer in cell)
+        return with_verdict(cell[0])
+    return " | ".join(f"{with_verdict(answer)} ({answer.where})" for answer in cell)

@@ -1,52 +1,49 @@
-"""Reports that are ready to file: one for each known deviation that has no upstream thread yet."""
+"""Makes unreported.md: a report that is ready to file for each known deviation without an upstream thread."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from adapters.frameworks import FRAMEWORKS
 from conformance import deviations
 from conformance.ci.markup import escape, fence
 from conformance.deviations import Deviation
 from conformance.record.records import Header, Record
 from conformance.requirements import Requirement
 from reports.checks import Judged, all_checks, parts, plural
-from reports.findings import UNREPORTED, evidence, severity
+from reports.findings import UNREPORTED, severity, worst_checks
 from reports.markdown import linked, quoted
 from reports.witness import over_bound, rows, short
 
-FRAMEWORKS = {
-    "scipy": "SciPy",
-    "torch": "PyTorch",
-    "tensorflow": "TensorFlow",
-    "jax": "JAX and Optax",
-    "numpy": "NumPy",
-    "onnxruntime": "ONNX Runtime",
-    "keras": "Keras",
-}
 SHOWS = ("deviation", "crash", "timeout")
 
 
 def page(
     records: Sequence[Record], specification: dict[str, Requirement], entries: Iterable[Deviation] | None = None
 ) -> str:
-    """The page, from the entries of `deviations.toml` unless others are given."""
+    """Return the page, made of the entries of `deviations.toml` unless others are given."""
     entries = deviations.load() if entries is None else tuple(entries)
     new = [entry for entry in entries if entry.link == UNREPORTED]
     checks = all_checks(records, specification)
     headers = {record.header.target: record.header for record in records}
     blocks = [
         "# Unreported deviations",
-        f"{plural(len(new), 'fault')} without a thread upstream: each is a report that is ready to file. What is "
-        "measured comes from the records beside this page; every expected value is computed in ball arithmetic "
-        "from the exact bits of the input.",
+        f"{plural(len(new), 'fault')} without a thread upstream: each is a report that is ready to file. The "
+        "measurements come from the records beside this page; every expected value is computed in ball "
+        "arithmetic from the exact bits of the input.",
     ]
     for adapter in dict.fromkeys(entry.adapter for entry in new):
-        blocks.append(f"## {escape(FRAMEWORKS.get(adapter, adapter))}")
+        blocks.append(f"## {escape(_title(adapter))}")
         for entry in new:
             if entry.adapter == adapter:
                 blocks += _report(entry, checks, headers, specification)
     blocks += ["## Known upstream", "\n".join(_threads(entries)) or "None."]
     return "\n\n".join(blocks) + "\n"
+
+
+def _title(adapter: str) -> str:
+    known = FRAMEWORKS.get(adapter)
+    return (known.long_title or known.title) if known else adapter
 
 
 def _report(
@@ -64,7 +61,7 @@ def _report(
     yield f"Expected: {escape(entry.expected)}"
     yield f"Why: {escape(entry.reason)}"
     yield from _measured(shown, headers)
-    yield "What every implementation is asked for:"
+    yield "Every implementation is required to meet:"
     for name in dict.fromkeys(scope.requirement for scope in entry.scopes):
         yield quoted(specification[name]) if name in specification else f"> {escape(name)}"
 
@@ -83,19 +80,19 @@ def _measured(shown: Sequence[Judged], headers: dict[str, Header]) -> Iterator[s
     yield "\n".join(
         f"- {escape(item.target)}: {plural(item.checks)}, the worst {escape(item.check)}. "
         f"{escape(_machine(headers[item.target]))}"
-        for item in evidence(shown, alone=False)
+        for item in worst_checks(shown, with_code=False)
     )
     worst = max(shown, key=severity)
     value = over_bound(worst.check)
-    told = "" if value is None else f", an error of {short(value)} times the bound"
-    yield f"The worst of them, {escape(worst.check.id)} on {escape(worst.target)}{told}:"
+    error = "" if value is None else f", an error of {short(value)} times the bound"
+    yield f"The worst of them, {escape(worst.check.id)} on {escape(worst.target)}{error}:"
     yield fence("\n".join(f"{name}: {text}" for name, text in rows(worst.check)))
 
 
 def _machine(header: Header) -> str:
-    """Versions, build and machine in one line."""
+    """Return versions, build and machine in one line."""
     framework = header.framework
-    told = (
+    texts = (
         f"{framework.get('name', '?')} {framework.get('version', '?')}",
         framework.get("build", ""),
         f"Python {header.python}",
@@ -103,7 +100,7 @@ def _machine(header: Header) -> str:
         header.platform,
         plural(header.threads, "thread"),
     )
-    return ", ".join(part for part in told if part)
+    return ", ".join(part for part in texts if part)
 
 
 def _threads(entries: Iterable[Deviation]) -> Iterator[str]:

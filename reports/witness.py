@@ -1,4 +1,4 @@
-"""A check's input, result and error as labelled text: hex floats first, their decimal value beside them."""
+"""Labels a check's input, result and error: hex floats first, with their decimal values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = {
 
 
 def short(value: float) -> str:
-    """A number in three significant digits, as it stands in a table."""
+    """Return a number in three significant digits, for a table."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -36,72 +36,72 @@ def short(value: float) -> str:
 
 
 def over_bound(check: Check) -> float | None:
-    """The witness's error over its bound, and otherwise what was measured over one."""
+    """Return the witness's error over its bound, or else the measured ratio."""
     error, bound = number(check.witness.get("error")), number(check.witness.get("bound"))
     if error is not None and bound is not None and not math.isnan(error):
         if error == 0:
             return 0.0
         return error / bound if bound > 0 else math.inf
-    told = ratio(check, check.bound or "D")
-    return number(check.measured.get("relative")) if told is None else told
+    measured = ratio(check, check.bound or "D")
+    return number(check.measured.get("relative")) if measured is None else measured
 
 
 def rows(check: Check) -> tuple[tuple[str, str], ...]:
-    """The witness, a label and a text each, in reading order."""
+    """Return the witness as labels and texts, in reading order."""
     call = check.witness.get("call")
-    found = list(_call(call)) if isinstance(call, dict) else []
+    texts = list(_call(call)) if isinstance(call, dict) else []
     for key in (*NAMES, *(key for key in check.witness if key not in NAMES)):
         if key in check.witness and key != "call":
-            found.append((NAMES.get(key, key), spelled(check.witness[key])))
+            texts.append((NAMES.get(key, key), spelled(check.witness[key])))
     value = over_bound(check)
     if value is not None:
-        found.append((f"error / bound {check.bound or ''}".strip(), short(value)))
+        texts.append((f"error / bound {check.bound or ''}".strip(), short(value)))
     if check.measured:
-        found.append(("measured", numbers(check.measured)))
-    return tuple(found)
+        texts.append(("measured", numbers(check.measured)))
+    return tuple(texts)
 
 
 def difference(check: Check) -> str:
-    """ ", got NaN, expected −481": result and truth where both are short, and otherwise nothing."""
-    found = []
+    """Return ", got NaN, expected −481" if both texts are short, or else ""."""
+    texts = []
     for key in ("got", "expected"):
         if key not in check.witness:
             return ""
         value = number(check.witness[key])
-        found.append(f"{key} {spelled(check.witness[key]) if value is None else short(value)}")
-    text = ", ".join(["", *found])
+        texts.append(f"{key} {spelled(check.witness[key]) if value is None else short(value)}")
+    text = ", ".join(["", *texts])
     return text if len(text) <= LONGEST_LINE and "\n" not in text else ""
 
 
 def numbers(measured: dict[str, Any]) -> str:
-    """What was measured in one line: "ulps 1.2, ratio (A 2.4, B 0.6)"."""
-    found = []
+    """Return the measured numbers in one line: "ulps 1.2, ratio (A 2.4, B 0.6)"."""
+    texts = []
     for key, value in measured.items():
         if isinstance(value, dict):
-            found.append(f"{key} ({numbers(value)})")
+            texts.append(f"{key} ({numbers(value)})")
         elif (known := number(value)) is not None:
-            found.append(f"{key} {short(known)}")
+            texts.append(f"{key} {short(known)}")
         elif isinstance(value, str):
-            found.append(f"{key} {value}")
-    return ", ".join(found)
+            texts.append(f"{key} {value}")
+    return ", ".join(texts)
 
 
 def _call(call: dict[str, Any]) -> list[tuple[str, str]]:
-    found = []
+    texts = []
     for key in ("expression", "labels", "cotangent", "tangent"):
         if call.get(key) is not None:
-            found.append(("logits" if key == "expression" else key, str(call[key])))
+            texts.append(("logits" if key == "expression" else key, str(call[key])))
     settings = {
         "axis": call.get("axis", -1),
         **{key: call[key] for key in ("derivative", "wrt") if call.get("derivative")},
     }
     options = call.get("options")
     settings |= {k: v for k, v in options.items() if v is not None} if isinstance(options, dict) else {}
-    return [*found, ("arguments", ", ".join(f"{key}={value}" for key, value in settings.items()))]
+    return [*texts, ("arguments", ", ".join(f"{key}={value}" for key, value in settings.items()))]
 
 
 def spelled(value: Any) -> str:
-    """A witness value as text: hex floats with their decimal values, a list up to its first values."""
+    """Return a witness value as text: hex floats with their decimal values, the first values of a list."""
     if isinstance(value, list):
         more = f", … ({len(value)} values)" if len(value) > LONGEST else ""
         value = f"[{', '.join(_plain(item) for item in value[:LONGEST])}{more}]"

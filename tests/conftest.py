@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from conformance.record.records import Check, Footer, Header, Writer
+from conformance.record.records import Check, Footer
+from conformance.record.writing import Writer
 from tests import browser
 from tests.samples import header
 
@@ -16,10 +17,9 @@ from tests.samples import header
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[..., Path]:
     def write(*checks: Check, target: str = "torch:cpu:eager", complete: bool = True) -> Path:
-        writer = Writer(tmp_path / f"{target.replace(':', '-')}.jsonl")
-        rows: tuple[Header | Check, ...] = (header(target), *checks)
-        for row in rows:
-            writer.write(row)
+        writer = Writer(tmp_path / f"{target.replace(':', '-')}.jsonl", header(target))
+        for check in checks:
+            writer.write(check)
         if complete:
             writer.write(Footer(rows=len(checks), end="2026-01-01T00:01:00+00:00"))
         writer.close()

@@ -1,11 +1,12 @@
 """Adapters whose process dies or hangs: in one check, in the constructor, in the one-core process or at exit.
 
-Each has one 8-bit format, of which the quick tier asks 25 checks; one of them has a row of 257 logits.
+Each has one 8-bit format, of which the quick tier asks 30 checks; one of them has a row of 257 logits.
 """
 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -72,6 +73,33 @@ class RaisesSystemExit(Tiny):
 class StopsItself(Tiny):
     def fault(self) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class DiesInSoftmax(Tiny):
+    """Dies of every softmax, the first of which is asked for before any check."""
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """Abort."""
+        os.abort()
+
+
+class DiesFromThenOn(Tiny):
+    """Answers in the check that it begins with, and from the second one on dies of everything."""
+
+    def asarray(self, x: Any) -> Any:
+        """Convert, or abort."""
+        here = os.environ.get("PYTEST_CURRENT_TEST", "ACC-01-softmax-n33-")  # none while the adapter is checked
+        if "ACC-01-softmax-" not in here or "n33-" not in here:
+            os.abort()
+        return super().asarray(x)
+
+
+class Waits(Tiny):
+    """Waits on the row of 257, with the lock that any other thread of this process would need."""
+
+    def fault(self) -> None:
+        Path(os.environ["PIDFILE"]).write_text(str(os.getpid()))
+        ctypes.PyDLL(None).sleep(600)
 
 
 class LeavesProcess(Tiny):

@@ -38,11 +38,12 @@ def logits(dtype: str, n: int, seed: int = 0) -> Floats:
 
 @dataclass(frozen=True)
 class Known:
-    """Rows with the truth of both functions."""
+    """Rows with the truth of three functions."""
 
     x: Floats
     softmax: Truth
     log_softmax: Truth
+    logsumexp: Truth
 
     @property
     def rows(self) -> Rows:
@@ -53,7 +54,7 @@ class Known:
 def known(x: Any, dtype: str) -> Known:
     """The truths of rows x, (r, n), rounded to format `dtype`."""
     rows = exact(round_to(x, dtype))
-    return Known(rows, evaluate(Query("softmax", rows)), evaluate(Query("log_softmax", rows)))
+    return Known(rows, *(evaluate(Query(name, rows)) for name in ("softmax", "log_softmax", "logsumexp")))
 
 
 @cache
@@ -149,6 +150,11 @@ class Machine:
         """(x − max) − log Σ before the rounding to the output."""
         gap = self.gap(x)
         return self.rounded(gap - self.log(self.total(self.exp(gap))))
+
+    def log_sums(self, x: Floats) -> Floats:
+        """max + log Σ before the rounding to the output."""
+        peak = np.max(x, axis=-1, keepdims=True)
+        return self.rounded(peak + self.log(self.total(self.exp(self.gap(x)))))[..., 0]
 
     def finish(self, value: Floats) -> Floats:
         """Rounded to the output."""

@@ -26,7 +26,7 @@ KERAS = os.environ.get("KERAS_BACKEND", "tensorflow")  # as in tests/test_adapte
 OPTIONAL = ("elementary", "vmap", "autocast", "deterministic", "residuals")
 
 
-FIVE = [f"{name}:{mode}" for name in adapters.NAMES for mode in adapters.MODES[name]]
+FIVE = [f"{name}:{mode}" for name in adapters.MODES for mode in adapters.MODES[name]]
 
 
 @pytest.fixture(params=[*FIVE, "onnxruntime:eager", f"keras:{KERAS}"])

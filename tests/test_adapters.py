@@ -365,7 +365,7 @@ def test_what_cannot_be_compiled_raises(name: str, mode: str) -> None:
         adapter.call(branch, adapter.asarray(X))
 
 
-@pytest.mark.parametrize("name", adapters.NAMES)
+@pytest.mark.parametrize("name", adapters.MODES)
 def test_the_same_runs_in_eager_mode(name: str) -> None:
     pytest.importorskip(name)
     adapter = adapters.load(name)

@@ -12,8 +12,9 @@ import jsonschema
 import pytest
 
 from conformance.record import archive as packing
-from conformance.record import records
-from conformance.record.records import Check, Footer, Header, Record, Writer
+from conformance.record import reading, storage
+from conformance.record.records import Footer, Record
+from conformance.record.writing import Writer
 from reports import archive, grades, model, scope
 from tests.samples import REQUIREMENTS, assembled, check, graded, header, record
 from tests.test_records import SCHEMA
@@ -36,7 +37,7 @@ FAILED = [
 def unpacked(found: Record, folder: Path) -> Record:
     path = folder / "again.jsonl.xz"
     path.write_bytes(packing.pack(found))
-    return records.read(path)
+    return reading.read(path)
 
 
 def test_rows_that_were_met_keep_a_witness_where_it_is_the_worst() -> None:
@@ -83,22 +84,21 @@ def test_command_writes_one_file_for_each_target(
     for target in ("torch:cpu:eager", "jax:cpu:jit"):
         source = folder(*MET, target=target)
     assert archive.main([str(source), str(tmp_path / "new" / "kept")]) == 0
-    found = records.find([tmp_path / "new" / "kept"])
+    found = storage.find([tmp_path / "new" / "kept"])
     assert [path.name for path in found] == ["jax-cpu-jit.jsonl.xz", "torch-cpu-eager.jsonl.xz"]
-    assert [records.read(path).header.target for path in found] == ["jax:cpu:jit", "torch:cpu:eager"]
+    assert [reading.read(path).header.target for path in found] == ["jax:cpu:jit", "torch:cpu:eager"]
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_later_record_of_a_target_is_the_one_that_is_kept(tmp_path: Path) -> None:
     for name, month, found in (("a", "02", "late"), ("b", "01", "early")):
         start = f"2026-{month}-01T00:00:00+00:00"
-        writer = Writer(tmp_path / f"{name}.jsonl")
-        rows: list[Header | Check | Footer] = [header(start=start), check(case=found), Footer(1, start)]
-        for row in rows:
-            writer.write(row)
+        writer = Writer(tmp_path / f"{name}.jsonl", header(start=start))
+        writer.write(check(case=found))
+        writer.write(Footer(1, start))
         writer.close()
     (path,) = archive.archive(tmp_path, tmp_path / "kept")
-    assert [row.case for row in records.read(path).checks] == ["late"]
+    assert [row.case for row in reading.read(path).checks] == ["late"]
 
 
 def incomplete(folder: Callable[..., Path]) -> Path:
@@ -168,6 +168,6 @@ def test_folder_that_cannot_be_written_is_one_line_and_exit_code_2(
 
 def test_archive_is_read_like_any_folder_of_records(folder: Callable[..., Path], tmp_path: Path) -> None:
     archive.archive(folder(*MET), tmp_path / "kept")
-    (read,) = map(records.read, records.find([tmp_path / "kept"]))
+    (read,) = map(reading.read, storage.find([tmp_path / "kept"]))
     assert model.latest([read]) == [read]
     assert read.complete

@@ -12,6 +12,7 @@ from conformance import __main__ as command
 from conformance.ci import baseline
 from conformance.ci.baseline import BadBaseline
 from conformance.record.records import Check, Footer, Record
+from conformance.record.writing import whole
 from tests.samples import check, header, record
 
 BEFORE = record(
@@ -78,8 +79,8 @@ def test_another_tier_is_told() -> None:
 def test_the_last_record_of_a_target_is_the_baseline(folder: Callable[..., Path]) -> None:
     place = folder(check(outcome="fail"))
     path = place / "torch-cpu-eager.jsonl"
-    older = path.read_text().replace(header().start, "2020-01-01T00:00:00+00:00").replace('"fail"', '"pass"')
-    (place / "zz.jsonl").write_text(older)
+    older = header(start="2020-01-01T00:00:00+00:00")
+    (place / "zz.jsonl").write_text(whole(older, [check()], Footer(1, "")))
     found = baseline.load(place, ["torch:cpu:eager"])["torch:cpu:eager"]
     assert found.path == path
 

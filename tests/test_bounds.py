@@ -50,14 +50,20 @@ def mean(rows: bounds.Rows, weights: Weights, how: Arithmetic, copies: int = 1) 
     return operations.get("softmax_cross_entropy").tolerance(setting, how)
 
 
-def ratios(machine: Machine, case: Known) -> tuple[float, float]:
-    """Worst error over bound of softmax and of log_softmax."""
+def logsumexp(rows: bounds.Rows, how: Arithmetic) -> Floats:
+    return operations.get("logsumexp").tolerance(Setting(rows), how)
+
+
+def ratios(machine: Machine, case: Known) -> tuple[float, ...]:
+    """Worst error over bound of softmax, of log_softmax and of logsumexp."""
     with np.errstate(all="ignore"):
         p = machine.finish(machine.probabilities(case.x))
         l = machine.finish(machine.log_probabilities(case.x))  # noqa: E741 -- the letter of the formulas
+        sums = machine.finish(machine.log_sums(case.x))
         return (
             worst(p, case.softmax, softmax(case.rows, machine.how)),
             worst(l, case.log_softmax, log_softmax(case.rows, machine.how)),
+            worst(sums, case.logsumexp, logsumexp(case.rows, machine.how)),
         )
 
 
@@ -84,8 +90,8 @@ def test_functions_as_bad_as_granted_come_near_the_bound_and_stay_within(dtype: 
     }
     # 8 bits: the squares of E·u, a quarter and more, are large, and nothing here is rescaled
     least = 0.01 if dtype.startswith("float8") and grade in "DE" else 0.3
-    for operation in (0, 1):
-        assert least <= max(pair[operation] for pair in found.values()) <= 1, found
+    for operation in range(3):
+        assert least <= max(triple[operation] for triple in found.values()) <= 1, found
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
@@ -123,6 +129,15 @@ def test_a_bound_grows_with_the_additions_and_with_the_unit_roundoff(
     ):
         assert (bound(rows, changed) > bound(rows, how))[live].all()
         assert (bound(rows, changed) == 0)[np.isinf(rows.gap)].all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_log_sum_exp_that_misses_a_logit_or_an_epsilon_exceeds_its_bound(dtype: str) -> None:
+    case, how = known_logits(dtype, 33), arithmetic("D", dtype, 33)
+    e = np.exp(case.x - case.x.max(axis=-1, keepdims=True))
+    for wrong in (e[:, :-1].sum(axis=-1), e.sum(axis=-1) * (1 + 256 * how.u)):
+        got = case.x.max(axis=-1) + np.log(wrong)
+        assert worst(got, case.logsumexp, logsumexp(case.rows, how)) > 1
 
 
 @pytest.mark.parametrize("n", [2, 33, 1000])

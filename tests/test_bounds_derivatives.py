@@ -63,7 +63,8 @@ class Problem:
     def query(self, operation: str) -> Query:
         if operation == "softmax_cross_entropy":
             return Query(operation, self.x, "vjp", self.upstream, loss=Loss(self.labels))
-        return Query(operation, self.x, "vjp", self.cotangent)
+        cotangent = self.upstream if operation == "logsumexp" else self.cotangent
+        return Query(operation, self.x, "vjp", cotangent)
 
     def ratio(self, operation: str, got: Floats, truth: Truth, machine: Machine) -> float:
         weights = Weights(self.one_hot) if operation == "softmax_cross_entropy" else None
@@ -152,6 +153,21 @@ def test_the_gradient_of_the_loss_is_within_its_bound(dtype: str, kept: Kept) ->
     assert 0.05 < max(found) <= 1
 
 
+@pytest.mark.parametrize("kept", [probabilities_kept, logarithms_kept])
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_the_gradient_of_log_sum_exp_is_within_its_bound(dtype: str, kept: Kept) -> None:
+    found = []
+    for n in LENGTHS:
+        problem = Problem(dtype, n)
+        truth = evaluate(problem.query("logsumexp"))
+        for m in problem.machines():
+            got = m.rounded(problem.upstream[:, None] * kept(m, problem.x))
+            found.append(problem.ratio("logsumexp", got, truth, m))
+            unscaled = kept(m, problem.x)
+            assert problem.ratio("logsumexp", unscaled, truth, m) > 1
+    assert 0.05 < max(found) <= 1
+
+
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_derivatives_along_a_tangent_are_within_their_bounds(dtype: str) -> None:
     for n in LENGTHS:
@@ -162,10 +178,12 @@ def test_derivatives_along_a_tangent_are_within_their_bounds(dtype: str) -> None
             log_step = m.rounded(t - m.total(m.rounded(g * t)))
             residual = m.rounded(g - problem.one_hot)
             loss_step = m.total(m.rounded(residual * t))[:, 0]
+            sum_step = m.total(m.rounded(g * t))[:, 0]
             for operation, got in (
                 ("softmax", scaled_difference(m, g, t)),
                 ("log_softmax", log_step),
                 ("softmax_cross_entropy", loss_step),
+                ("logsumexp", sum_step),
             ):
                 query = replace(problem.query(operation), derivative="jvp", cotangent=None, tangent=t)
                 weights = None if query.loss is None else Weights(problem.one_hot)

@@ -22,7 +22,7 @@ from benchmarks.timing.cells import (
 )
 
 # What has to be read and written, by hand: x logits, y result, c cotangent, q probabilities, g gradient.
-# Labels that are indices, losses and their cotangents are one a row, and do not count.
+# Labels that are indices, losses, log-sum-exps and their cotangents are one a row, and do not count.
 MOVED = {
     ("softmax", "forward"): "x y",
     ("log_softmax", "forward"): "x y",
@@ -32,6 +32,8 @@ MOVED = {
     ("log_softmax", "forward+backward"): "x y y c g",
     ("cross_entropy_index", "forward+backward"): "x g",
     ("cross_entropy_probability", "forward+backward"): "x q g",
+    ("logsumexp", "forward"): "x",
+    ("logsumexp", "forward+backward"): "x g",
 }
 ALL = [cell for tier in TIERS for cell in cells.cells(tier)]
 

@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 
 from reports.site import charts
-from reports.site.charts import Dot, Panel, Point, Series
+from reports.site.charts import ChartPoint, Dot, Panel, Series
 from tests.samples import HOSTILE
 
 FULL = Series("JAX", 5, "^")
@@ -27,7 +27,10 @@ def drawn(
 
 
 def lines(name: str = "a", title: str = "softmax") -> str:
-    points = (Point(date(2024, 3, 1), 1e-3, "0.1: 1 ms"), Point(date(2025, 3, 1), 5e-3, "0.2: 5 ms", step=True))
+    points = (
+        ChartPoint(date(2024, 3, 1), 1e-3, "0.1: 1 ms"),
+        ChartPoint(date(2025, 3, 1), 5e-3, "0.2: 5 ms", step=True),
+    )
     return str(charts.trends(name, "Latency", [Panel(title, ((FULL, points),))] * 3, 2, "{:g} s".format))
 
 

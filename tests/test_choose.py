@@ -15,8 +15,8 @@ from reports import tasks
 from reports.__main__ import main
 from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise
 from reports.choose import OURS, markdown
-from reports.differences.cost import Column, Cost
-from reports.differences.sides import Side
+from reports.differences.cost import Cost, TargetCosts
+from reports.differences.operands import Operand
 from tests.samples import ENTRY, HOSTILE, check, graded, markup, record
 
 SPECIFICATION = requirements.load()
@@ -30,10 +30,10 @@ def facts(*rows: Check, task: str = "attention", dtype: str = "float32") -> dict
 
 
 def told(
-    found: list[Record], columns: dict[str, Column | None], task: str = "attention", dtype: str = "float32"
+    found: list[Record], columns: dict[str, TargetCosts | None], task: str = "attention", dtype: str = "float32"
 ) -> list[Advice]:
     ground = Ground(tasks.load()[task], dtype, SPECIFICATION, {ENTRY.id: ENTRY})
-    return advise([Side(one.header.target, one) for one in found], columns, ground)
+    return advise([Operand(one.header.target, one) for one in found], columns, ground)
 
 
 # The table of uses
@@ -120,12 +120,12 @@ def test_grade_is_judged_by_its_letter(ratios: dict[str, Any], verdict: str) -> 
     assert any(text.startswith("grade") for text in facts(graded(**ratios))[verdict])
 
 
-def column(latency: float, copies: float | None = None, spread: float = 0.01) -> Column:
+def column(latency: float, copies: float | None = None, spread: float = 0.01) -> TargetCosts:
     one = Cost(latency, latency * (1 - spread), latency * (1 + spread), None, copies)
-    return Column("torch-2.0", "cpu", {("here", CELL): one})
+    return TargetCosts("torch-2.0", "cpu", {("here", CELL): one})
 
 
-def timed(*columns: Column | None) -> list[Advice]:
+def timed(*columns: TargetCosts | None) -> list[Advice]:
     names = [f"torch:cpu:{place}" for place in range(len(columns))]
     return told([record(target=name) for name in names], dict(zip(names, columns, strict=True)))
 
@@ -133,7 +133,7 @@ def timed(*columns: Column | None) -> list[Advice]:
 def test_fastest_is_good_and_more_than_twice_its_time_is_bad() -> None:
     first, between, last = timed(column(1e-3), column(1.5e-3), column(2.5e-3))
     assert [fact.verdict for one in (first, between, last) for fact in one.facts] == [GOOD, NEITHER, BAD]
-    assert "2.50 times the fastest, the most in 1 of 1 cell" in last.facts[0].text
+    assert "2.5 times the fastest, the most in 1 of 1 cell" in last.facts[0].text
     assert last.facts[0].sources == ("softmax forward float32 bert all",)
 
 

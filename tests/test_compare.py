@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import benchmarks.timing.rounds
 from adapters.releases import Release
 from benchmarks.timing.cells import Cell
 from benchmarks.timing.rounds import Row, Run
+from conformance.run.processes import environments
 from reports.timing import compare
 from reports.timing.compare import ERROR, MARGIN, ROUNDS, Contestant, Ratio, outside, ratio
 from tests.asv_results import release
@@ -246,10 +248,10 @@ def test_what_one_side_lacks_is_told_once_beneath_the_table(
     assert run("numpy", "scipy", "--shapes", "cifar,bert") == 0
     out = capsys.readouterr().out
     assert out.count("same") > 8
-    assert "of 16 cells: same in 16." in out
+    assert "of 24 cells: same in 24." in out
     assert "Worst error over its bound: A 0.25, B 0.25." in " ".join(out.split())
     assert "2.00 ms" in out
-    names = [compare.side(name).name for name in ("numpy", "scipy")]
+    names = [compare.contestant(name).name for name in ("numpy", "scipy")]
     for name in names:
         assert f"{name}: absent: no labels (cross_entropy_index forward eager float32 cifar 1 and 15 more)" in out
     assert max(len(line) for line in out.splitlines() if "same" in line[60:] and "B beside" not in line) <= 100
@@ -310,7 +312,7 @@ def test_a_framework_that_is_not_installed_is_one_line(
 
 
 def test_a_side_takes_its_usual_mode_unless_one_is_named() -> None:
-    sides = [compare.side(name) for name in ("torch", "jax", "torch:compiled", "jax:eager")]
+    sides = [compare.contestant(name) for name in ("torch", "jax", "torch:compiled", "jax:eager")]
     assert [one.mode for one in sides] == ["eager", "compiled", "compiled", "eager"]
 
 
@@ -331,25 +333,21 @@ def test_a_release_that_cannot_be_installed_is_one_line(
     err = capsys.readouterr().err
     assert err.startswith("compare: numpy-1.0.0: needs Python >=3.0,<3.1")
     assert (err.count("\n"), rounds.asked) == (1, [])
-    assert not (compare.ENVIRONMENTS / old.tag / "release.json").exists()  # so it is tried again
+    assert not (compare.ENVIRONMENTS / old.tag).exists()  # so it is tried again
 
 
 def test_a_release_is_installed_once_and_measured_by_its_own_python(
     old: Release, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed: list[list[str]] = []
+    installed: list[tuple[Release, Path]] = []
 
-    def command(arguments: list[str]) -> None:
-        installed.append(arguments)
-        folder = Path(arguments[-1])
-        folder.mkdir(parents=True, exist_ok=True)
-        if "install.py" in arguments[1]:
-            (folder / "release.json").write_text((Path(arguments[2]) / "release.json").read_text())
-            assert "numpy==1.0.0\n" in (Path(arguments[2]) / "requirements.txt").read_text()
+    def make(made: Release, folder: Path, stop: Event) -> None:
+        installed.append((made, folder))
+        folder.mkdir()
 
-    monkeypatch.setattr(compare, "command", command)
+    monkeypatch.setattr(environments, "make", make)
     assert run(old.tag, "numpy") == 0
     assert run(old.tag, "numpy") == 0
     folder = compare.ENVIRONMENTS / old.tag
-    assert [arguments[-1] for arguments in installed] == [str(folder)] * 2
+    assert installed == [(old, folder)]
     assert rounds.asked[0][0] == str(folder / "bin" / "python")

@@ -17,7 +17,7 @@ from rich.console import Console
 from adapters import ROOT
 from adapters.releases import Release
 from conformance import __main__ as command
-from conformance.record import records
+from conformance.record import reading
 from conformance.record.records import Record
 from conformance.run.processes import environments, machine, supervisor
 from conformance.run.processes import releases as judging
@@ -158,10 +158,10 @@ def test_a_failure_takes_the_place_of_no_finished_record(plan: Plan) -> None:
     path = plan.record(SCIPY)
     refused = judging.refused(SCIPY, supervisor.Order("scipy", "cpu", "eager", "quick", Path(), 1.0), "offline")
     assert judging.keep(refused, path) == "offline"
-    assert problem(records.read(path)) == "offline"
+    assert problem(reading.read(path)) == "offline"
     assert judging.keep(of("1.17.0"), path) is None
     assert judging.keep(refused, path) == "offline"
-    assert problem(records.read(path)) is None
+    assert problem(reading.read(path)) is None
     assert [one.name for one in plan.output.iterdir()] == [path.name]
 
 
@@ -235,6 +235,15 @@ def test_a_suite_is_the_same_while_nothing_that_judges_has_changed(
     assert not machine.same_suite(commit, "scipy")
 
 
+def test_the_commit_is_that_of_this_suite_whatever_repository_the_shell_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = machine.commit()
+    git(tmp_path, "init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert machine.commit() == before != ""
+
+
 @pytest.mark.parametrize("commit", ["", "0123456789ab-dirty", "0123456789ab", "--output=taken"])
 def test_a_suite_of_an_unknown_or_changed_commit_is_another(commit: str) -> None:
     assert not machine.same_suite(commit, "scipy")
@@ -249,8 +258,10 @@ def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     imported = set(done.stdout.split())
     # what a run imports to write its record and to name an outcome decides none
-    told = {"files", "processes.child", "processes.machine", "processes.supervisor", "records", "verdict"}
-    assert {name.partition("run.")[2] or name.rpartition(".")[2] for name in left_out & imported} == told
+    recording = {"reading", "records", "resuming", "schema", "storage", "verdict", "version1", "writing"}
+    told = {f"conformance.record.{name}" for name in recording}
+    told |= {f"conformance.run.processes.{name}" for name in ("child", "machine", "supervisor")}
+    assert left_out & imported == {*told, "conformance.files"}
     assert judges - imported <= left_out
 
 

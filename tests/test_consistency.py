@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from conformance import requirements
-from conformance.record import records
-from conformance.record.records import Check
-from conformance.run.consistency import CASE, judge, prevailing
+from conformance.record import reading
+from conformance.record.records import ONE_ANSWER, Check
+from conformance.run.consistency import judge, prevailing
 from conformance.run.processes import supervisor
 
 TARGET = "torch:cpu:eager"
@@ -31,8 +31,8 @@ def test_one_answer_everywhere_is_a_choice() -> None:
     rows = [answered("nan", "n3"), answered("nan", "n33"), answered("nan", "n3", "log_softmax")]
     found = judge(TARGET, rows)
     assert [(row.operation, row.outcome, row.observed, row.case) for row in found] == [
-        ("softmax", "choice", "nan", CASE),
-        ("log_softmax", "choice", "nan", CASE),
+        ("softmax", "choice", "nan", ONE_ANSWER),
+        ("log_softmax", "choice", "nan", ONE_ANSWER),
     ]
 
 
@@ -95,11 +95,11 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_ends_with_the_rows_that_compare_its_answers(mixed: Path) -> None:
     (path,) = mixed.glob("*.jsonl")
-    record = records.read(path)
-    rows = [check for check in record.checks if check.case == CASE]
+    record = reading.read(path)
+    rows = [check for check in record.checks if check.case == ONE_ANSWER]
     assert {row.outcome for row in rows if row.requirement == "SPV-06" and row.operation == "log_softmax"} == {
         "fail"
     }
     assert {row.outcome for row in rows if row.requirement == "SPV-03"} == {"choice"}
     last = json.loads(path.read_text(encoding="utf-8").splitlines()[-2])
-    assert last["case"] == CASE
+    assert last["case"] == ONE_ANSWER

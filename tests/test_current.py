@@ -32,7 +32,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     given: dict[str, Any] = {}
 
     def measure(
-        jobs: Sequence[Run], found: dict[str, current.Found], tell: Callable[[str], None]
+        jobs: Sequence[Run], found: dict[str, current.MeasuredCells], tell: Callable[[str], None]
     ) -> Iterator[str]:
         for job in jobs:
             answer = given[job.framework]
@@ -50,7 +50,7 @@ def shelved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tags of the releases that are filed; every version is tracked."""
     tags: list[str] = []
 
-    def file(found: filing.Found, release: Any, *rest: Any) -> Path:
+    def file(found: filing.MeasuredCells, release: Any, *rest: Any) -> Path:
         tags.append(release.tag)
         return Path(f"{release.tag}.json")
 
@@ -239,7 +239,7 @@ def test_a_line_of_notes_that_was_cut_off_costs_that_line_alone(tmp_path: Path) 
 def test_an_interrupt_within_a_framework_loses_no_round_that_is_finished(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def add_rounds(run: Run, found: current.Found, *rest: Any) -> None:
+    def add_rounds(run: Run, found: current.MeasuredCells, *rest: Any) -> None:
         for entry in found.values():
             entry.rows += measured().rows
         raise KeyboardInterrupt

@@ -11,14 +11,15 @@ from benchmarks.timing.cells import Cell
 from conformance.record import records as reader
 from conformance.record.records import Record
 from reports.differences import cost, grades
-from reports.differences.compared import Comparison, compare
-from reports.differences.cost import Column, Cost
+from reports.differences.causes import Difference, differences
+from reports.differences.comparison import Comparison, compare
+from reports.differences.cost import Cost, TargetCosts
 from reports.differences.items import items
-from reports.differences.pair import Difference, differences
+from reports.differences.operands import Operand, UnknownOperand, find, operands, release_name
 from reports.differences.programs import at_element, pair, shown
-from reports.differences.sides import Side, UnknownSide, find, release, sides
 from reports.differences.values import Value, absent, answer, differ, listed, rounded
-from reports.site.evidence import assemble
+from reports.evidence import assemble
+from reports.timing import wording
 from tests.samples import CALL, ENTRY, REQUIREMENTS, check, graded, header, hostile_record, record
 
 TORCH, JAX = "torch:cpu:eager", "jax:cpu:jit"
@@ -43,7 +44,7 @@ def two(first: Any, second: Any) -> tuple[Record, Record]:
 
 def compared(first: Record, second: Record) -> Comparison:
     evidence = assemble([first, second], requirements=REQUIREMENTS, entries=[ENTRY])
-    return compare(Side(first.header.target, first), Side(second.header.target, second), evidence)
+    return compare(Operand(first.header.target, first), Operand(second.header.target, second), evidence)
 
 
 # Which checks differ
@@ -56,7 +57,7 @@ def test_alike_answers_are_no_difference() -> None:
 def test_check_of_one_record_alone_is_counted_and_no_difference() -> None:
     first, second = record(check(), check("GRD-01", "fail")), record(check(), target=JAX)
     one = compared(first, second)
-    assert one.found == ()
+    assert one.differences == ()
     assert one.shared == 1
     assert f"1 check is judged in {TORCH} alone: not compared." in one.notes
 
@@ -117,7 +118,7 @@ def test_one_deviation_is_one_difference_whatever_requirements_it_fails() -> Non
     (one,) = found(first, second)
     assert one.requirements == names
     assert one.checks == 2
-    assert one.second == (f"deviates: {ENTRY.title}",)
+    assert one.texts[1] == (f"deviates: {ENTRY.title}",)
 
 
 def test_known_deviation_is_the_same_in_a_release_that_its_entry_was_not_written_for() -> None:
@@ -130,8 +131,8 @@ def test_known_deviation_is_the_same_in_a_release_that_its_entry_was_not_written
 def test_one_missing_feature_is_one_difference() -> None:
     names = ("ACC-01", "GRD-01")
     first = record(*(check(name, "absent", message="torch has no where") for name in names))
-    (one,) = compared(first, record(*(check(name) for name in names), target=JAX)).found
-    assert one.title == f"{TORCH} lacks where, a mask of the entries that count"
+    (one,) = compared(first, record(*(check(name) for name in names), target=JAX)).differences
+    assert one.heading((TORCH, JAX)) == f"{TORCH} lacks where, a mask of the entries that count"
 
 
 def test_answer_about_other_answers_is_told_only_where_it_is_wrong() -> None:
@@ -228,10 +229,10 @@ def test_call_that_the_record_does_not_tell_whole_has_no_program() -> None:
 
 
 def test_check_without_a_call_shows_the_program_of_its_deviation() -> None:
-    (one,) = compared(*two(check(), check(outcome="deviation", entry=ENTRY.id))).found
-    assert one.sides[0].code == ""
-    assert one.sides[1].code == ENTRY.reproduction
-    assert one.sides[1].told == f"prints {ENTRY.prints}; expected: {ENTRY.expected}"
+    (one,) = compared(*two(check(), check(outcome="deviation", entry=ENTRY.id))).differences
+    assert one.operands[0].program == ""
+    assert one.operands[1].program == ENTRY.reproduction
+    assert one.operands[1].recorded == f"prints {ENTRY.prints}; expected: {ENTRY.expected}"
 
 
 @pytest.mark.parametrize("code", ["", "x = 1\nprint(f(x))"])
@@ -245,7 +246,7 @@ def test_hostile_record_is_compared_as_any_other() -> None:
     passing = [replace(row, outcome="pass") for row in first.checks]
     second = replace(first, header=header(JAX), checks=passing)
     one = compared(first, second)
-    assert one.found
+    assert one.differences
 
 
 # Grades
@@ -282,8 +283,8 @@ def test_infinite_errors_are_alike() -> None:
 CELL = Cell("softmax", "forward", "", "float32", "imagenet", "1")
 
 
-def priced(latency: float, low: float, high: float, copies: float | None = None) -> Column:
-    return Column("torch-2.0", "cpu", {("here", CELL): Cost(latency, low, high, None, copies)})
+def priced(latency: float, low: float, high: float, copies: float | None = None) -> TargetCosts:
+    return TargetCosts("torch-2.0", "cpu", {("here", CELL): Cost(latency, low, high, None, copies)})
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ def priced(latency: float, low: float, high: float, copies: float | None = None)
         (priced(0.5, 0.4, 0.6), [0.5]),
     ],
 )
-def test_cost_differs_by_a_tenth_outside_both_intervals(second: Column, times: list[float]) -> None:
+def test_cost_differs_by_a_tenth_outside_both_intervals(second: TargetCosts, times: list[float]) -> None:
     found, timed = cost.pairs(priced(1.0, 0.99, 1.02), second)
     assert timed == 1
     assert [one.times for one in found] == times
@@ -316,7 +317,7 @@ def test_target_that_is_not_timed_has_no_cost() -> None:
     ("seconds", "told"), [(2.0, "2.00 s"), (0.0123, "12.3 ms"), (4.5e-5, "45.0 µs"), (1.2e-7, "120 ns")]
 )
 def test_time_needs_no_exponent(seconds: float, told: str) -> None:
-    assert cost.time(seconds) == told
+    assert wording.quantity(seconds, "latency") == told
 
 
 # Sides
@@ -326,7 +327,7 @@ def test_release_is_named_after_its_version_and_a_mode_that_is_not_the_usual_one
     def name(target: str, version: str = "2.0") -> str:
         one = record(target=target)
         told = {"name": target.split(":")[0], "version": version, "build": ""}
-        return release(replace(one, header=replace(one.header, framework=told)))
+        return release_name(replace(one, header=replace(one.header, framework=told)))
 
     assert name(TORCH, "2.13.0+cpu") == "torch-2.13.0"
     assert name("torch:cpu:compiled") == "torch-2.0:compiled"
@@ -335,12 +336,12 @@ def test_release_is_named_after_its_version_and_a_mode_that_is_not_the_usual_one
 
 
 def test_side_is_a_target_a_release_or_a_file(folder: Any) -> None:
-    today, releases = sides([record(check())], [record(check())])
+    today, releases = operands([record(check())], [record(check())])
     known = [*today, *releases]
     assert [find(name, known).name for name in (TORCH, "torch-2.0")] == [TORCH, "torch-2.0"]
     path = folder(check()) / "torch-cpu-eager.jsonl"
     assert find(str(path), known).target == TORCH
-    with pytest.raises(UnknownSide, match=rf"unknown target 'torch': choose one of {TORCH}, torch-2.0"):
+    with pytest.raises(UnknownOperand, match=rf"unknown target 'torch': choose one of {TORCH}, torch-2.0"):
         find("torch", known)
     with pytest.raises(reader.BrokenRecord, match="no such file"):
         find("gone.jsonl", known)

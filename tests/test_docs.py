@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
+import adapters.faulty
+import adapters.honest
 from conformance import __main__ as command
 from conformance.ci import baseline
-from conformance.record import records
+from conformance.record import reading
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "docs" / "example"
@@ -51,7 +53,7 @@ def test_the_example_holds_against_its_baseline_and_fails_without_it(repository:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "against the baseline: 0 new" in done.stdout
     assert "not judged" not in done.stdout, "requirements changed: make docs/example's baseline anew"
-    found = records.read(repository / "results" / "softmark_adapter-Adapter-cpu-eager.jsonl")
+    found = reading.read(repository / "results" / "softmark_adapter-Adapter-cpu-eager.jsonl")
     assert {check.outcome for check in found.checks} == {"pass", "fail", "choice", "measured", "absent"}
     done = judge(repository, "--resume")
     assert done.returncode == 1
@@ -158,3 +160,16 @@ def test_the_readme_has_two_commands_that_set_everything_up() -> None:
         "python3 -m pip install tox && python3 -m tox run -e tests",
     ]
     assert len(text.splitlines()) <= 120
+
+
+def test_the_readme_counts_the_gallery_and_the_honest_implementations() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    faulty = [kind for kind in vars(adapters.faulty).values() if derives(kind, adapters.faulty.Faulty)]
+    honest = [kind for kind in vars(adapters.honest).values() if derives(kind, adapters.honest.Honest)]
+    assert f"{len(faulty)} implementations that are wrong on purpose" in " ".join(text.split())
+    assert f"{len(honest)} other honest implementations" in " ".join(text.split())
+
+
+def derives(kind: object, base: type) -> bool:
+    """Return True for a class derived from `base`, `base` itself excluded."""
+    return isinstance(kind, type) and issubclass(kind, base) and kind is not base

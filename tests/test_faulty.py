@@ -20,7 +20,7 @@ from conformance import requirements
 
 GALLERY = {fault.__name__: fault for fault in Faulty.__subclasses__()}
 CAUGHT = {name for requirement in requirements.load().values() for name in requirement.catches}
-FRAMEWORKS = {*adapters.NAMES, "optax"} - {"numpy"}
+FRAMEWORKS = {*adapters.MODES, "optax"} - {"numpy"}
 INF, NAN = np.inf, np.nan
 
 NORMAL = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)

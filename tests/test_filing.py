@@ -21,7 +21,7 @@ from asv.results import iter_results
 from adapters import ROOT
 from adapters.releases import BadReleases
 from benchmarks.asv import filing, release_repository, results
-from benchmarks.asv.filing import Asked, Found, Shelf
+from benchmarks.asv.filing import Asked, MeasuredCells, Shelf
 from benchmarks.timing import cells, devices
 from benchmarks.timing.cells import Cell
 from benchmarks.timing.rounds import Measured
@@ -106,7 +106,7 @@ def measured() -> dict[Cell, Measured]:
     return found
 
 
-def filed(found: Found, shelf: Shelf, asked: Asked = ASKED) -> dict[str, Any]:
+def filed(found: MeasuredCells, shelf: Shelf, asked: Asked = ASKED) -> dict[str, Any]:
     """File the first release and read the file."""
     return loaded(filing.file(found, NUMPY, shelf, asked))
 

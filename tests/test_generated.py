@@ -12,7 +12,7 @@ import pytest
 from adapters import MODES
 from conformance import deviations, requirements
 from conformance.ci.markup import escape
-from conformance.record import archive, records
+from conformance.record import archive, reading, records, storage
 from conformance.record.records import Record
 from conformance.record.verdict import problems
 from reports import grades, pages, scope, unreported
@@ -45,7 +45,7 @@ def measured(ratio: float = 0.4) -> Record:
 # What is committed
 
 
-COMMITTED = [records.read(path) for path in records.find([pages.RECORDS])]
+COMMITTED = [reading.read(path) for path in storage.find([pages.RECORDS])]
 
 
 def test_committed_pages_are_those_of_the_committed_records() -> None:

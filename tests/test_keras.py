@@ -25,7 +25,7 @@ def run(*arguments: str, backend: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("backend", adapters.OTHERS["keras"])
+@pytest.mark.parametrize("backend", adapters.BUILT_IN["keras"])
 def test_the_tests_of_an_adapter_hold_on_every_backend(backend: str) -> None:
     pytest.importorskip(backend)
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"keras:{backend}", *FILES, backend=backend)

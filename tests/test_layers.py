@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from adapters import frameworks
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -41,14 +44,11 @@ ROOMS = {
     "benchmarks.asv": {"benchmarks.timing"},
     "benchmarks.suite": {"benchmarks.asv", "benchmarks.timing"},
 }
-FRAMEWORKS = {"torch", "tensorflow", "jax", "jaxlib", "optax", "scipy", "keras", "onnxruntime", "onnx"}
+# framework → what its adapter imports at module level; that of Keras, whose mode decides what it imports, nothing
 OWN = {
-    "torch": {"torch"},
-    "tensorflow": {"tensorflow"},
-    "jax": {"jax", "jaxlib", "optax"},
-    "scipy": {"scipy"},
-    "onnxruntime": {"onnxruntime", "onnx"},
+    name: {name, *known.packages} for name, known in frameworks.FRAMEWORKS.items() if "{mode}" not in known.beside
 }
+FRAMEWORKS = {*frameworks.FRAMEWORKS, *(module for modules in OWN.values() for module in modules)} - {"numpy"}
 LONGEST = 400
 MODULES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
 NAMED = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
@@ -79,13 +79,18 @@ def at_module_level(tree: ast.Module) -> Iterator[str]:
         todo += ast.iter_child_nodes(node)
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def top(name: str) -> str:
     return name.partition(".")[0]
 
 
 def upward(source: str, folder: str) -> list[str]:
     """Imports of ours that a module in `folder` may not make, and relative ones."""
-    names = imported(ast.parse(source))
+    names = imported(parsed(source))
     return [name for name in names if name == "." or (top(name) in OURS and top(name) not in MAY_IMPORT[folder])]
 
 
@@ -106,7 +111,7 @@ def out_of_room(source: str, module: str) -> list[str]:
     if not own:
         return []
     wrong = []
-    for name in imported(ast.parse(source)):
+    for name in imported(parsed(source)):
         other = room(name)
         if (other and other != own and other not in ROOMS[own]) or other == own == "conformance.tests":
             wrong += [name] if top(name) == top(module) else []
@@ -125,7 +130,7 @@ def circles(imports: dict[str, set[str]]) -> list[list[str]]:
 def eager(source: str, module: str) -> list[str]:
     """Frameworks imported at module level, other than in the adapter module of that name."""
     own = OWN.get(module.removeprefix("adapters."), set()) if module.startswith("adapters.") else set()
-    return [name for name in at_module_level(ast.parse(source)) if top(name) in FRAMEWORKS - own]
+    return [name for name in at_module_level(parsed(source)) if top(name) in FRAMEWORKS - own]
 
 
 def dotted(path: Path) -> str:
@@ -158,9 +163,7 @@ def test_every_folder_in_a_layer_is_a_room() -> None:
 
 
 def test_no_modules_import_one_another() -> None:
-    trees = {
-        dotted(path).removesuffix(".__init__"): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES
-    }
+    trees = {dotted(path).removesuffix(".__init__"): parsed(path.read_text(encoding="utf-8")) for path in MODULES}
     assert circles({name: set(imported(tree)) & NAMED - {name} for name, tree in trees.items()}) == []
 
 

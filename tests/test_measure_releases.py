@@ -1,4 +1,4 @@
-"""A walk measures what is not measured, survives what fails, and goes on where it was interrupted."""
+"""History measures what is not measured, survives what fails, and goes on where it was interrupted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def release(version: str) -> Release:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Setup:
+def setup(tmp_path: Path) -> Setup:
     config = {"version": 1, "repo": "repo", "env_dir": ".asv/env", "results_dir": "results"}
     (tmp_path / "asv.conf.json").write_text(json.dumps(config))
     write_json(str(tmp_path / "results" / "box" / "machine.json"), {"machine": "box"}, 1)
@@ -53,17 +53,17 @@ def place(tmp_path: Path) -> Setup:
     return Setup(tmp_path / "asv.conf.json", "box", (sys.executable, str(tmp_path / "asv.py")))
 
 
-def does(place: Setup, script: str) -> None:
-    (place.config.parent / "does.py").write_text(textwrap.dedent(script))
+def does(setup: Setup, script: str) -> None:
+    (setup.config.parent / "does.py").write_text(textwrap.dedent(script))
 
 
-def bench(place: Setup) -> str:
+def bench(setup: Setup) -> str:
     """What asv was told to run."""
-    arguments = json.loads((place.config.parent / "given.json").read_text())[0]
+    arguments = json.loads((setup.config.parent / "given.json").read_text())[0]
     return str(arguments[arguments.index("--bench") + 1])
 
 
-def filed(place: Setup, **values: float | None) -> None:
+def filed(setup: Setup, **values: float | None) -> None:
     """Results of asv's for `COMMIT`, of the benchmarks given by their last name; "full" is one of that module."""
     results = Results({"machine": "box"}, {}, COMMIT, 0, "3.11", "virtualenv-py3.11", {})
     for name, value in values.items():
@@ -72,94 +72,94 @@ def filed(place: Setup, **values: float | None) -> None:
         results._benchmark_params[key] = [["'a'", "'b'"]]
         results._benchmark_version[key] = VERSIONS.get(key, "1")
         results._stats[key] = results._samples[key] = None
-    results.save(str(place.folder("results_dir")))
+    results.save(str(setup.folder("results_dir")))
 
 
-def measure(place: Setup, order: Options = Options()) -> Failure | None:  # noqa: B008  it is frozen
-    return measure_releases.measure(place, release("0.9.0"), COMMIT, order, VERSIONS, lambda line: None)
+def measure(setup: Setup, options: Options = Options()) -> Failure | None:  # noqa: B008  it is frozen
+    return measure_releases.measure(setup, release("0.9.0"), COMMIT, options, VERSIONS, lambda line: None)
 
 
-def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(place: Setup) -> None:
-    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
-    filed(place, latency=1.0)
-    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
-    filed(place, latency=1.0, error=None)
-    assert measure_releases.lacking(place, COMMIT, VERSIONS) == []
-    assert measure_releases.lacking(place, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"}) == ["core"]
-    assert measure_releases.lacking(place, "f" * 40, VERSIONS) == ["core"]
+def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(setup: Setup) -> None:
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
+    filed(setup, latency=1.0)
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
+    filed(setup, latency=1.0, error=None)
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == []
+    assert measure_releases.lacking(setup, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"}) == ["core"]
+    assert measure_releases.lacking(setup, "f" * 40, VERSIONS) == ["core"]
 
 
 @pytest.mark.parametrize(("value", "lacking"), [(1.0, []), (nan, ["full"]), (None, ["full"])])
 def test_a_tier_of_which_nothing_was_measured_is_lacking_and_alone_is_run(
-    value: float | None, lacking: list[str], place: Setup
+    value: float | None, lacking: list[str], setup: Setup
 ) -> None:
     versions = {**VERSIONS, "full.Shapes.track_latency": "1"}
-    filed(place, latency=1.0, error=None, full=value)
-    assert measure_releases.lacking(place, COMMIT, versions) == lacking
+    filed(setup, latency=1.0, error=None, full=value)
+    assert measure_releases.lacking(setup, COMMIT, versions) == lacking
     if lacking:
-        does(place, "")
-        measure_releases.measure(place, release("0.9.0"), COMMIT, Options("full"), versions, lambda line: None)
-        assert bench(place) == r"^(full)\."
+        does(setup, "")
+        measure_releases.measure(setup, release("0.9.0"), COMMIT, Options("full"), versions, lambda line: None)
+        assert bench(setup) == r"^(full)\."
 
 
-def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(place: Setup) -> None:
-    filed(place, latency=nan, error=None)
-    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
+def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(setup: Setup) -> None:
+    filed(setup, latency=nan, error=None)
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
 
 
-def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(place: Setup) -> None:
-    filed(place, latency=None, error=None)
-    assert measure_releases.lacking(place, COMMIT, VERSIONS) == ["core"]
+def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(setup: Setup) -> None:
+    filed(setup, latency=None, error=None)
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
 
 
-def test_asv_is_given_the_commit_and_what_was_ordered(place: Setup) -> None:
-    does(place, "")
-    measure(place, Options("full", 7, "3.12"))
-    arguments, variables = json.loads((place.config.parent / "given.json").read_text())
-    assert arguments[:6] == ["--config", str(place.config), "run", f"{COMMIT}^!", "--machine", "box"]
+def test_asv_is_given_the_commit_and_what_was_ordered(setup: Setup) -> None:
+    does(setup, "")
+    measure(setup, Options("full", 7, "3.12"))
+    arguments, variables = json.loads((setup.config.parent / "given.json").read_text())
+    assert arguments[:6] == ["--config", str(setup.config), "run", f"{COMMIT}^!", "--machine", "box"]
     assert arguments[-2:] == ["--environment", "virtualenv:3.12"]
-    assert bench(place) == r"^(core)\."
+    assert bench(setup) == r"^(core)\."
     assert variables.items() >= {"SOFTMARK_ROUNDS": "7", "SOFTMARK_TIER": "full"}.items()
 
 
-def test_nothing_of_the_shell_s_narrows_what_is_measured(place: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_shell_s_narrows_what_is_measured(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER"):
         monkeypatch.setenv(f"SOFTMARK_{name}", "of the shell's")
     monkeypatch.setenv("SOFTMARK_CACHE", "kept")
-    does(place, "")
-    measure(place)
-    variables = json.loads((place.config.parent / "given.json").read_text())[1]
+    does(setup, "")
+    measure(setup)
+    variables = json.loads((setup.config.parent / "given.json").read_text())[1]
     assert variables.pop("SOFTMARK_PROGRESS")
     assert variables == {"SOFTMARK_TIER": "core", "SOFTMARK_CACHE": "kept"}
 
 
-def test_the_suite_s_last_line_of_progress_is_told(place: Setup) -> None:
-    does(place, "time.sleep(1)")
+def test_the_suite_s_last_line_of_progress_is_told(setup: Setup) -> None:
+    does(setup, "time.sleep(1)")
     told: list[str] = []
-    measure_releases.measure(place, release("0.9.0"), COMMIT, Options(), VERSIONS, told.append)
+    measure_releases.measure(setup, release("0.9.0"), COMMIT, Options(), VERSIONS, told.append)
     assert "3 of 9 cells" in told
 
 
-def test_a_failing_installation_is_noted_with_its_reason_until_there_are_results(place: Setup) -> None:
+def test_a_failing_installation_is_noted_with_its_reason_until_there_are_results(setup: Setup) -> None:
     said = r"·· Error\ninstall: jax-0.9.0: needs Python >=3.14\ninstall: numpy-2.4.1: no\n·· core.x skipped"
-    does(place, f"print('{said}'); sys.exit(2)")
-    failure = measure(place)
+    does(setup, f"print('{said}'); sys.exit(2)")
+    failure = measure(setup)
     assert failure is not None
     assert failure.reason == "needs Python >=3.14"
-    assert [json.loads(line) for line in place.failed.read_text().splitlines()] == [vars(failure)]
+    assert [json.loads(line) for line in setup.failed.read_text().splitlines()] == [vars(failure)]
 
-    again = measure(place)
-    assert len(place.failed.read_text().splitlines()) == 1
+    again = measure(setup)
+    assert len(setup.failed.read_text().splitlines()) == 1
     assert again is not None
 
-    filed(place, latency=1.0, error=1.0)
-    assert measure(place) is None
-    assert not place.failed.exists()
+    filed(setup, latency=1.0, error=1.0)
+    assert measure(setup) is None
+    assert not setup.failed.exists()
 
 
-def test_a_suite_that_does_not_run_is_noted_with_asv_s_last_line(place: Setup) -> None:
-    does(place, "print('· No executable found for python 3.99'); sys.exit(1)")
-    failure = measure(place)
+def test_a_suite_that_does_not_run_is_noted_with_asv_s_last_line(setup: Setup) -> None:
+    does(setup, "print('· No executable found for python 3.99'); sys.exit(1)")
+    failure = measure(setup)
     assert failure is not None
     assert failure.reason == "No executable found for python 3.99"
 
@@ -173,20 +173,20 @@ def test_a_failure_of_another_release_is_kept(tmp_path: Path) -> None:
     assert [json.loads(line)["tag"] for line in file.read_text().splitlines()] == ["jax-2"]
 
 
-def test_a_walk_goes_on_behind_a_release_that_fails() -> None:
+def test_the_others_are_measured_where_a_release_fails() -> None:
     seen: list[str] = []
 
     def one(release: Release, tell: measure_releases.Tell) -> Failure | None:
         seen.append(release.tag)
         return Failure(release.tag, COMMIT, "", "no wheels") if release.version == "1" else None
 
-    failures = measure_releases.walk([release("1"), release("2")], one, QUIET)
+    failures = measure_releases.measure_all([release("1"), release("2")], one, QUIET)
     assert seen == ["jax-1", "jax-2"]
     assert [failure.tag for failure in failures] == ["jax-1"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_asv_and_the_walk(place: Setup, number: signal.Signals) -> None:
+def test_an_interrupt_ends_asv_and_the_run(setup: Setup, number: signal.Signals) -> None:
     script = """
         try:
             os.kill(os.getppid(), NUMBER)
@@ -194,10 +194,10 @@ def test_an_interrupt_ends_asv_and_the_walk(place: Setup, number: signal.Signals
         except KeyboardInterrupt:
             (here / "ended").write_text("")
     """
-    does(place, script.replace("NUMBER", str(int(number))))
+    does(setup, script.replace("NUMBER", str(int(number))))
     with pytest.raises(KeyboardInterrupt), child.interruptible():
-        measure(place)
-    assert (place.config.parent / "ended").exists()
+        measure(setup)
+    assert (setup.config.parent / "ended").exists()
 
 
 @pytest.mark.parametrize(
@@ -241,9 +241,9 @@ def test_a_machine_is_known_by_the_name_that_it_was_given_or_by_its_own_and_told
 
 
 def test_the_suite_is_read_with_its_versions_by_tier() -> None:
-    place = Setup(measure_releases.CONFIG, "box")
+    setup = Setup(measure_releases.CONFIG, "box")
     core, full = (
-        measure_releases.suite(place.folder("benchmark_dir"), measure_releases.TIERS[tier])
+        measure_releases.suite(setup.folder("benchmark_dir"), measure_releases.TIERS[tier])
         for tier in ("core", "full")
     )
     assert core
@@ -258,7 +258,7 @@ def test_a_suite_that_cannot_be_imported_is_told_in_a_line(tmp_path: Path) -> No
         measure_releases.suite(tmp_path, "")
 
 
-def test_a_walk_in_a_process_of_its_own_says_what_it_takes() -> None:
+def test_the_command_says_what_it_takes() -> None:
     script = (
         "import argparse; from benchmarks.asv import measure_releases; p = argparse.ArgumentParser(); "
         "measure_releases.add_arguments(p)"

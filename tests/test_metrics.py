@@ -36,6 +36,7 @@ METRICS = {
     "full.Formats": TIMES + CHECKS,
     "full.Peaked": TIMES + CHECKS,
     "full.Ignored": TIMES + CHECKS,
+    "full.Further": TIMES + CHECKS,
     "gpu.Device": ("device",),
     "gpu.HalfDevice": ("device",),
 }

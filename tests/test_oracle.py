@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flint import ctx
 
+from conformance import operations
 from conformance.operations.labels import Loss
 from conformance.operations.query import Query, evaluate
 from conformance.truth import oracle
@@ -59,7 +60,7 @@ def assert_true(truth: Truth, true: list[Decimal], digits: int) -> None:
                 assert radius <= 1e-30 * abs(value) + 1e-323
 
 
-@pytest.mark.parametrize("operation", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("operation", ["softmax", "log_softmax", "logsumexp"])
 @pytest.mark.parametrize("name", ROWS)
 def test_values_are_correctly_rounded_and_enclosed(operation: str, name: str) -> None:
     query = Query(operation, np.array([ROWS[name]]))
@@ -96,7 +97,8 @@ def test_labels_weights_smoothing_and_reductions_are_those_of_the_definition(
 
 
 def derived(operation: str, kind: str, loss: Loss | None = None) -> Query:
-    shape = X.shape if loss is None else X.shape[:1] if loss.reduction == "none" else ()
+    rows = X.shape[:1] if operations.get(operation).per_row else X.shape
+    shape = () if loss is not None and loss.reduction != "none" else rows
     cotangent = VECTORS[0].ravel()[: int(np.prod(shape))].reshape(shape)
     return Query(
         operation,
@@ -109,7 +111,7 @@ def derived(operation: str, kind: str, loss: Loss | None = None) -> Query:
 
 
 @pytest.mark.parametrize("kind", ["vjp", "jvp", "hvp"])
-@pytest.mark.parametrize("operation", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("operation", ["softmax", "log_softmax", "logsumexp"])
 def test_derivatives_are_central_differences(operation: str, kind: str) -> None:
     query = derived(operation, kind)
     assert_true(evaluate(query), expected(query, 240), 60)
@@ -148,11 +150,12 @@ def test_derivatives_with_respect_to_labels_are_differences_of_a_linear_function
 @pytest.mark.parametrize("bad", [[NAN, 1.0], [INF, 1.0], [INF, INF], [-INF, -INF], [NAN, INF], []])
 def test_a_row_with_nan_or_plus_infinity_or_of_minus_infinity_alone_has_no_truth(bad: list[float]) -> None:
     x = np.array([bad])
-    for operation in ("softmax", "log_softmax"):
+    for operation in ("softmax", "log_softmax", "logsumexp"):
         found = evaluate(Query(operation, x))
         assert found.decided.all()
         for part in (found.value, found.residual, found.radius):
-            assert part.shape == found.decided.shape == x.shape
+            shape = x.shape[:1] if operation == "logsumexp" else x.shape
+            assert part.shape == found.decided.shape == shape
             assert np.isnan(part).all()
     if bad:
         assert np.isnan(evaluate(Query(LOSS, x, loss=Loss(np.array([0])))).value).all()
@@ -166,6 +169,8 @@ def test_minus_infinity_has_probability_zero_and_leaves_the_others() -> None:
         found, alone = (evaluate(Query(operation, x)) for x in (masked, plain))
         assert (found.value[0, [0, 2]] == hidden).all()
         assert (found.value[0, [1, 3]] == alone.value[0]).all()
+    found, alone = (evaluate(Query("logsumexp", x)) for x in (masked, plain))
+    assert found.value == alone.value
     found = evaluate(Query(LOSS, masked, loss=Loss(np.array([2]))))
     assert found.value[0] == INF
 
@@ -251,7 +256,11 @@ def test_what_is_nearly_zero_is_not_taken_for_it() -> None:
 @pytest.mark.parametrize("precision", [10, 53, 2000])
 def test_the_answer_does_not_depend_on_the_precision_outside(precision: int) -> None:
     queries = [
-        *(derived(operation, kind) for operation in ("softmax", "log_softmax") for kind in ("", "hvp")),
+        *(
+            derived(operation, kind)
+            for operation in ("softmax", "log_softmax", "logsumexp")
+            for kind in ("", "hvp")
+        ),
         *(derived(LOSS, kind, loss_of(*options)) for kind in ("", "vjp") for options in OPTIONS),
     ]
     plain = [evaluate(query) for query in queries]

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from conformance.ci.markup import escape, fence
-from reports import markdown, model, page, terminal
+from reports import html, markdown, model, terminal
 from reports.__main__ import main
 from reports.checks import parts
 from tests.samples import (
@@ -49,7 +49,7 @@ def hostile() -> model.Report:
 
 def test_text_of_a_record_is_never_markup_in_html() -> None:
     tags = Tags()
-    text = page.render(hostile())
+    text = html.render(hostile())
     tags.feed(text)
     assert tags.found.count("script") == 1  # the page's own
     assert not set(tags.found) & {"img", "iframe", "object", "embed", "link", "base", "form"}
@@ -92,7 +92,7 @@ def test_text_of_a_record_is_never_markup_on_a_terminal() -> None:
 
 def test_page_loads_nothing_from_any_host() -> None:
     tags = Tags()
-    text = page.render(assembled(record(graded("fail"), check("SPV-03", "choice", observed="nan"))))
+    text = html.render(assembled(record(graded("fail"), check("SPV-03", "choice", observed="nan"))))
     tags.feed(text)
     assert all(address.startswith("#") for address in tags.fetched)
     assert not re.search(r"url\(|@import", text)

@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from conformance import deviations, requirements
-from conformance.record import records as reader
+from conformance.record import reading, storage
 from conformance.record.records import Record
-from reports.differences.compared import Told, compare
-from reports.differences.sides import Side
-from reports.site.evidence import RECORDS, assemble
+from reports.differences.comparison import DescribedDifference, compare
+from reports.differences.operands import Operand
+from reports.evidence import RECORDS, assemble
 
 
 @pytest.fixture(scope="module")
 def committed() -> dict[str, Record]:
-    found = (reader.read(path) for path in reader.find([RECORDS]))
+    found = (reading.read(path) for path in storage.find([RECORDS]))
     return {one.header.target: one for one in found}
 
 
-def pairs_of(committed: dict[str, Record], first: str, second: str) -> tuple[Told, ...]:
+def pairs_of(committed: dict[str, Record], first: str, second: str) -> tuple[DescribedDifference, ...]:
     two = [committed[name] for name in (first, second)]
     evidence = assemble(two, requirements=requirements.load(), entries=deviations.load())
-    return compare(Side(first, two[0]), Side(second, two[1]), evidence).found
+    return compare(Operand(first, two[0]), Operand(second, two[1]), evidence).differences
 
 
 def run(code: str, folder: Path) -> str:
@@ -52,8 +52,8 @@ def test_programs_print_what_the_records_say(
     told = {one.requirements[0]: one for one in pairs_of(committed, *pair_)}
     for name in wanted:
         one = told[name]
-        for side, other in (one.sides, one.sides[::-1]):
-            agrees(run(side.code, tmp_path), side.text, side.told or other.told)
+        for side, other in (one.operands, one.operands[::-1]):
+            agrees(run(side.program, tmp_path), side.answer, side.recorded or other.recorded)
 
 
 def agrees(printed: str, text: str, told: str) -> None:
@@ -73,7 +73,7 @@ def agrees(printed: str, text: str, told: str) -> None:
 
 def test_every_program_of_the_committed_records_is_one(committed: dict[str, Record]) -> None:
     told = [one for names in PORTS for one in pairs_of(committed, *names)]
-    codes = [side.code for one in told for side in one.sides if side.code]
+    codes = [side.program for one in told for side in one.operands if side.program]
     assert len(codes) >= 50
     for code in codes:
         compile(code, "<program>", "exec")

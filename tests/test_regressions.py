@@ -10,15 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import adapters
-from adapters.protocol import NotProvided
 from adapters.releases import Release
 from benchmarks.asv import changes, results
-from benchmarks.timing import inputs
-from benchmarks.timing.cells import DIRECTIONS, OPERATIONS, Block, Cell
+from benchmarks.timing.cells import Block, Cell
 from reports.timing import issues, regressions, reproductions, wording
 from tests.asv_results import SMALL, Folder, commits, line, release, samples
 from tests.samples import markup
@@ -151,7 +148,7 @@ def test_an_issue_shows_each_cell_before_and_after_with_intervals(place: Path) -
 
 def test_a_step_that_lasts_is_said_to_be_still_so(place: Path) -> None:
     found = results.read(place)
-    lasting = [step for step in changes.find(found.rows, "latency") if step.worse and step.lasts]
+    lasting = [step for step in changes.find(found.rows, "latency") if step.worse and not step.ended]
     assert [issues.lasting(step, "cpu").startswith("Still so in 0.10.0") for step in lasting] == [True]
 
 
@@ -166,49 +163,12 @@ def test_two_metrics_of_one_pair_go_into_two_files() -> None:
 
 
 EVERY = list(Block(("eager",), ("float32",), ("cifar",), ("1",)))
-SAME = {"torch": "eager", "tensorflow": "eager", "jax": "eager", "scipy": "eager", "numpy": "eager"}
 
 
 def executed(framework: str, cell: Cell) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(reproductions.code(framework, cell), names)
     return names
-
-
-def flat(result: Any, adapter: Any) -> list[Any]:
-    return [adapter.to_numpy(part) for part in (result if isinstance(result, tuple) else (result,))]
-
-
-@pytest.mark.parametrize("framework", SAME)
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_a_reproduction_calls_what_was_measured(framework: str, operation: str, direction: str) -> None:
-    cell = Cell(operation, direction, "eager", "float32", "cifar", "1")
-    pytest.importorskip(framework)
-    adapter = adapters.load(framework, mode="eager")
-    text = reproductions.code(framework, cell)
-    if not text:
-        lacks = "vjp" if direction != "forward" else "index_labels"
-        assert framework == "numpy" or lacks not in adapter.features
-        return
-    names = executed(framework, cell)
-    arrays = [names[name] for name in ("x", "labels", "g") if name in names]
-    wanted = flat(inputs.function(cell, adapter)(*arrays), adapter)
-    for ours, theirs in zip(flat(names["call"](), adapter), wanted, strict=True):
-        assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("framework", ["tensorflow", "jax"])
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_a_compiled_reproduction_gives_the_same(framework: str, direction: str) -> None:
-    pytest.importorskip(framework)
-    adapter = adapters.load(framework)
-    eager = Cell("cross_entropy_index", direction, "eager", "float32", "cifar", "1")
-    plain, compiled = (executed(framework, replace(eager, mode=mode)) for mode in ("eager", "compiled"))
-    pairs = zip(flat(plain["call"](), adapter), flat(compiled["call"](), adapter), strict=True)
-    for one, other in pairs:
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("data", wording.DATA)
@@ -248,6 +208,5 @@ def test_a_gpu_is_waited_for_and_no_core_is_chosen() -> None:
 
 @pytest.mark.parametrize("cell", [cell for cell in EVERY if cell.direction != "forward"])
 def test_what_a_framework_lacks_has_no_reproduction(cell: Cell) -> None:
-    with pytest.raises(NotProvided):
-        adapters.load("scipy").vjp(cell.operation, np.zeros(2), np.zeros(2))
+    assert "vjp" not in adapters.load("scipy").features
     assert reproductions.script(release("scipy", "1.17.1"), cell) == ""

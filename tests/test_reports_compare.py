@@ -12,9 +12,9 @@ from rich.console import Console
 from conformance.record.records import Check, Record
 from reports.__main__ import main
 from reports.differences import markdown, terminal
-from reports.differences.compared import Comparison, compare
-from reports.differences.sides import Side
-from reports.site.evidence import assemble
+from reports.differences.comparison import Comparison, compare
+from reports.differences.operands import Operand
+from reports.evidence import assemble
 from tests.samples import HOSTILE, check, graded, hostile_record, markup, record
 
 JAX = "jax:cpu:jit"
@@ -102,7 +102,7 @@ def test_no_records_is_one_line_and_exit_code_two(tmp_path: Path, capsys: pytest
 
 def compared(first: Record, second: Record) -> Comparison:
     evidence = assemble([first, second])
-    return compare(Side(first.header.target, first), Side(second.header.target, second), evidence)
+    return compare(Operand(first.header.target, first), Operand(second.header.target, second), evidence)
 
 
 def hostile() -> Comparison:

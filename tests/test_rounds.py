@@ -299,7 +299,7 @@ def until(holds: Callable[[], bool]) -> None:
 def test_brief_jobs_are_audited_side_by_side_on_a_core_each_and_then_timed_in_turn(python: Path) -> None:
     does(python, "time.sleep(0.5)")
     asked = [Run(name, (CIFAR,), rounds=1, python=str(python), brief=True) for name in ("torch", "jax", "scipy")]
-    found: dict[str, current.Found] = {}
+    found: dict[str, current.MeasuredCells] = {}
     assert list(current.measure(asked, found, lambda line: None)) == ["torch", "jax", "scipy"]
     assert all(entries[CIFAR].rows for entries in found.values())
     told = jobs(python)

@@ -13,10 +13,10 @@ import pytest
 from selenium.webdriver import Chrome
 
 from conformance.record.records import Check, Record
+from reports.evidence import Evidence, assemble
 from reports.site import accuracy, page
-from reports.site.accuracy import Cell
+from reports.site.accuracy import HeatCell
 from reports.site.build import texts, write
-from reports.site.evidence import Evidence, assemble
 from reports.site.witnesses import NOT_KEPT
 from tests import browser
 from tests.samples import CALL, ENTRY, REQUIREMENTS, check, graded, hostile_record, record
@@ -50,7 +50,7 @@ def rows(html: str) -> list[list[str]]:
     [(0.0, "h0", "0"), (0.1, "h0", "0.1"), (1.0, "h3", "1"), (1.001, "o1", "▲ 1"), (math.inf, "o3", "▲ ∞")],
 )
 def test_the_scale_breaks_at_the_bound(worst: float, tone: str, shown: str) -> None:
-    assert (Cell(worst, "", 0).tone, Cell(worst, "", 0).text) == (tone, shown)
+    assert (HeatCell(worst, "", 0).tone, HeatCell(worst, "", 0).text) == (tone, shown)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from reports.site import build, evidence
+from reports import evidence
+from reports.site import build
 from reports.site.page import NAVIGATION
 from tests import browser
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conformance.record import records
+from conformance.record import writing
 from reports import __main__ as command
-from reports.site import build, evidence
-from reports.site.evidence import Evidence, NoEvidence
+from reports import evidence
+from reports.evidence import Evidence, NoEvidence
+from reports.site import build
 from reports.site.page import NAVIGATION, Page
 from tests.samples import check, record
 
 
 def saved(path: Path, target: str = "torch:cpu:eager") -> Path:
     made = record(check(), target=target)
-    assert made.footer is not None
-    lines = (records.line(made.header), *map(records.line, made.checks), records.line(made.footer))
-    path.write_text("".join(lines), encoding="utf-8")
+    path.write_text(writing.whole(made.header, made.checks, made.footer), encoding="utf-8")
     return path
 
 
@@ -35,9 +33,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def site(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    build.add_arguments(parser)
-    return build.run(parser.parse_args(arguments))
+    return command.main(["build", *arguments])
 
 
 def test_every_entry_of_the_navigation_has_its_page() -> None:

@@ -18,12 +18,12 @@ from selenium.webdriver.support.select import Select
 from benchmarks.timing.cells import Cell
 from conformance.record.records import Record
 from reports.differences import cost, phrases
-from reports.differences.compared import compare
-from reports.differences.cost import Column, Cost
-from reports.differences.sides import sides
-from reports.site import build, differences
-from reports.site.differences import MOST_CODE, data, default
-from reports.site.evidence import RECORDS, Evidence, assemble, gather
+from reports.differences.comparison import compare
+from reports.differences.cost import Cost, TargetCosts
+from reports.differences.operands import operands
+from reports.evidence import RECORDS, Evidence, assemble, gather
+from reports.site import build, differences, pair_answers
+from reports.site.differences import data, default
 from tests import browser
 from tests.samples import CALL, ENTRY, HOSTILE, REQUIREMENTS, check, graded, hostile_record, record
 
@@ -88,10 +88,10 @@ def test_many_releases_make_a_small_page(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_programs_beyond_the_limit_are_left_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     found = some()
-    assert any("p" in item for item in data(*sides(found.records, found.history), found)["items"])
-    monkeypatch.setattr(differences, "MOST_CODE", -1)
-    assert not any("p" in item for item in data(*sides(found.records, found.history), found)["items"])
-    assert MOST_CODE > 0
+    every = [one for group in operands(found.records, found.history) for one in group]
+    assert any(line.startswith("x = ") for line in data(every, found)["lines"])
+    monkeypatch.setattr(pair_answers, "MOST_CODE", -1)
+    assert not any(line.startswith("x = ") for line in data(every, found)["lines"])
 
 
 def test_first_pair_is_of_what_there_is() -> None:
@@ -157,7 +157,7 @@ def headings(driver: Chrome) -> list[str]:
 
 
 def summary(driver: Chrome) -> str:
-    return str(driver.find_element(By.ID, "told").text)
+    return str(driver.find_element(By.ID, "summary").text)
 
 
 def test_two_are_chosen_and_swapped_and_the_address_tells(seen: Chrome) -> None:
@@ -232,7 +232,7 @@ def test_script_tells_of_the_committed_records_what_the_terminal_tells(
 ) -> None:
     found = gather([RECORDS])
     path = page_of(found, tmp_path / "site", monkeypatch)
-    known = {side.name: side for side in sides(found.records, found.history)[0]}
+    known = {side.name: side for side in operands(found.records, found.history)[0]}
     driver.get(path.as_uri())
     for first, second in (
         (TENSORFLOW, JAX),
@@ -243,10 +243,16 @@ def test_script_tells_of_the_committed_records_what_the_terminal_tells(
         one = compare(known[first], known[second], found)
         assert summary(driver) == phrases.summary(one)
         shown = [one.text for one in driver.find_elements(By.CSS_SELECTOR, "#differences details .title")]
-        assert shown == [told.title for told in one.found if told.sort != "measured"]
+        assert shown == [told.heading(one.names) for told in one.differences if told.sort != "measured"]
         driver.find_element(By.ID, "open").click()
         codes = driver.find_elements(By.CSS_SELECTOR, "#differences details code")
-        wanted = [side.code for told in one.found if told.sort != "measured" for side in told.sides if side.code]
+        wanted = [
+            side.program
+            for told in one.differences
+            if told.sort != "measured"
+            for side in told.operands
+            if side.program
+        ]
         assert [code.get_attribute("textContent") for code in codes] == wanted
         driver.find_element(By.ID, "open").click()
         rows = driver.find_elements(By.CSS_SELECTOR, '[data-sort="costs"] tbody tr')
@@ -258,16 +264,16 @@ def test_cost_is_told_as_the_terminal_tells_it(
 ) -> None:
     cell = Cell("softmax", "forward", "", "float32", "imagenet", "1")
     columns = {
-        TORCH: Column("torch-2.0", "cpu", {("here", cell): Cost(1e-3, 0.9e-3, 1.1e-3, 2.0, 1.0)}),
-        JAX: Column("jax-2.0", "cpu", {("here", cell): Cost(2e-3, 1.9e-3, 2.1e-3, 4.0, None)}),
+        TORCH: TargetCosts("torch-2.0", "cpu", {("here", cell): Cost(1e-3, 0.9e-3, 1.1e-3, 2.0, 1.0)}),
+        JAX: TargetCosts("jax-2.0", "cpu", {("here", cell): Cost(2e-3, 1.9e-3, 2.1e-3, 4.0, None)}),
     }
-    monkeypatch.setattr(cost, "column", lambda _, target, version: columns[target])
+    monkeypatch.setattr(cost, "target_costs", lambda _, target, version: columns[target])
     driver.get(page_of(evidence(record(), record(target=JAX)), tmp_path / "site", monkeypatch).as_uri())
     choose(driver, TORCH, JAX)
     row = driver.find_element(By.CSS_SELECTOR, '[data-sort="costs"] tbody tr')
     texts = [one.text for one in row.find_elements(By.CSS_SELECTOR, "th, td")]
     told = ["1.00 ms (2.00× roofline, 1.0 copies)", "2.00 ms (4.00× roofline)"]
-    assert texts == ["softmax forward", "256×1000 float32, one thread", "2.00×", *told]
+    assert texts == ["softmax forward", "256×1000 float32 on one thread", "2.00×", *told]
 
 
 def test_data_of_the_page_is_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,4 +281,4 @@ def test_data_of_the_page_is_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     match = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert match is not None
     found = json.loads(match[1])
-    assert [side["name"] for side in found["sides"]] == [JAX, TENSORFLOW, TORCH, "jax-0.1", "jax-0.2"]
+    assert [operand["name"] for operand in found["operands"]] == [JAX, TENSORFLOW, TORCH, "jax-0.1", "jax-0.2"]

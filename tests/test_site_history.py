@@ -10,8 +10,9 @@ import pytest
 
 from conformance.deviations import Deviation
 from conformance.record.records import Check, Footer, Record
-from conformance.record.timeline import Cell, Change, timelines
-from reports.site import evidence, history
+from conformance.record.timeline import RequirementChange, Standing, timelines
+from reports import evidence
+from reports.site import history
 from reports.site import page as rendering
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, check, hostile_record, record
 
@@ -108,18 +109,20 @@ def test_a_requirement_that_a_deviation_explains_is_not_told_again() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        (Cell("holds"), Cell("deviation", 2, 1, ("a",)), True),
-        (Cell("deviation", 2, 1, ("a",)), Cell("holds"), True),
-        (Cell("deviation", 2, 1, ("b",)), Cell("deviation", 2, 2, ("a", "b")), True),
-        (Cell("holds"), Cell("deviation", 2, 1, ("b",)), False),
-        (Cell("holds"), Cell("deviation", 2, 2, ("a", "b")), False),
-        (Cell("fails", 2, 1), Cell("deviation", 2, 1, ("a",)), False),
-        (Cell("holds", answers=("nan",)), Cell("holds", answers=("zero",)), False),
-        (Cell("deviation", 2, 1, ("b",), ("nan",)), Cell("deviation", 2, 1, ("b",), ("zero",)), False),
+        (Standing("holds"), Standing("deviation", 2, 1, ("a",)), True),
+        (Standing("deviation", 2, 1, ("a",)), Standing("holds"), True),
+        (Standing("deviation", 2, 1, ("b",)), Standing("deviation", 2, 2, ("a", "b")), True),
+        (Standing("holds"), Standing("deviation", 2, 1, ("b",)), False),
+        (Standing("holds"), Standing("deviation", 2, 2, ("a", "b")), False),
+        (Standing("fails", 2, 1), Standing("deviation", 2, 1, ("a",)), False),
+        (Standing("holds", answers=("nan",)), Standing("holds", answers=("zero",)), False),
+        (Standing("deviation", 2, 1, ("b",), ("nan",)), Standing("deviation", 2, 1, ("b",), ("zero",)), False),
     ],
 )
-def test_only_what_moved_deviations_account_for_is_explained(before: Cell, after: Cell, told: bool) -> None:
-    assert history.explained(Change(CHOICE, before, after), {"a"}) is told
+def test_only_what_moved_deviations_account_for_is_explained(
+    before: Standing, after: Standing, told: bool
+) -> None:
+    assert history.explained(RequirementChange(CHOICE, before, after), {"a"}) is told
 
 
 def test_another_answer_is_told_with_both() -> None:

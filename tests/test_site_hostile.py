@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from reports.site import build, evidence
+from reports import evidence
+from reports.site import build
 from tests import browser
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, hostile_record
 

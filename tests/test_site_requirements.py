@@ -15,10 +15,11 @@ from selenium.webdriver.support.ui import Select
 
 from conformance import requirements as specification
 from conformance.record.records import Record
+from reports import evidence
 from reports.checks import all_checks
+from reports.evidence import Evidence
 from reports.kills import fault
-from reports.site import build, evidence, judging, page, requirements
-from reports.site.evidence import Evidence
+from reports.site import build, judging, page, requirements
 from tests import browser
 from tests.samples import CALL, ENTRY, HOSTILE, REQUIREMENTS, check, hostile_record, record
 
@@ -174,9 +175,9 @@ def test_the_largest_error_is_told_with_the_case_that_has_it() -> None:
         check(case=case, witness={**witness, "error": error})
         for case, error in (("small", "0x1.0p-2"), ("large", "0x1.8p-1"), ("none", "0x0.0p+0"))
     ]
-    found = requirements.did("torch", all_checks([record(*checks, check(case="unmeasured"))], REQUIREMENTS))
+    found = requirements.outcome("torch", all_checks([record(*checks, check(case="unmeasured"))], REQUIREMENTS))
     assert (found.worst, found.case) == ("0.75", "softmax/float32/large")
-    assert requirements.did("torch", all_checks([record(check())], REQUIREMENTS)).worst == ""
+    assert requirements.outcome("torch", all_checks([record(check())], REQUIREMENTS)).worst == ""
 
 
 def test_a_mark_is_the_worst_over_the_modes_of_a_framework() -> None:
@@ -185,8 +186,8 @@ def test_a_mark_is_the_worst_over_the_modes_of_a_framework() -> None:
     )
     (index, *_) = requirements.pages(made)
     groups: Any = index.values["groups"]
-    (one, (cell,)), *_ = groups[0].rows
-    assert (one.id, cell.worst, cell.total) == ("ACC-01", "fail", 2)
+    (one, (cell,)), *_ = groups[0][2]
+    assert (one.id, cell.worst, cell.items) == ("ACC-01", "fail", (("fail", 1), ("pass", 1)))
 
 
 def test_a_requirement_that_the_suite_does_not_know_is_named() -> None:

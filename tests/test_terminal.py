@@ -8,11 +8,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing import devices
 from benchmarks.timing.cells import Cell, cells, kept
 from benchmarks.timing.rounds import Measured
 from reports.timing import terminal
-from reports.timing.terminal import Found
+from reports.timing.terminal import Timings
 
 WIDTH = 110
 CELL = Cell("softmax", "forward", "eager", "float32", "imagenet", "1")
@@ -25,7 +26,7 @@ def measured(latency: float, times: float = 2.0) -> Measured:
     )
 
 
-def shown(found: Found, width: int = WIDTH) -> str:
+def shown(found: Timings, width: int = WIDTH) -> str:
     file = StringIO()
     terminal.show(Console(file=file, width=width), found, VERSIONS, "cpu")
     return file.getvalue()
@@ -66,7 +67,7 @@ def test_a_figure_stands_in_its_row_under_its_framework() -> None:
 
 def test_what_the_numbers_mean_and_are_of_is_said() -> None:
     text = " ".join(shown({"numpy": {CELL: measured(5e-6)}}).split())
-    assert "×: times the roofline, the time over the least that this machine takes" in text
+    assert "×: times the roofline, the time divided by the least that this machine needs" in text
     assert "Shapes: imagenet 256×1000." in text
     assert "Machine: " in text
     assert "core" in text.partition("Machine: ")[2]
@@ -77,7 +78,7 @@ def test_samples_that_were_thrown_away_are_told() -> None:
     one.rows[0] |= {"taken": 7, "disturbed": 2, "discarded": 2}
     two.rows[0] |= {"taken": 9, "disturbed": 0, "discarded": 0}
     text = " ".join(shown({"numpy": {CELL: one}, "scipy": {CELL: two}}).split())
-    assert "Something else ran during 2 of 16 samples: thrown away." in text
+    assert "Something else ran during 2 of 16 samples: they were thrown away." in text
     assert "~" not in text
 
 
@@ -87,7 +88,7 @@ def test_a_time_that_stands_on_disturbed_samples_is_marked() -> None:
     two.rows[0] |= {"taken": 21, "disturbed": 20, "discarded": 0}
     text = " ".join(shown({"numpy": {CELL: one}, "scipy": {CELL: two}}).split())
     assert " 5.00 2.00× ~7.00 2.00×" in text
-    assert "during 22 of 30 samples: 2 thrown away, 20 kept where there were too few others (~)." in text
+    assert "during 22 of 30 samples: 2 were thrown away, 20 kept where there were too few others (~)." in text
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_that_nobody_knows_whether_a_device_was_slowed_is_told(
     one.rows[0]["capped"] = 0.5
     file = StringIO()
     terminal.show(Console(file=file, width=WIDTH), {"jax": {CELL: one}, "torch": {CELL: two}}, VERSIONS, device)
-    assert ("Whether heat slowed the device is unknown" in file.getvalue()) is told
+    assert ("It is unknown whether heat slowed the device" in file.getvalue()) is told
     known = "slowed the device for at most 10% of a time, its power limit held it for up to 50%."
     assert (known in " ".join(file.getvalue().split())) is (device == "cuda" and not told)
 
@@ -145,4 +146,4 @@ def test_a_cell_is_named_shortly(cell: Cell, call: str, on: str) -> None:
 
 
 def test_what_people_run_is_eager_but_for_jax() -> None:
-    assert [name for name in VERSIONS if terminal.usual(name) == "compiled"] == ["jax"]
+    assert [name for name in VERSIONS if FRAMEWORKS[name].usually_timed == "compiled"] == ["jax"]

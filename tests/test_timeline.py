@@ -9,7 +9,7 @@ import pytest
 
 from conformance.deviations import Deviation, Scope
 from conformance.record.records import Check, Footer, Record
-from conformance.record.timeline import OTHER, Cell, Timeline, cell, sentence, shows, timelines
+from conformance.record.timeline import OTHER, Standing, Timeline, sentence, shows, standing, timelines
 from tests.samples import ENTRY, REQUIREMENTS, check, record
 
 MUST, SHOULD = REQUIREMENTS["ACC-01"], REQUIREMENTS["ACC-02"]
@@ -52,25 +52,25 @@ KNOWN, NEW = check(outcome="fail", case="known-a"), check(outcome="fail", case="
     ],
 )
 def test_a_must_has_the_state_of_its_worst_check(checks: list[Check], state: str) -> None:
-    assert cell(MUST, checks, [NARROW]).state == state
+    assert standing(MUST, checks, [NARROW]).state == state
 
 
 @pytest.mark.parametrize(("outcome", "state"), [("fail", "should"), ("crash", "fails"), ("pass", "holds")])
 def test_a_should_that_fails_is_told_apart_unless_it_crashes(outcome: str, state: str) -> None:
-    assert cell(SHOULD, [check("ACC-02", outcome)], [NARROW]).state == state
+    assert standing(SHOULD, [check("ACC-02", outcome)], [NARROW]).state == state
 
 
 def test_a_cell_counts_what_is_asked_and_names_the_deviations_shown() -> None:
-    found = cell(MUST, [check(), KNOWN, NEW, check(outcome="absent", case="c")], [NARROW])
+    found = standing(MUST, [check(), KNOWN, NEW, check(outcome="absent", case="c")], [NARROW])
     assert (found.checks, found.failed, found.entries) == (3, 2, ("one-case",))
 
 
 def test_answers_are_the_legal_ones_in_their_order_and_one_name_for_all_others() -> None:
     answers = ("zero", "nan / zero", "loss 1.5", "loss 2.5")
     checks = [check("SPV-03", "choice", observed=answer, case=answer) for answer in answers]
-    assert cell(CHOICE, checks, []).answers == ("nan", "zero", OTHER)
-    assert cell(CHOICE, checks[:1], []).answers == ("zero",)
-    assert cell(MUST, [check(observed="0.5")], []).answers == ()
+    assert standing(CHOICE, checks, []).answers == ("nan", "zero", OTHER)
+    assert standing(CHOICE, checks[:1], []).answers == ("zero",)
+    assert standing(MUST, [check(observed="0.5")], []).answers == ()
 
 
 def test_releases_are_in_order_of_number_without_what_a_build_adds() -> None:
@@ -184,4 +184,4 @@ def test_failures_that_no_deviation_describes_are_told_with_their_releases() -> 
 def test_a_row_is_steady_whatever_is_unknown_in_it() -> None:
     found = timeline(released("1", check()), released("2", problem="no"), released("3", check()))
     assert not any(one.changes for one in found.rows)
-    assert found.rows[0].cells[1] == Cell("unknown")
+    assert found.rows[0].cells[1] == Standing("unknown")

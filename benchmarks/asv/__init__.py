@@ -1,1 +1,1 @@
-"""The releases of a framework as the commits that asv walks, and its results."""
+"""The releases of a framework as the commits that asv measures, and its results."""

@@ -72,7 +72,7 @@ class Step:
 
     @property
     def factor(self) -> float:
-        """By how much the value grew: above 1 is worse."""
+        """The later value over the earlier one: above 1 is worse."""
         return ratio(self.before, self.after)
 
     @property
@@ -82,22 +82,17 @@ class Step:
 
     @property
     def worse(self) -> bool:
-        """Whether it is a regression; lower is better in every metric."""
+        """True for a regression; lower is better in every metric."""
         return self.factor > 1
 
     @property
-    def lasts(self) -> bool:
-        """Whether no release since has undone it."""
-        return self.ended is None
-
-    @property
     def confirmed(self) -> bool:
-        """Whether at least half of it, as a logarithm, is seen against the roofline too."""
+        """True if at least half of it, as a logarithm, is seen against the roofline too."""
         return self.roofs is None or math.log(ratio(*self.roofs)) / math.log(self.factor) >= 0.5
 
     @property
     def confidence(self) -> str:
-        """How sure it is: high, medium or low.
+        """The confidence in it: high, medium or low.
 
         high: comparison tells the two releases apart, and step detection finds it or it is at least `PLAIN`
         times the usual change. medium: comparison tells them apart, and it is at least `CLEAR` times that, or
@@ -133,30 +128,30 @@ class Transition:
 
     @property
     def machine(self) -> str:
-        """Where it was measured."""
+        """The machine that it was measured on."""
         return self.worst.after.machine
 
     @property
     def confidence(self) -> str:
-        """That of its surest step."""
+        """The confidence in its surest step."""
         return min((step.confidence for step in self.steps), key=CONFIDENCE.index)
 
 
 def ratio(before: Result, after: Result) -> float:
-    """The later value over the earlier one, neither taken for less than its metric's floor."""
+    """Return the later value over the earlier one, neither taken for less than its metric's floor."""
     floor = FLOORS.get(before.metric, 0.0)
     return max(after.value, floor) / max(before.value, floor)
 
 
 def find(rows: Sequence[Result], metric: str, threshold: float = THRESHOLD) -> list[Step]:
-    """Steps of at least `threshold`, in either direction, the largest first."""
-    found: dict[Series, list[Result]] = defaultdict(list)
+    """Return the steps of at least `threshold`, in either direction, the largest first."""
+    by_series: dict[Series, list[Result]] = defaultdict(list)
     for row in rows:
-        found[row.machine, row.release.framework, row.metric, row.cell].append(row)
+        by_series[row.machine, row.release.framework, row.metric, row.cell].append(row)
     roofs = {place(row): row for row in rows if row.metric == "roofline" and metric in TIMES}
     steps = [
         step
-        for key, series in found.items()
+        for key, series in by_series.items()
         if key[2] == metric
         for step in _of(sorted(series, key=lambda row: releases.order(row.release)), threshold, roofs)
     ]
@@ -164,7 +159,7 @@ def find(rows: Sequence[Result], metric: str, threshold: float = THRESHOLD) -> l
 
 
 def grouped(steps: Iterable[Step], rows: Iterable[Result]) -> list[Transition]:
-    """The steps by machine, pair of releases and direction, the largest first; `rows` are what they are from."""
+    """Group steps by machine, pair of releases and direction, the largest first; `rows` are all results."""
     together: dict[tuple[str, Release, Release, bool], list[Step]] = defaultdict(list)
     cells: dict[tuple[str, str, Release], set[Cell]] = defaultdict(set)
     for row in rows:
@@ -173,20 +168,20 @@ def grouped(steps: Iterable[Step], rows: Iterable[Result]) -> list[Transition]:
         together[step.after.machine, step.before.release, step.after.release, step.worse].append(step)
     return [
         Transition(
-            tuple(found),
-            len(cells[machine, found[0].after.metric, before] & cells[machine, found[0].after.metric, after]),
+            tuple(changed),
+            len(cells[machine, changed[0].after.metric, before] & cells[machine, changed[0].after.metric, after]),
         )
-        for (machine, before, after, _), found in together.items()
+        for (machine, before, after, _), changed in together.items()
     ]
 
 
 def place(row: Result) -> Place:
-    """What the metrics of one cell in one release have in common."""
+    """Return the key that the metrics of one cell in one release share."""
     return row.machine, row.release, row.cell
 
 
 def _of(series: Sequence[Result], threshold: float, roofs: Mapping[Place, Result]) -> Iterator[Step]:
-    """The steps of one series, which is in order of release."""
+    """Yield the steps of one series, which is in order of release."""
     series = [row for row in series if max(row.value, FLOORS.get(row.metric, 0.0)) > 0]
     pairs = list(pairwise(series))
     logs = [abs(math.log(ratio(*pair))) for pair in pairs]
@@ -213,13 +208,13 @@ def _of(series: Sequence[Result], threshold: float, roofs: Mapping[Place, Result
 
 
 def detected(series: Sequence[Result]) -> set[int]:
-    """Where asv's step detection begins a new piece, with the weights of `asv publish`."""
+    """Return the places where asv's step detection begins a new piece, with the weights of `asv publish`."""
     weights = [None if row.interval is None else get_weight(_stats(row)) for row in series]
     return {int(left) for left, *_ in detect_steps([row.value for row in series], weights)[1:]}
 
 
 def different(before: Result, after: Result) -> bool:
-    """Whether `asv compare` tells two values apart; where nothing was sampled, whether they differ at all."""
+    """Return whether `asv compare` tells two values apart; without samples, whether they differ at all."""
     if before.interval is None or after.interval is None:
         sampled = before.samples or after.samples
         return not sampled and before.value != after.value  # too few samples tell nothing apart

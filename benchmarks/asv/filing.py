@@ -38,7 +38,7 @@ VERSION = ".".join(platform.python_version_tuple()[:2])
 ENVIRONMENT = "existing"  # and no path: it would name the folders of a machine
 FACTS = "device.jsonl"  # beside the results; not .json, which asv would take for results
 
-Found = Mapping[Cell, Measured]
+MeasuredCells = Mapping[Cell, Measured]
 
 
 class Unready(Exception):
@@ -47,7 +47,7 @@ class Unready(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a release was to be measured."""
+    """The part of a release that was to be measured."""
 
     tier: str
     cells: str  # the regular expression that chose them
@@ -56,7 +56,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where the results of one machine are filed, and what device they are of."""
+    """The folder for the results of one machine, and the device that they are of."""
 
     folder: Path
     machine: str
@@ -74,21 +74,21 @@ class Shelf:
 
 
 def machine(name: str) -> str:
-    """A machine's name from the command line: it becomes that of a folder."""
+    """Check a machine's name from the command line, which becomes the name of a folder, and return it."""
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise argparse.ArgumentTypeError(f"{name!r} is no name: letters, digits, hyphens and dots")
     return name
 
 
 def tracked(framework: str, version: str) -> Release:
-    """The release of that version.
+    """Return the release of that version.
 
     Raises:
         BadReleases: it is not tracked, so there is no commit to file results under.
     """
-    for one in releases(framework):
-        if one.version == version:
-            return one
+    for release in releases(framework):
+        if release.version == version:
+            return release
     raise BadReleases(
         f"{framework} {version} is not in adapters/releases.toml: "
         f"`python -m benchmarks.lock {framework} {version} --write` adds it"
@@ -96,13 +96,13 @@ def tracked(framework: str, version: str) -> Release:
 
 
 def ready(wanted: Iterable[Release], shelf: Shelf) -> None:
-    """See that results can be filed before any is measured; nothing is written.
+    """Check that results can be filed before any is measured; nothing is written.
 
     Raises:
         Unready: the folder cannot be written to, or what is in it cannot be read.
     """
     place = (shelf.folder / shelf.name).absolute()
-    nearest = next(one for one in (place, *place.parents) if one.exists())
+    nearest = next(path for path in (place, *place.parents) if path.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
         raise Unready(f"{nearest} is no folder that can be written to")
     try:
@@ -118,29 +118,29 @@ def ready(wanted: Iterable[Release], shelf: Shelf) -> None:
         raise Unready(f"what is in {shelf.folder} cannot be read: {type(error).__name__}: {error}") from error
 
 
-def file(found: Found, release: Release, shelf: Shelf, asked: Asked) -> Path:
-    """Write what was measured of one release; the path of asv's file."""
-    commit = next(commit for commit, one in results.tracked().items() if one == release)
+def file(measured: MeasuredCells, release: Release, shelf: Shelf, asked: Asked) -> Path:
+    """Write the measurements of one release and return the path of asv's file."""
+    commit = next(commit for commit, tracked in results.tracked().items() if tracked == release)
     when = util.datetime_to_js_timestamp(datetime.combine(release.day, release_repository.NOON))
     filed = Results({**described(shelf), "python": VERSION}, {}, commit, when, VERSION, ENVIRONMENT, {})
     filed.load_data(str(shelf.folder))
     modules = asked.tier if shelf.device == "cpu" else f"{asked.tier}|gpu"
     benchmarks = measure_releases.discovered(Path(import_module(SUITE).__path__[0]), rf"^({modules})\.")
     for benchmark in benchmarks:
-        result, selected = answers(benchmark, found)
+        result, selected = answers(benchmark, measured)
         filed.add_result(benchmark, result, record_samples=True, selected_idx=selected)
     catalogue(benchmarks, shelf.folder)
     filed.save(str(shelf.folder))
-    note(found, release, shelf, asked)
+    note(measured, release, shelf, asked)
     return shelf.folder / str(get_filename(shelf.name, commit, ENVIRONMENT))
 
 
-def answers(benchmark: Mapping[str, Any], found: Found) -> tuple[BenchmarkResult, list[int]]:
-    """What a method of the suite says for each of its parameters, and for which of them anything was measured."""
+def answers(benchmark: Mapping[str, Any], measured: MeasuredCells) -> tuple[BenchmarkResult, list[int]]:
+    """Return a method's answers for each of its parameters, and the indices of the cells that were measured."""
     module, block, method = benchmark["name"].split(".")
     holder = getattr(import_module(f"{SUITE}.{module}"), block)()
     cells = [Cell.of(params, holder.block.data) for params in product(*holder.params)]
-    values = [answer(getattr(holder, method), found, cell) for cell in cells]
+    values = [answer(getattr(holder, method), measured, cell) for cell in cells]
     timed = [value if isinstance(value, dict) else {} for value in values]
     result = BenchmarkResult(
         result=[True if given else value for value, given in zip(values, timed, strict=True)],
@@ -150,34 +150,34 @@ def answers(benchmark: Mapping[str, Any], found: Found) -> tuple[BenchmarkResult
         stderr="",
         profile=None,
     )
-    return result, [i for i, cell in enumerate(cells) if cell in found]
+    return result, [i for i, cell in enumerate(cells) if cell in measured]
 
 
-def answer(method: Any, found: Found, cell: Cell) -> Any:
-    """A number or samples; as in asv, NaN for what is absent and None for what failed or was not asked for."""
+def answer(method: Any, measured: MeasuredCells, cell: Cell) -> Any:
+    """Return a number or samples; as in asv, NaN for an absent cell and None for one that has no answer."""
     try:
-        return method(found, *cell.params)
+        return method(measured, *cell.params)
     except NotImplementedError:
-        return nan if cell in found else None
+        return nan if cell in measured else None
     except Exception:  # of any kind, as in asv: what failed is told where it was measured
         return None
 
 
 def catalogue(benchmarks: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """asv's list of benchmarks, which says what the numbers are; those of another tier stay in it."""
-    known = {**listed(folder), **{one["name"]: one for one in benchmarks}}
+    """Write asv's list of benchmarks; those of another tier stay in it."""
+    known = {**listed(folder), **{benchmark["name"]: benchmark for benchmark in benchmarks}}
     Benchmarks(SimpleNamespace(benchmark_dir="", results_dir=str(folder)), known.values()).save()
 
 
 def listed(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """The benchmarks that asv's list names already."""
+    """Return the benchmarks that asv's list names already."""
     path = folder / "benchmarks.json"
     before = util.load_json(str(path), Benchmarks.api_version) if path.exists() else {}
-    return {one["name"]: one for one in before.values() if isinstance(one, dict)}
+    return {benchmark["name"]: benchmark for benchmark in before.values() if isinstance(benchmark, dict)}
 
 
 def described(shelf: Shelf) -> dict[str, str]:
-    """The machine in asv's words, written beside its results unless it is there; no kernel's release."""
+    """Return asv's description of the machine, and write it beside the results unless it is there."""
     path = shelf.folder / shelf.name / "machine.json"
     if not path.exists():
         facts = {**Machine.get_defaults(), "machine": shelf.name, "os": platform.system()}
@@ -188,30 +188,30 @@ def described(shelf: Shelf) -> dict[str, str]:
     return {key: str(value) for key, value in known.items() if key != "version"}
 
 
-def note(found: Found, release: Release, shelf: Shelf, asked: Asked) -> None:
-    """Keep a line of what was filed.
+def note(measured: MeasuredCells, release: Release, shelf: Shelf, asked: Asked) -> None:
+    """Keep a line on the release that was filed.
 
     Of a device, the largest shares of a cell's time for which heat or a power brake slowed it (beyond a tenth
     such a time is thrown away) and for which it was held at its power limit.
     """
     facts: dict[str, Any] = {}
     if shelf.device == "cuda":
-        rows = [row for entry in found.values() for row in entry.rows]
+        rows = [row for entry in measured.values() for row in entry.rows]
         facts = {**devices.describe(), **{key: largest(rows, key) for key in ("slowed", "capped")}}
     when = datetime.now(UTC).isoformat(timespec="seconds")
     row = {**_key(release, asked), "when": when, "device": shelf.device, **facts}
-    kept = [one for one in _noted(shelf) if (one["tag"], one["tier"]) != (release.tag, asked.tier)]
+    kept = [line for line in _noted(shelf) if (line["tag"], line["tier"]) != (release.tag, asked.tier)]
     measure_releases.rewrite(shelf.facts, (*kept, row))
 
 
 def largest(rows: Sequence[Row], key: str) -> float | str:
-    """The largest value in rows, "unknown" if that of one is."""
+    """Return the largest value in rows; "unknown" if one row has none."""
     known = [float(row[key]) for row in rows if row.get(key) is not None]
     return max(known) if known and len(known) == len(rows) else "unknown"
 
 
 def filed(release: Release, shelf: Shelf, asked: Asked) -> bool:
-    """Whether just what is asked of a release was filed there."""
+    """Return whether a release was filed there with just these options."""
     return any(row.items() >= _key(release, asked).items() for row in _noted(shelf))
 
 

@@ -23,7 +23,7 @@ PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 HARNESS = ("asv_runner", "python-flint")  # what the harness imports beside the release, at our own versions
 TOOLS = ("pip", "setuptools", "wheel")  # may stay
 RELEASE = "release.json"
-BIG = ("torch",)  # a copy of their gigabytes in pip's cache would outlive the environment
+FRAMEWORKS = PYPROJECT.with_name("adapters") / "frameworks.toml"
 
 
 class Failed(Exception):
@@ -39,12 +39,18 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if not fits(release["python"], sys.version_info[:2]):
             raise Failed(f"needs Python {release['python']}, this is {'.'.join(map(str, sys.version_info[:2]))}")
-        install(build, cached=release["framework"] not in BIG)
+        install(build, cached=not big(release["framework"]))
     except Failed as failure:
         print(f"install: {tag}: {failure}", file=sys.stderr)
         return 1
     shutil.copy(build / RELEASE, env / RELEASE)
     return 0
+
+
+def big(framework: str) -> bool:
+    """Return True if a copy of a framework's gigabytes in pip's cache would outlive the environment."""
+    table: dict[str, Any] = tomllib.loads(FRAMEWORKS.read_text(encoding="utf-8"))[framework]
+    return bool(table.get("big"))
 
 
 def install(build: Path, cached: bool = True) -> None:
@@ -63,52 +69,52 @@ def install(build: Path, cached: bool = True) -> None:
 
 
 def plan(build: Path, cache: Sequence[str] = ()) -> dict[str, str]:
-    """Name → version of all that belongs into the environment, as pip resolves it."""
+    """Return name → version of all that belongs into the environment, as pip resolves it."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         options = ("--dry-run", "--ignore-installed", *cache, "--only-binary", ":all:", "--report", str(report))
         asked = (*(build / "requirements.txt").read_text(encoding="utf-8").split(), *harness_pins(PYPROJECT))
         pip("install", *options, "--constraint", str(build / "constraints.txt"), *asked)
         resolved = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return {normal(one["metadata"]["name"]): one["metadata"]["version"] for one in resolved}
+    return {normal(package["metadata"]["name"]): package["metadata"]["version"] for package in resolved}
 
 
 def installed() -> dict[str, str]:
-    """Name → version of all that the environment holds."""
+    """Return name → version of all that the environment holds."""
     listed = json.loads(pip("list", "--format", "json"))
-    return {normal(one["name"]): one["version"] for one in listed}
+    return {normal(package["name"]): package["version"] for package in listed}
 
 
-def differences(planned: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """What is missing, of another version or foreign, a phrase each."""
+def differences(planned: Mapping[str, str], present: Mapping[str, str]) -> list[str]:
+    """Return a phrase for each package that is missing, of another version or foreign."""
     wrong = [
-        f"{name} is {found[name]} instead of {version}" if name in found else f"{name} {version} is missing"
+        f"{name} is {present[name]} instead of {version}" if name in present else f"{name} {version} is missing"
         for name, version in planned.items()
-        if found.get(name) != version
+        if present.get(name) != version
     ]
-    return wrong + [f"{name} is foreign" for name in found if name not in planned and name not in TOOLS]
+    return wrong + [f"{name} is foreign" for name in present if name not in planned and name not in TOOLS]
 
 
 def harness_pins(pyproject: Path) -> list[str]:
-    """The pins of `HARNESS` in the dependency groups of `pyproject`."""
+    """Return the pins of `HARNESS` in the dependency groups of `pyproject`."""
     groups: dict[str, list[Any]] = tomllib.loads(pyproject.read_text(encoding="utf-8"))["dependency-groups"]
     pins = {pin.partition("==")[0]: pin for group in groups.values() for pin in group if isinstance(pin, str)}
     return [pins[name] for name in HARNESS]
 
 
 def fits(python: str, version: tuple[int, ...]) -> bool:
-    """Whether `version` lies in a range such as ">=3.11,<3.14"."""
+    """Return whether `version` lies in a range such as ">=3.11,<3.14"."""
     lowest, below = (tuple(map(int, bound.split("."))) for bound in re.findall(r"[\d.]+", python))
     return lowest <= version < below
 
 
 def normal(name: str) -> str:
-    """The one spelling of a distribution's name."""
+    """Return the normalized spelling of a distribution's name."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pip(*arguments: str) -> str:
-    """What pip printed.
+    """Run pip and return its output.
 
     Raises:
         Failed: pip gave up; the message is its last line about an error.
@@ -116,10 +122,10 @@ def pip(*arguments: str) -> str:
     command = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        said = (done.stderr or done.stdout or "pip said nothing").strip().splitlines()
+        output = (done.stderr or done.stdout or "pip said nothing").strip().splitlines()
         errors = [
-            line for line in said if line.startswith("ERROR:") and "ResolutionImpossible" not in line
-        ] or said
+            line for line in output if line.startswith("ERROR:") and "ResolutionImpossible" not in line
+        ] or output
         raise Failed(errors[-1].removeprefix("ERROR: "))
     return done.stdout
 

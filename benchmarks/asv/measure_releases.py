@@ -15,7 +15,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ from conformance.run.processes import child
 
 CONFIG = ROOT / "asv.conf.json"
 TIERS = {"core": r"^core\.", "full": r"^(core|full)\."}
-CHOICES = {f"SOFTMARK_{what}" for what in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER")}  # the suite's
+CHOICES = {f"SOFTMARK_{name}" for name in ("FRAMEWORK", "DEVICE", "ROUNDS", "CELLS", "TIER")}  # the suite's
 
 Tell = Callable[[str], None]
 
@@ -60,7 +61,7 @@ class Setup:
     asv: tuple[str, ...] = (sys.executable, "-m", "asv")
 
     def folder(self, setting: str) -> Path:
-        """A folder that the configuration names, such as "results_dir"."""
+        """Return a folder that the configuration names, such as "results_dir"."""
         return self.config.parent / str(getattr(release_repository.settings(self.config), setting))
 
     @property
@@ -71,27 +72,27 @@ class Setup:
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be measured of each release, and how; None leaves it to asv's configuration and the suite."""
+    """The cells and rounds to measure of each release; None leaves it to asv's configuration and the suite."""
 
     tier: str = "core"
     rounds: int | None = None
     python: str | None = None
 
     def arguments(self, modules: Iterable[str]) -> list[str]:
-        """Those of `asv run` over modules of the suite."""
+        """Return the arguments of `asv run` over modules of the suite."""
         environment = ["--environment", f"virtualenv:{self.python}"] if self.python else []
         return ["--show-stderr", "--record-samples", "--bench", rf"^({'|'.join(modules)})\.", *environment]
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment of asv: nothing of the shell's narrows what is measured."""
+        """The environment of asv; SOFTMARK_ variables of the shell do not narrow what is measured."""
         plain = {name: value for name, value in os.environ.items() if name not in CHOICES}
         rounds = {"SOFTMARK_ROUNDS": str(self.rounds)} if self.rounds else {}
         return {**plain, "SOFTMARK_TIER": self.tier, **rounds}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m benchmarks history` takes."""
+    """Add what `python -m benchmarks history` takes."""
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
     )
@@ -100,47 +101,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", help="version of Python, such as 3.12; asv.conf.json's by default")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Walk; exit code 0: all are measured, 1: some could not be, 2: wrong usage, 130: interrupted."""
+def run(arguments: argparse.Namespace) -> int:
+    """Measure; exit code 0: all are measured, 1: some could not be, 2: wrong usage, 130: interrupted."""
     from asv.util import UserError
 
-    order = Options(options.tier, options.rounds, options.python)
-    try:
-        if order.rounds is not None and order.rounds < 1:
-            raise BadReleases("--rounds is at least 1")
-        wanted = named(*options.names)
-        place = Setup(CONFIG, machine())
-        release_repository.write(releases(), place.folder("repo"))
-        versions = suite(place.folder("benchmark_dir"), TIERS[order.tier])
-    except (BadReleases, NoSuite, OSError, UserError) as error:
-        print(f"history: {error}", file=sys.stderr)
-        return 2
-    commits = release_repository.hashes(place.folder("repo"))
-    todo = [release for release in wanted if lacking(place, commits[release.tag], versions)]
+    options = Options(arguments.tier, arguments.rounds, arguments.python)
+    with ExitStack() as held:
+        try:
+            if options.rounds is not None and options.rounds < 1:
+                raise BadReleases("--rounds is at least 1")
+            wanted = named(*arguments.names)
+            setup = Setup(CONFIG, machine())
+            held.enter_context(files.reserved(setup.folder("repo").parent))
+            gone, _ = release_repository.write(releases(), setup.folder("repo"))
+            versions = suite(setup.folder("benchmark_dir"), TIERS[options.tier])
+        except (BadReleases, NoSuite, OSError, UserError) as error:
+            print(f"history: {error}", file=sys.stderr)
+            return 2
+        if gone:
+            print(f"history: no release has these commits any more: {' '.join(sorted(gone))}", file=sys.stderr)
+        return _measure_missing(wanted, setup, options, versions)
+
+
+def _measure_missing(
+    wanted: Sequence[Release], setup: Setup, options: Options, versions: Mapping[str, str]
+) -> int:
+    commits = release_repository.hashes(setup.folder("repo"))
+    missing = [release for release in wanted if lacking(setup, commits[release.tag], versions)]
     console = Console()
-    console.print(f"{len(wanted) - len(todo)} of {len(wanted)} releases are measured", highlight=False)
+    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are measured", highlight=False)
 
-    def one(release: Release, tell: Tell) -> Failure | None:
-        return measure(place, release, commits[release.tag], order, versions, tell)
+    def measure_one(release: Release, tell: Tell) -> Failure | None:
+        return measure(setup, release, commits[release.tag], options, versions, tell)
 
     try:
-        failures = walk(todo, one, console) if todo else []
+        failures = measure_all(missing, measure_one, console)
     except KeyboardInterrupt:
         print("history: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
     return 1 if failures else 0
 
 
-def walk(
-    todo: Iterable[Release], measure: Callable[[Release, Tell], Failure | None], console: Console
+def measure_all(
+    missing: Sequence[Release], measure: Callable[[Release, Tell], Failure | None], console: Console
 ) -> list[Failure]:
-    """Measure one after the other, show how far it is, and return what failed."""
-    todo = list(todo)
+    """Measure one release after the other, show how far it is, and return what failed."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     failures = []
     with Progress(*columns, TextColumn("{task.fields[at]}"), console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(todo), at="")
-        for release in todo:
+        task = progress.add_task("", total=len(missing), at="")
+        for release in missing:
             progress.update(task, description=release.tag, at="")
             failure = measure(release, lambda line: progress.update(task, at=line))
             progress.advance(task)
@@ -151,16 +161,16 @@ def walk(
 
 
 def measure(
-    place: Setup, release: Release, commit: str, order: Options, versions: Mapping[str, str], tell: Tell
+    setup: Setup, release: Release, commit: str, options: Options, versions: Mapping[str, str], tell: Tell
 ) -> Failure | None:
-    """Measure a release by asv, `tell` its last line as it runs, and return why it has no results, if so."""
-    log = place.folder("env_dir").parent / "logs" / f"{release.tag}.log"
+    """Measure a release by asv, pass its last line to `tell` meanwhile, and return why it has no results."""
+    log = setup.folder("env_dir").parent / "logs" / f"{release.tag}.log"
     progress = log.with_suffix(".progress")
     log.parent.mkdir(parents=True, exist_ok=True)
     progress.write_text("", encoding="utf-8")
-    where = ["--config", str(place.config), "run", f"{commit}^!", "--machine", place.machine]
-    variables = {**order.variables, "SOFTMARK_PROGRESS": str(progress)}
-    command = [*place.asv, *where, *order.arguments(lacking(place, commit, versions))]
+    where = ["--config", str(setup.config), "run", f"{commit}^!", "--machine", setup.machine]
+    variables = {**options.variables, "SOFTMARK_PROGRESS": str(progress)}
+    command = [*setup.asv, *where, *options.arguments(lacking(setup, commit, versions))]
     try:
         with log.open("w", encoding="utf-8") as out:
             child.run(
@@ -169,20 +179,20 @@ def measure(
             )  # fmt: skip
     finally:
         progress.unlink()
-    said = log.read_text(encoding="utf-8", errors="replace")
+    output = log.read_text(encoding="utf-8", errors="replace")
     failure = None
-    if lacking(place, commit, versions):
+    if lacking(setup, commit, versions):
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        failure = Failure(release.tag, commit, when, reason(release.tag, said))
-    note(place.failed, release.tag, failure)
+        failure = Failure(release.tag, commit, when, reason(release.tag, output))
+    note(setup.failed, release.tag, failure)
     return failure
 
 
-def lacking(place: Setup, commit: str, versions: Mapping[str, str]) -> list[str]:
-    """The modules of the suite of which some benchmark, in its present version, has not run at a commit.
+def lacking(setup: Setup, commit: str, versions: Mapping[str, str]) -> list[str]:
+    """Return the modules of the suite that are still to run at a commit.
 
-    Or none has a number: of a release not built, asv notes nulls, and NaN is what was not to be measured or
-    cannot be imported.
+    A benchmark of such a module has not run in its present version, or none of them has a number: asv notes
+    nulls for a release that was not built, and NaN for what was not to be measured or cannot be imported.
     """
     from asv.results import iter_results_for_machine_and_hash
 
@@ -190,7 +200,7 @@ def lacking(place: Setup, commit: str, versions: Mapping[str, str]) -> list[str]
     for name in versions:
         left.setdefault(name.partition(".")[0], set()).add(name)
     wanted = {name: {"version": version} for name, version in versions.items()}
-    for result in iter_results_for_machine_and_hash(str(place.folder("results_dir")), place.machine, commit):
+    for result in iter_results_for_machine_and_hash(str(setup.folder("results_dir")), setup.machine, commit):
         there = result.get_result_keys(wanted)
         for module, names in [*left.items()]:
             values = (result.get_result_value(name, result.get_result_params(name)) for name in names & there)
@@ -199,16 +209,16 @@ def lacking(place: Setup, commit: str, versions: Mapping[str, str]) -> list[str]
     return list(left)
 
 
-def reason(tag: str, said: str) -> str:
-    """The line of asv's output that says why a release has no results: the installer's, else the last."""
-    lines = [line.strip(" ·") for line in said.splitlines() if line.strip(" ·")]
+def reason(tag: str, output: str) -> str:
+    """Return the line of asv's output that says why a release has no results: the installer's, else the last."""
+    lines = [line.strip(" ·") for line in output.splitlines() if line.strip(" ·")]
     mark = f"install: {tag}: "
     installer = [line.removeprefix(mark) for line in lines if line.startswith(mark)]
-    return (installer or lines or ["asv said nothing"])[-1]
+    return (installer or lines or ["asv printed nothing"])[-1]
 
 
 def note(file: Path, tag: str, failure: Failure | None) -> None:
-    """Keep one line a failing release, and none of one that has results."""
+    """Keep one line for each failing release, and none for one that has results."""
     kept = [row for row in noted(file) if row["tag"] != tag] + ([asdict(failure)] if failure else [])
     if kept:
         rewrite(file, kept)
@@ -217,7 +227,7 @@ def note(file: Path, tag: str, failure: Failure | None) -> None:
 
 
 def noted(file: Path) -> list[dict[str, Any]]:
-    """The lines of a file of notes on releases; one that cannot be read is lost: its release is tried again."""
+    """Return the notes on releases in a file; one that cannot be read is left out: its release is tried again."""
     rows = []
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else ():
         try:
@@ -230,17 +240,17 @@ def noted(file: Path) -> list[dict[str, Any]]:
 
 
 def rewrite(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write such a file, whole or not at all."""
+    """Write a file of notes."""
     files.write(file, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def suite(folder: Path, pattern: str) -> dict[str, str]:
-    """Name → version of the benchmarks in a folder whose name `pattern` matches; raises NoSuite."""
-    return {one["name"]: one["version"] for one in discovered(folder, pattern)}
+    """Return name → version of the benchmarks in a folder whose name `pattern` matches; raises NoSuite."""
+    return {benchmark["name"]: benchmark["version"] for benchmark in discovered(folder, pattern)}
 
 
 def discovered(folder: Path, pattern: str) -> list[dict[str, Any]]:
-    """The benchmarks in a folder whose name `pattern` matches, as asv sees them.
+    """Return the benchmarks in a folder whose name `pattern` matches, as asv sees them.
 
     Raises:
         NoSuite: a module of it cannot be imported.
@@ -253,12 +263,12 @@ def discovered(folder: Path, pattern: str) -> list[dict[str, Any]]:
         done = subprocess.run(command, cwd=beside, capture_output=True, text=True)
         if done.returncode:
             raise NoSuite(f"{folder}: {(done.stderr.strip().splitlines() or ['discovery failed'])[-1]}")
-        found: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    return [one for one in found if re.search(pattern, one["name"])]
+        benchmarks: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return [benchmark for benchmark in benchmarks if re.search(pattern, benchmark["name"])]
 
 
 def machine() -> str:
-    """This machine's name in asv, which is told what it is if it does not know it yet.
+    """Return this machine's name in asv, and describe the machine to asv where it does not know it yet.
 
     Raises:
         UserError: asv's file of machines cannot be read.

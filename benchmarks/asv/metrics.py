@@ -32,7 +32,7 @@ Cache = dict[Cell, Measured]
 
 
 def framework() -> str:
-    """The framework of this environment."""
+    """Return the framework of this environment."""
     named = os.environ.get("SOFTMARK_FRAMEWORK")
     if named:
         return named
@@ -45,7 +45,7 @@ def framework() -> str:
 
 
 def measured(tier: str) -> Cache:
-    """Every cell of a tier that SOFTMARK_CELLS selects."""
+    """Measure every cell of a tier that SOFTMARK_CELLS selects."""
     selected = re.compile(os.environ.get("SOFTMARK_CELLS", ""))
     chosen = tuple(cell for cell in cells(tier) if selected.search(cell.name))
     device, rounds = os.environ.get("SOFTMARK_DEVICE", "cpu"), int(os.environ.get("SOFTMARK_ROUNDS", ROUNDS))
@@ -53,7 +53,7 @@ def measured(tier: str) -> Cache:
 
 
 def say(line: str) -> None:
-    """Progress, for whoever reads SOFTMARK_PROGRESS: asv swallows what a benchmark prints."""
+    """Append to the file that SOFTMARK_PROGRESS names: asv swallows what a benchmark prints."""
     target = os.environ.get("SOFTMARK_PROGRESS")
     if target:
         with Path(target).open("a", encoding="utf-8") as file:
@@ -73,30 +73,36 @@ def metric(unit: str, timed: bool = False) -> Callable[[Any], Any]:
 
 
 class CellMetrics:
-    """What was measured of the cells of a block; `setup_cache` and `params` are the subclass's."""
+    """Base of the metrics of the cells of a block; a subclass adds `setup_cache` and `block`."""
 
     block: Block
+    params: tuple[list[str], ...]
     param_names = PARAMS
     version = VERSION
     timeout = 60.0
 
+    def __init_subclass__(cls) -> None:
+        """Give asv the parameters of the block."""
+        if hasattr(cls, "block"):
+            cls.params = cls.block.params
+
     def timing(self, cache: Cache, key: str, params: tuple[str, ...]) -> Samples:
-        """The medians of the rounds."""
-        entry = self.found(cache, params)
+        """Return the medians of the rounds."""
+        entry = self.entry(cache, params)
         samples = entry.samples(key)
         if not samples:
             raise SkipNotImplemented(f"{key} is not measured here")
         return {"samples": samples, "number": entry.rows[0]["number"]}
 
     def audited(self, cache: Cache, key: str, params: tuple[str, ...]) -> float:
-        """A number of the audit, of the threads that it took place in."""
-        value = self.found(cache, params).audit.get(key)
+        """Return a number of the audit, for the threads that it took place in."""
+        value = self.entry(cache, params).audit.get(key)
         if value is None:
             raise SkipNotImplemented(f"{key} is not measured here")
         return float(value)
 
-    def found(self, cache: Cache, params: tuple[str, ...]) -> Measured:
-        """What was measured of a cell; raises asv's word for absent where nothing was."""
+    def entry(self, cache: Cache, params: tuple[str, ...]) -> Measured:
+        """Return the measurements of a cell; raise SkipNotImplemented, asv's absent, if there are none."""
         cell = Cell.of(params, self.block.data)
         entry = cache.get(cell)
         if entry is None:
@@ -109,7 +115,7 @@ class CellMetrics:
 
 
 class TimeMetrics(CellMetrics):
-    """Of every cell."""
+    """Times of every cell."""
 
     @metric("seconds", timed=True)
     def track_latency(self, cache: Cache, *params: str) -> Samples:
@@ -119,12 +125,12 @@ class TimeMetrics(CellMetrics):
     @metric("times the roofline", timed=True)
     def track_roofline(self, cache: Cache, *params: str) -> Samples:
         """The latency over the machine's limit for that cell; 1 is the wall."""
-        entry = self.found(cache, params)
+        entry = self.entry(cache, params)
         return {"samples": entry.ratios(), "number": 1}
 
 
 class DispatchMetrics(CellMetrics):
-    """What shows where a call costs more than its work."""
+    """Times that show where a call costs more than its work."""
 
     @metric("seconds", timed=True)
     def track_steady(self, cache: Cache, *params: str) -> Samples:
@@ -138,7 +144,7 @@ class DispatchMetrics(CellMetrics):
 
 
 class DeviceMetrics(CellMetrics):
-    """What a device's own clock tells."""
+    """Times by a device's own clock."""
 
     @metric("seconds", timed=True)
     def track_device(self, cache: Cache, *params: str) -> Samples:
@@ -147,7 +153,7 @@ class DeviceMetrics(CellMetrics):
 
 
 class MemoryMetrics(CellMetrics):
-    """What shows where memory is the limit."""
+    """Metrics that show where memory is the limit."""
 
     @metric("logit copies")
     def track_memory(self, cache: Cache, *params: str) -> float:
@@ -161,7 +167,7 @@ class MemoryMetrics(CellMetrics):
 
 
 class FreshMetrics(CellMetrics):
-    """What page faults cost."""
+    """The cost of page faults."""
 
     @metric("seconds")
     def track_fresh(self, cache: Cache, *params: str) -> float:
@@ -170,7 +176,7 @@ class FreshMetrics(CellMetrics):
 
 
 class CheckMetrics(CellMetrics):
-    """What a time must not stand without."""
+    """Metrics that belong beside every time."""
 
     @metric("worst error over bound")
     def track_error(self, cache: Cache, *params: str) -> float:

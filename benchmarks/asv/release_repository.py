@@ -1,4 +1,4 @@
-"""`python -m benchmarks.asv.release_repository`: the repository whose commits are framework releases, for asv.
+"""The repository whose commits are framework releases, for asv.
 
 A bare repository in `.asv/releases`: one branch without common root a framework, one commit and one tag a
 release, made from `adapters/releases.toml` alone. Author, committer and dates are fixed, so the same
@@ -9,12 +9,10 @@ behind it on its branch: results filed under the old ones are then no longer fou
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
@@ -22,32 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from adapters import ROOT
-from adapters.releases import PACKAGES, BadReleases, Release, releases
+from adapters.releases import PACKAGES, Release
 
 REPOSITORY = ROOT / ".asv" / "releases"
 WHO = "Softmark <softmark@localhost>"
 NOON = time(12, tzinfo=UTC)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Make the repository and say how many releases are new in it; exit code 2: the file is not usable."""
-    argparse.ArgumentParser(prog="python -m benchmarks.asv.release_repository", description=__doc__).parse_args(
-        arguments
-    )
-    try:
-        found = releases()
-        gone, new = write(found)
-    except (BadReleases, OSError) as error:
-        print(f"history: {error}", file=sys.stderr)
-        return 2
-    print(f"{len(found)} releases in {REPOSITORY.relative_to(ROOT)}, {len(new)} of them new")
-    if gone:
-        print(f"history: no release has these commits any more: {' '.join(sorted(gone))}", file=sys.stderr)
-    return 0
-
-
-def write(found: Sequence[Release], folder: Path = REPOSITORY) -> tuple[set[str], set[str]]:
-    """Make the repository hold `found`; which hashes went out of it, and which came in.
+def write(tracked: Sequence[Release], folder: Path = REPOSITORY) -> tuple[set[str], set[str]]:
+    """Make the repository hold the tracked releases; return the hashes that left it and those that came.
 
     One that holds them already is left as it is; any other is replaced once the new one is whole.
     """
@@ -55,7 +36,7 @@ def write(found: Sequence[Release], folder: Path = REPOSITORY) -> tuple[set[str]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
         made = Path(beside) / "releases"
-        build(found, made)
+        build(tracked, made)
         after = hashes(made)
         if after != before:
             shutil.rmtree(folder, ignore_errors=True)
@@ -63,25 +44,25 @@ def write(found: Sequence[Release], folder: Path = REPOSITORY) -> tuple[set[str]
     return set(before.values()) - set(after.values()), set(after.values()) - set(before.values())
 
 
-def build(found: Sequence[Release], folder: Path) -> None:
+def build(tracked: Sequence[Release], folder: Path) -> None:
     """Write the repository anew into `folder`, which does not exist yet."""
     head = next(iter(PACKAGES))
     git("init", "--quiet", "--bare", "--object-format=sha1", "--initial-branch", head, str(folder))
-    stream = "".join(commands(found)).encode()
+    stream = "".join(commands(tracked)).encode()
     git("--git-dir", str(folder), "fast-import", "--quiet", stream=stream)
 
 
 def hashes(folder: Path = REPOSITORY) -> dict[str, str]:
-    """Tag → commit of each release in the repository; empty when there is none."""
+    """Return tag → commit of each release in the repository; empty when there is no repository."""
     if not (folder / "HEAD").is_file():
         return {}
     listed = git("--git-dir", str(folder), "for-each-ref", "--format=%(refname:short) %(objectname)", "refs/tags")
     return dict(line.split() for line in listed.splitlines())
 
 
-def commands(found: Iterable[Release]) -> Iterator[str]:
-    """The stream that git's fast-import makes the repository from."""
-    for release in found:
+def commands(tracked: Iterable[Release]) -> Iterator[str]:
+    """Yield the stream that git's fast-import makes the repository from."""
+    for release in tracked:
         when = f"{WHO} {int(datetime.combine(release.day, NOON).timestamp())} +0000\n"
         branch = f"refs/heads/{release.framework}"
         yield f"commit {branch}\nauthor {when}committer {when}{_data(release.tag)}deleteall\n"
@@ -91,7 +72,7 @@ def commands(found: Iterable[Release]) -> Iterator[str]:
 
 
 def files(release: Release) -> dict[str, str]:
-    """Name → content of what a release's commit holds, for `install.py`."""
+    """Return name → content of the files in a release's commit, for `install.py`."""
     rest = [pin for pin in release.constraints if pin not in release.requirements]
     facts = {"framework": release.framework, "version": release.version, "day": str(release.day)}
     return {
@@ -102,7 +83,7 @@ def files(release: Release) -> dict[str, str]:
 
 
 def settings(config: Path) -> Any:
-    """asv's configuration.
+    """Read asv's configuration.
 
     Raises:
         OSError: it is missing or broken; the message says how.
@@ -117,7 +98,7 @@ def settings(config: Path) -> Any:
 
 
 def git(*arguments: str, stream: bytes = b"") -> str:
-    """What git printed, whatever repository or settings are around.
+    """Run git without the user's settings and surrounding repository, and return its output.
 
     Raises:
         OSError: git is missing or gave up; the message is its own.
@@ -132,7 +113,3 @@ def git(*arguments: str, stream: bytes = b"") -> str:
 
 def _data(content: str) -> str:
     return f"data {len(content.encode())}\n{content}\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -39,7 +39,7 @@ class NoResults(ValueError):
 
 @dataclass(frozen=True)
 class Machine:
-    """Where something was measured, as asv's machine.json tells it."""
+    """A machine, as asv's machine.json describes it."""
 
     name: str
     cpu: str
@@ -79,12 +79,12 @@ class Results:
 
 
 def folder(config: Path = CONFIG) -> Path:
-    """Where asv files its results."""
+    """Return the folder in which asv files its results."""
     return config.parent / str(release_repository.settings(config).results_dir)
 
 
 def read(place: Path | None = None, commits: Mapping[str, Release] | None = None) -> Results:
-    """What a folder of asv's results holds; `commits` are those of the tracked releases unless others are given.
+    """Read a folder of asv's results; `commits` are those of the tracked releases unless others are given.
 
     Raises:
         NoResults: there is no list of benchmarks, or no machine.
@@ -103,34 +103,34 @@ def read(place: Path | None = None, commits: Mapping[str, Release] | None = None
             continue
         machines[machine.name] = machine
         for path in sorted(part.glob("*-*.json")):
-            for found in _file(path, machine.name, benchmarks, commits, problems.append):
-                _, row = found
+            for dated in _file(path, machine.name, benchmarks, commits, problems.append):
+                _, row = dated
                 key = (row.machine, row.release.tag, row.metric, row.cell)
-                newest[key] = max(newest.get(key, found), found, key=lambda one: one[0])  # measured last
+                newest[key] = max(newest.get(key, dated), dated, key=lambda pair: pair[0])  # measured last
     if not machines:
         raise NoResults(next(iter(problems), f"no machine has results in {place}: {MEASURE}"))
     return Results(machines, tuple(row for _, row in newest.values()), tuple(dict.fromkeys(problems)))
 
 
 def tracked() -> dict[str, Release]:
-    """Commit → tracked release. Their content alone decides the commits, so they are made anew each time."""
-    found = releases.releases()
+    """Return commit → tracked release. The commits follow from the content: they are made anew each time."""
+    known = releases.releases()
     with tempfile.TemporaryDirectory() as beside:
-        release_repository.build(found, Path(beside) / "releases")
+        release_repository.build(known, Path(beside) / "releases")
         commits = release_repository.hashes(Path(beside) / "releases")
-    return {commits[release.tag]: release for release in found}
+    return {commits[release.tag]: release for release in known}
 
 
-def of(found: Results, *, machine: str | None = None, framework: str | None = None) -> tuple[Result, ...]:
-    """The rows of one machine or framework, or of all.
+def of(results: Results, *, machine: str | None = None, framework: str | None = None) -> tuple[Result, ...]:
+    """Return the rows of one machine or framework, or of all.
 
     Raises:
         NoResults: there is none; the message names what there is.
     """
-    if machine is not None and machine not in found.machines:
-        raise NoResults(f"unknown machine {machine!r}: choose one of {', '.join(found.machines)}")
-    rows = tuple(row for row in found.rows if machine in (None, row.machine))
-    left = f" ({len(found.problems)} left out, first {found.problems[0]})" if found.problems else ""
+    if machine is not None and machine not in results.machines:
+        raise NoResults(f"unknown machine {machine!r}: choose one of {', '.join(results.machines)}")
+    rows = tuple(row for row in results.rows if machine in (None, row.machine))
+    left = f" ({len(results.problems)} left out, first {results.problems[0]})" if results.problems else ""
     if not rows:
         raise NoResults(f"nothing is measured on {machine or 'any machine'}: {MEASURE}{left}")
     kept = tuple(row for row in rows if framework in (None, row.release.framework))
@@ -154,11 +154,11 @@ def _benchmarks(place: Path) -> Benchmarks:
 
 
 def _machine(part: Path) -> Machine:
-    told = util.load_json(str(part / "machine.json"), api_version=AsvMachine.api_version)
-    if told.get("machine") != part.name:
-        raise ValueError(f"it is of {told.get('machine')!r}")
+    facts = util.load_json(str(part / "machine.json"), api_version=AsvMachine.api_version)
+    if facts.get("machine") != part.name:
+        raise ValueError(f"it is of {facts.get('machine')!r}")
     fields = {"cpu": "cpu", "cores": "num_cpu", "ram": "ram", "arch": "arch"}
-    return Machine(part.name, **{name: str(told.get(key, "")) for name, key in fields.items()})
+    return Machine(part.name, **{name: str(facts.get(key, "")) for name, key in fields.items()})
 
 
 def _file(
@@ -168,7 +168,7 @@ def _file(
     commits: Mapping[str, Release],
     report: Callable[[str], None],
 ) -> Iterator[tuple[int, Result]]:
-    """When each row of a file was measured, and the row."""
+    """Yield the time at which each row of a file was measured, and the row."""
     try:
         file = File.load(str(path), machine_name=machine)
         if file.commit_hash not in commits:
@@ -180,11 +180,11 @@ def _file(
         left = len(file.get_all_result_keys()) - len(keys)
         if left:
             report(f"{path}: {left} benchmarks are of another version, or gone; left out")
-        found = [pair for key in keys for pair in _rows(file, benchmarks[key], machine, commits, report)]
+        rows = [pair for key in keys for pair in _rows(file, benchmarks[key], machine, commits, report)]
     except Exception as error:  # of any kind: one file costs no other
         report(f"{path}: not a result file of asv's, left out ({_line(error)})")
         return
-    yield from found
+    yield from rows
 
 
 def _rows(
@@ -205,17 +205,17 @@ def _rows(
         file.get_result_samples(key, params),
     )
     named = [[str(literal_eval(value)) for value in values] for values in params]
-    for told, number, stats, samples in zip(product(*named), *columns, strict=True):
+    for setting, number, stats, samples in zip(product(*named), *columns, strict=True):
         if number is None or number != number:
             continue  # null: it failed; NaN: the framework does not have it
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < inf:
             report(f"{key}: {number!r} is no measurement; left out")
             continue
-        unknown = [value for value, known in zip(told, KNOWN, strict=True) if value not in known]
+        unknown = [value for value, known in zip(setting, KNOWN, strict=True) if value not in known]
         if unknown:
             report(f"{key}: {unknown[0]!r} is in no cell of benchmarks/timing/cells.py; left out")
             continue
-        cell = Cell.of(told, data)
+        cell = Cell.of(setting, data)
         row = Result(
             machine=machine,
             release=commits[file.commit_hash],
@@ -229,12 +229,12 @@ def _rows(
 
 
 def _interval(stats: Mapping[str, float] | None) -> tuple[float, float] | None:
-    """An end that is infinite means too few samples to tell."""
+    """Return the interval; an infinite end means that there are too few samples for one."""
     ends = (stats or {}).get("ci_99_a"), (stats or {}).get("ci_99_b")
     low, high = ends
     return (low, high) if low is not None and high is not None and isfinite(low) and isfinite(high) else None
 
 
 def _line(error: BaseException) -> str:
-    told = " ".join(str(error).split())
-    return told if isinstance(error, util.UserError) and told else f"{type(error).__name__}: {told}"
+    text = " ".join(str(error).split())
+    return text if isinstance(error, util.UserError) and text else f"{type(error).__name__}: {text}"

@@ -1,4 +1,4 @@
-"""What is measured: shapes from real models, and the cells of each tier.
+"""Shapes from real models, and the cells that each tier measures.
 
 A cell is one operation in one direction, mode, format, shape and thread setting; asv's parameters are its
 fields, in this order, for every benchmark.
@@ -12,12 +12,16 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+from adapters.frameworks import FRAMEWORKS
 from conformance import operations
 from conformance.operations.operation import Form, Operation
 
 # name → what is timed under it: each form of each operation by itself
 TIMED = {form.cell: (operation, form) for operation in operations.OPERATIONS.values() for form in operation.forms}
 OPERATIONS = tuple(TIMED)
+# Operations beyond the first have blocks of their own: parameters added to a benchmark would ask for it anew.
+FIRST = tuple(name for name, (operation, _) in TIMED.items() if not operation.optional)
+FURTHER = tuple(name for name, (operation, _) in TIMED.items() if operation.optional)
 DIRECTIONS = ("forward", "forward+backward")
 MODES = ("eager", "compiled")
 FORMATS = {"float32": 4, "bfloat16": 2, "float16": 2, "float64": 8}  # name → bytes an element
@@ -46,7 +50,7 @@ class Shape:
 
     @property
     def small(self) -> bool:
-        """Whether float32 logits are at most 2 MiB: what a call costs beside its work shows here."""
+        """Return True if float32 logits are at most 2 MiB: the cost of a call beside its work shows here."""
         return 4 * math.prod(self.on("cpu")) <= 2 << 20
 
 
@@ -136,7 +140,7 @@ class Block:
     formats: tuple[str, ...]
     shapes: tuple[str, ...]
     threads: tuple[str, ...] = THREADS
-    operations: tuple[str, ...] = OPERATIONS
+    operations: tuple[str, ...] = FIRST
     directions: tuple[str, ...] = DIRECTIONS
     data: str = "normal"
 
@@ -162,11 +166,7 @@ CORE = {
     "Half": Block(MODES, ("bfloat16",), ("imagenet", "llama2")),
 }
 # In the core tier, the shapes of a framework's less usual mode: a compiler may take seconds a shape.
-CORE_KEEPS = {
-    ("torch", "compiled"): ("imagenet", "bert", "llama2"),
-    ("tensorflow", "compiled"): ("imagenet", "bert", "llama2"),
-    ("jax", "eager"): ("imagenet",),
-}
+CORE_KEEPS = {"compiled": ("imagenet", "bert", "llama2"), "eager": ("imagenet",)}
 OTHERS = tuple(name for name in SHAPES if name not in CORE_SHAPES)
 # whose labels may name the class that is ignored
 IGNORABLE = tuple(name for name, (_, form) in TIMED.items() if form.name == "index")
@@ -175,6 +175,7 @@ FULL = {
     "Formats": Block(MODES, ("bfloat16", "float16", "float64"), ("cifar", "bert", "gpt2", "seg")),
     "Peaked": Block(MODES, ("float32", "bfloat16"), ("imagenet", "llama2"), data="peaked"),
     "Ignored": Block(MODES, ("float32",), ("imagenet", "llama2"), operations=IGNORABLE, data="ignored"),
+    "Further": Block(MODES, ("float32", "bfloat16"), ("imagenet", "decode", "llama2"), operations=FURTHER),
 }
 TIERS = {"core": CORE, "full": FULL}
 
@@ -187,5 +188,6 @@ def cells(tier: str) -> list[Cell]:
 
 
 def kept(tier: str, framework: str, cell: Cell) -> bool:
-    """Whether `tier` asks a framework for a cell."""
-    return tier != "core" or cell.shape in CORE_KEEPS.get((framework, cell.mode), CORE_SHAPES)
+    """Return True if `tier` asks a framework for a cell."""
+    usual = cell.mode == FRAMEWORKS[framework].usually_timed
+    return tier != "core" or usual or cell.shape in CORE_KEEPS[cell.mode]

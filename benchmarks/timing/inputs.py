@@ -14,14 +14,14 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter, NotProvided
 from benchmarks.timing.cells import SHAPES, Cell
+from conformance.run.measure import provide
 
 Array = NDArray[Any]
 IGNORED = -100
 PEAK = 10.0  # the peaked set is N(0, 1) times this
-LABELS = {"torch": "int64", "numpy": "int64"}  # the integers that a framework's own examples use; else int32
-DEVICE_LABELS = {"tensorflow": "int64"}  # which keeps int32 in the host's memory
 VARIANTS = 4
 LARGE = 1 << 24  # bytes of logits from which two variants fill any cache
 
@@ -36,12 +36,12 @@ class Inputs:
 
     @property
     def arrays(self) -> list[Array]:
-        """Those that there are, in the order of a call."""
+        """Return the arrays that there are, in the order of a call."""
         return [array for array in (self.logits, self.labels, self.cotangent) if array is not None]
 
 
 def variants(cell: Cell, device: str) -> int:
-    """How many variants rotate."""
+    """Return the number of variants that rotate."""
     return VARIANTS if cell.bytes(device) < LARGE else 2
 
 
@@ -82,8 +82,7 @@ def inputs(cell: Cell, device: str, framework: str, variant: int = 0) -> Inputs:
     labels = None
     if cell.form.name == "index":
         random = np.random.default_rng(2)
-        known = LABELS if device == "cpu" else LABELS | DEVICE_LABELS
-        labels = random.integers(0, shape.n, rows).astype(known.get(framework, "int32"))
+        labels = random.integers(0, shape.n, rows).astype(FRAMEWORKS[framework].labels(device))
         if cell.data == "ignored":
             labels[random.random(rows) < 0.3] = IGNORED
     elif cell.form.name == "probability":
@@ -102,6 +101,7 @@ def function(cell: Cell, adapter: Adapter) -> Callable[..., Any]:
     operation = cell.judged.name
     if cell.data == "ignored":
         kwargs["ignore_index"] = IGNORED
+    provide(adapter, operation)
     if cell.direction == "forward":
         return partial(getattr(adapter, operation), **kwargs)
     if "vjp" not in adapter.features:

@@ -1,9 +1,9 @@
-"""What a call through an adapter costs over the bare call: `python -m benchmarks.timing.overhead [adapter ...]`.
+"""`python -m benchmarks.timing.overhead [adapter ...]`: measure the cost of a call through an adapter.
 
-The bare calls are written out by hand, so that nothing is shared with what they are compared with. Both
-sides are timed in turn (A B A B …) on a tiny array; the minimum of the repeats is the cost. Each target is
-measured in a process of its own. No framework is imported at module level, since asv imports this module
-in every environment.
+The bare calls are those that `adapters/frameworks.toml` spells, made of the framework's own functions alone.
+Both sides are timed in turn (A B A B …) on a tiny array; the minimum of the repeats is the cost. Each target is
+measured in a process of its own. No framework is imported at module level, since asv imports this module in
+every environment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
@@ -24,7 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 import adapters
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS, Spelling
+from benchmarks.timing.cells import TIMED
 
+CALLS = [(operation.name, form.name) for operation, form in TIMED.values() if form.name != "probability"]
+SPELLED = {name: spelling for name in TIMED_FRAMEWORKS if (spelling := FRAMEWORKS[name].spelling)}
+NAMES = [name for name, spelling in SPELLED.items() if not spelling.written_out]
 SHAPE = (8, 16)
 REPEATS = 300
 BATCH_NS = 500_000  # calls are timed in batches of about this long: far above the clock's resolution
@@ -42,63 +46,20 @@ class Overhead:
     adapter: float
 
 
-def bare_scipy(mode: str, x: Any, labels: Any) -> dict[str, Call]:
-    """SciPy's own functions."""
-    from scipy.special import log_softmax, softmax
-
-    return {"softmax": lambda: softmax(x, axis=-1), "log_softmax": lambda: log_softmax(x, axis=-1)}
-
-
-def bare_torch(mode: str, x: Any, labels: Any) -> dict[str, Call]:
-    """PyTorch's own functions, compiled in mode "compiled"."""
-    import torch
-    from torch.nn import functional as F  # noqa: N812  as everyone writes it
-
-    compiled = partial(torch.compile, fullgraph=True, dynamic=False) if mode == "compiled" else as_is
-    softmax, log_softmax = compiled(F.softmax), compiled(F.log_softmax)
-    cross_entropy = compiled(F.cross_entropy)
-    return {
-        "softmax": lambda: softmax(x, dim=-1),
-        "log_softmax": lambda: log_softmax(x, dim=-1),
-        "softmax_cross_entropy": lambda: cross_entropy(x, labels, reduction="none"),
-    }
-
-
-def bare_tensorflow(mode: str, x: Any, labels: Any) -> dict[str, Call]:
-    """TensorFlow's own functions, in a tf.function in modes "graph" and "xla"."""
-    import tensorflow as tf
-
-    traced = as_is if mode == "eager" else partial(tf.function, autograph=False, jit_compile=mode == "xla")
-    softmax, log_softmax = traced(tf.nn.softmax), traced(tf.nn.log_softmax)
-    cross_entropy = traced(tf.nn.sparse_softmax_cross_entropy_with_logits)
-    return {
-        "softmax": lambda: softmax(x, axis=-1),
-        "log_softmax": lambda: log_softmax(x, axis=-1),
-        "softmax_cross_entropy": lambda: cross_entropy(labels=labels, logits=x),
-    }
-
-
-def bare_jax(mode: str, x: Any, labels: Any) -> dict[str, Call]:
-    """JAX's and Optax's own functions, under jax.jit in mode "jit"."""
-    import jax
-    import optax
-
-    jitted = partial(jax.jit, static_argnames="axis") if mode == "jit" else as_is
-    softmax, log_softmax = jitted(jax.nn.softmax), jitted(jax.nn.log_softmax)
-    cross_entropy = jitted(optax.softmax_cross_entropy_with_integer_labels)
-    return {
-        "softmax": lambda: softmax(x, axis=-1),
-        "log_softmax": lambda: log_softmax(x, axis=-1),
-        "softmax_cross_entropy": lambda: cross_entropy(x, labels, axis=-1),
-    }
-
-
-BARE = {"scipy": bare_scipy, "torch": bare_torch, "tensorflow": bare_tensorflow, "jax": bare_jax}
-
-
-def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, eager."""
-    return function
+def bare(spelling: Spelling, decorator: str, x: Any, labels: Any) -> dict[str, Call]:
+    """Return the framework's own calls as its users write them, compiled where there is a decorator."""
+    found: dict[str, Call] = {}
+    names: dict[str, Any] = {"x": x, "labels": labels}
+    exec("\n".join(f"import {module}" for module in spelling.imports), names)
+    for operation, form in CALLS:
+        if (operation, form) in spelling.calls:
+            arguments = "x, labels" if form else "x"
+            call = spelling.call(operation, form)
+            if decorator:
+                names[operation] = eval(f"{decorator}(lambda {arguments}: {call})", names)
+                call = f"{operation}({arguments})"
+            found[operation] = eval(f"lambda: {call}", names)
+    return found
 
 
 def interleaved(bare: Call, through: Call) -> tuple[float, float]:
@@ -123,14 +84,15 @@ def measure(name: str, mode: str) -> list[Overhead]:
     random = np.random.default_rng(0)
     x = adapter.asarray(random.standard_normal(SHAPE, dtype=np.float32))
     labels = adapter.asarray(random.integers(0, SHAPE[1], SHAPE[0]))
-    through: dict[str, Call] = {
-        "softmax": lambda: adapter.softmax(x),
-        "log_softmax": lambda: adapter.log_softmax(x),
-        "softmax_cross_entropy": lambda: adapter.softmax_cross_entropy(x, labels),
+    calls = bare(SPELLED[name], FRAMEWORKS[name].modes[mode].decorator, x, labels)
+    names = {"adapter": adapter, "x": x, "labels": labels}
+    through = {
+        operation: eval(f"lambda: adapter.{operation}({'x, labels' if form else 'x'})", names)
+        for operation, form in CALLS
     }
     return [
-        Overhead(f"{name}:cpu:{mode}", operation, *interleaved(bare, through[operation]))
-        for operation, bare in BARE[name](mode, x, labels).items()
+        Overhead(f"{name}:cpu:{mode}", operation, *interleaved(call, through[operation]))
+        for operation, call in calls.items()
     ]
 
 
@@ -141,7 +103,7 @@ def measured(names: list[str]) -> Iterator[Overhead]:
         os.environ[variable] = "1"
     context = multiprocessing.get_context("spawn")
     for name in names:
-        for mode in adapters.MODES[name]:
+        for mode in FRAMEWORKS[name].modes:
             with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
                 yield from pool.submit(measure, name, mode).result()
 
@@ -149,11 +111,11 @@ def measured(names: list[str]) -> Iterator[Overhead]:
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.timing.overhead", description=__doc__)
-    parser.add_argument("adapter", nargs="*", help=f"{', '.join(BARE)}; all of them by default")
-    names = parser.parse_args().adapter or list(BARE)
+    parser.add_argument("adapter", nargs="*", help=f"{', '.join(NAMES)}; all of them by default")
+    names = parser.parse_args().adapter or NAMES
     for name in names:
-        if name not in BARE:
-            parser.error(f"unknown adapter {name!r}: choose from {', '.join(BARE)}")
+        if name not in NAMES:
+            parser.error(f"unknown adapter {name!r}: choose from {', '.join(NAMES)}")
     title = f"nanoseconds a call, float32 {SHAPE[0]}×{SHAPE[1]}"
     table = Table(title=title, box=box.SIMPLE_HEAD)
     for column in ("target", "operation"):

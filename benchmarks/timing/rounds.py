@@ -62,7 +62,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """What to time, and how.
+    """Cells to time, and the way to time them.
 
     A brief one leaves out steady state, cold caches, a device's own time, compilation and memory. `stop` ends it
     before its next process, and the one that runs.
@@ -80,52 +80,53 @@ class Run:
 
 @dataclass
 class Measured:
-    """What is known of a cell: its audit, the rows of its rounds, and why there is nothing more."""
+    """The audit of a cell, the rows of its rounds, and the reason if there are no more."""
 
     audit: Row = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     why: str = ""
 
     def samples(self, key: str) -> list[float]:
-        """One number a round."""
+        """Return one number for each round."""
         return [row[key] for row in self.rows if row.get(key) is not None]
 
     def median(self, key: str) -> float:
-        """Over the rounds."""
+        """Return the median over the rounds."""
         return statistics.median(self.samples(key))
 
     def ratios(self) -> list[float]:
-        """Times the roofline, each round by its own."""
+        """Return the latency over the roofline, each round by its own roofline."""
         return [row["latency"] / row["roof"] for row in self.rows]
 
 
 def measure(run: Run, tell: Tell = lambda _: None) -> dict[Cell, Measured]:
-    """Audit and rounds of every cell. What fails in one cell leaves the others alone."""
+    """Audit and time every cell. A failure in one cell does not affect the others."""
     with scratch(1) as (caches,):
-        found = audited(run, caches, tell)
-        add_rounds(run, found, caches, tell)
-    return found
+        measured = audited(run, caches, tell)
+        add_rounds(run, measured, caches, tell)
+    return measured
 
 
 def audited(run: Run, caches: dict[str, str], tell: Tell, lane: int = 0) -> dict[Cell, Measured]:
-    """The audit of every cell; audits beside one another have a `lane`, and with it a core, each."""
-    found = {cell: Measured() for cell in run.cells}
+    """Audit every cell. Audits that run side by side have a `lane` each, and with it a core."""
+    measured = {cell: Measured() for cell in run.cells}
     wanted = [cell for cell in run.cells if representative(cell, run) == cell]
-    for cell, row in each(run, wanted, True, caches, tell, "audit", lane):
+    for cell, row in each(run, wanted, True, caches, prefixed(tell, f"{run.framework}: audit"), lane):
         for other in run.cells:
             if representative(other, run) == cell:
                 # what was refused is refused in all threads; the numbers are of those that it ran in
-                found[other] = Measured(audit=row if other == cell else {}, why=reason(row))
-    return found
+                measured[other] = Measured(audit=row if other == cell else {}, why=reason(row))
+    return measured
 
 
-def add_rounds(run: Run, found: dict[Cell, Measured], caches: dict[str, str], tell: Tell) -> None:
-    """The rounds of every cell that passed its audit. One in which the device was slowed costs no other."""
+def add_rounds(run: Run, measured: dict[Cell, Measured], caches: dict[str, str], tell: Tell) -> None:
+    """Time every cell that passed its audit. A round in which the device was slowed down costs no other round."""
     for number in range(run.rounds):
-        going = [cell for cell in run.cells if not found[cell].why]
+        going = [cell for cell in run.cells if not measured[cell].why]
         last = number + 1 == run.rounds
-        for cell, row in each(run, going, False, caches, tell, f"round {number + 1} of {run.rounds}"):
-            entry, why = found[cell], reason(row)
+        tell_round = prefixed(tell, f"{run.framework}: round {number + 1} of {run.rounds}")
+        for cell, row in each(run, going, False, caches, tell_round):
+            entry, why = measured[cell], reason(row)
             if not why:
                 entry.rows.append(row)
             elif "throttled" not in row or (last and not entry.rows):
@@ -134,55 +135,50 @@ def add_rounds(run: Run, found: dict[Cell, Measured], caches: dict[str, str], te
 
 @contextmanager
 def scratch(count: int) -> Iterator[list[dict[str, str]]]:
-    """Variables that give `count` runs folders of their own for what compilers keep from process to process."""
+    """Yield variables that give each of `count` runs its own folders for compiler caches."""
     names = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
     with tempfile.TemporaryDirectory(prefix="softmark-") as folder:
         yield [{name: f"{folder}/{i}/{kind}" for name, kind in names.items()} for i in range(count)]
 
 
 def representative(cell: Cell, run: Run) -> Cell:
-    """The cell whose audit decides on `cell`: a call that is one in one thread is one in all."""
+    """Return the cell whose audit decides on `cell`: a valid call in one thread is valid in all threads."""
     wanted = replace(cell, threads="1" if run.device == "cpu" else "all")
     return wanted if wanted in run.cells else cell
 
 
 def reason(row: Row) -> str:
-    """Why a row holds no numbers; empty if it does."""
+    """Return why a row holds no numbers; "" if it does."""
     return next((f"{kind}: {row[kind]}" for kind in WITHOUT if kind in row), "")
 
 
+def prefixed(tell: Tell, prefix: str) -> Tell:
+    """Return `tell` with a prefix before each line."""
+    return lambda line: tell(f"{prefix}, {line}")
+
+
 def each(
-    run: Run,
-    cells: Sequence[Cell],
-    audit: bool,
-    caches: dict[str, str],
-    tell: Tell,
-    what: str,
-    lane: int = 0,
+    run: Run, cells: Sequence[Cell], audit: bool, caches: dict[str, str], tell: Tell, lane: int = 0
 ) -> list[tuple[Cell, Row]]:
-    """The rows of one pass over `cells`, the thread settings one after the other, each in its own process."""
-    found = []
+    """Run one pass over `cells`, one thread setting after the other, each in its own process; return the rows."""
+    pairs = []
     for threads in dict.fromkeys(cell.threads for cell in cells):
-        todo = [cell for cell in cells if cell.threads == threads]
-        while todo and not run.stop.is_set():
-            rows = process(run, todo, threads, audit, caches, tell, what, lane)
-            found += rows
-            todo = todo[len(rows) :]  # shorter by the one that crashed or hung, which has a row too
-    return found
+        remaining = [cell for cell in cells if cell.threads == threads]
+        while remaining and not run.stop.is_set():
+            rows = process(run, remaining, audit, caches, tell, lane)
+            pairs += rows
+            remaining = remaining[len(rows) :]  # shorter by the one that crashed or hung, which has a row too
+    return pairs
 
 
 def process(
-    run: Run,
-    cells: Sequence[Cell],
-    threads: str,
-    audit: bool,
-    caches: dict[str, str],
-    tell: Tell,
-    what: str,
-    lane: int = 0,
+    run: Run, cells: Sequence[Cell], audit: bool, caches: dict[str, str], tell: Tell, lane: int
 ) -> list[tuple[Cell, Row]]:
-    """One process over `cells`, up to its end or to the cell that crashes or hangs it: that one is named."""
-    allowed = clock.cores()
+    """Run one process over `cells` of one thread setting, and return their rows.
+
+    It ends early at a cell that crashes or hangs it, which has a row too.
+    """
+    threads, allowed = cells[0].threads, clock.cores()
     pinned = [allowed[-1 - lane]] if threads == "1" else allowed
     job = {
         "framework": run.framework,
@@ -194,10 +190,6 @@ def process(
         "brief": run.brief,
         "cells": [cell.as_dict() for cell in cells],
     }
-
-    def told(line: str) -> None:
-        tell(f"{run.framework}: {what}, {line}")
-
     # What Inductor keeps is not named by the number of threads: PyTorch 2.11 ran one thread's code in two.
     kept = {name: f"{folder}/{threads}" for name, folder in caches.items()}
     memory = RETURNED if audit and not run.brief else AT_HAND
@@ -205,19 +197,19 @@ def process(
     plain = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
     environment = plain | PLAIN | memory | kept | (ONE_THREAD if threads == "1" else {})
     with tempfile.TemporaryDirectory(prefix="softmark-") as folder:
-        asked, answered, said = (Path(folder, name) for name in ("job.json", "rows.jsonl", "stderr"))
+        asked, answered, errors = (Path(folder, name) for name in ("job.json", "rows.jsonl", "stderr"))
         asked.write_text(json.dumps(job), encoding="utf-8")
         answered.touch()
         command = [run.python, "-m", "benchmarks.timing.worker", str(asked), str(answered)]
-        with said.open("w", encoding="utf-8") as stderr:
+        with errors.open("w", encoding="utf-8") as stderr:
             ended = child.run(
-                command, stop=run.stop, limit=PATIENCE, progress=advanced(answered, len(cells), told),
+                command, stop=run.stop, limit=PATIENCE, progress=advanced(answered, len(cells), tell),
                 tied=True, cwd=ROOT, env=environment, stdout=stderr, stderr=stderr,
             )  # fmt: skip
         lines = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines() if line]
         rows = [(Cell(**line.pop("cell")), line) for line in lines if "cell" in line]
         if len(rows) < len(cells):
-            last = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            last = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             why = str(ended) + (f", {last[0][:200]}" if last else "")
             rows.append((cells[len(rows)], {"hang": f"{PATIENCE:.0f} s"} if ended.late else {"crash": why}))
     return rows

@@ -23,13 +23,13 @@ from typing import Any, TextIO
 import numpy as np
 
 import adapters
+from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter, DeviceUnavailable, NotProvided
 from benchmarks.timing import audit, clock, devices
 from benchmarks.timing.ceilings import Ceilings, negated
 from benchmarks.timing.cells import SHAPES, Cell, kept
 from benchmarks.timing.inputs import function, inputs, variants
 
-MODES = {"compiled": {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}, "eager": {}}
 CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
 SWEEP = 64 << 20  # bytes, where the size of the last-level cache is not known
 SWEPT_AT_MOST = 256 << 20
@@ -90,8 +90,8 @@ class Bench:
 
     def adapter(self, mode: str) -> Adapter:
         """The adapter in a mode, loaded once; NotProvided where the framework has no such mode."""
-        native = MODES[mode].get(self.framework, mode)
-        if native not in adapters.MODES[self.framework]:
+        native = FRAMEWORKS[self.framework].compiled if mode == "compiled" else mode
+        if not native:
             raise NotProvided(f"{self.framework} does not compile")
         if mode not in self._loaded:
             loaded = adapters.load(self.framework, self.device, native)
@@ -102,7 +102,7 @@ class Bench:
         return self._loaded[mode]
 
     def row(self, cell: Cell) -> Row:
-        """What is known of a cell, or why nothing is."""
+        """Return the measurements of a cell, or the reason that there are none."""
         began = time.perf_counter()
         try:
             adapter = self.adapter(cell.mode)
@@ -227,7 +227,7 @@ class Bench:
         return None if peak is None or self._hidden is not False else peak / cell.bytes(self.device)
 
     def ceilings(self, mode: str) -> Ceilings:
-        """Those of this process: every mode has the same machine below it."""
+        """Return the ceilings of this process: every mode has the same machine below it."""
         if self._ceilings is None:
             plain = mode if self.device == "cpu" else "eager"  # which compiles nothing for the sizes of a copy
             self._ceilings = Ceilings(self.adapter(plain), self.threads, partial(self.adapter, "compiled"))

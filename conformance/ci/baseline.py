@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.ci.run_summary import unfinished
-from conformance.record import records, verdict
+from conformance.record import verdict
+from conformance.record.reading import read
 from conformance.record.records import BrokenRecord, Check, Record
+from conformance.record.storage import find
 from conformance.record.verdict import counted, fails_run
 
 
@@ -36,8 +37,8 @@ class Compared:
     @property
     def line(self) -> str:
         """Return the comparison in one line."""
-        found = f"against the baseline: {len(self.new)} new, {len(self.known)} known, {len(self.mended)} mended"
-        return f"{found}, {self.unjudged} not judged" if self.unjudged else found
+        counts = f"against the baseline: {len(self.new)} new, {len(self.known)} known, {len(self.mended)} mended"
+        return f"{counts}, {self.unjudged} not judged" if self.unjudged else counts
 
 
 def load(place: Path, targets: Iterable[str]) -> dict[str, Record]:
@@ -49,19 +50,20 @@ def load(place: Path, targets: Iterable[str]) -> dict[str, Record]:
     if not place.exists():
         raise BadBaseline(f"there is no baseline {place}: a record that python -m conformance wrote, or a folder")
     try:
-        read = [records.read(path) for path in records.find([place])]
+        records = [read(path) for path in find([place])]
     except BrokenRecord as error:
         raise BadBaseline(f"the baseline {error}") from error
-    found: dict[str, Record] = {}
-    for record in sorted(read, key=lambda record: record.header.start):
-        if unfinished(record):
-            raise BadBaseline(f"the baseline {record.path} is incomplete: let that run come to its end")
-        found[record.header.target] = record
+    newest: dict[str, Record] = {}
+    for record in sorted(records, key=lambda record: record.header.start):
+        if record.unfinished:
+            reason = f"is incomplete ({record.unfinished}): let that run come to its end"
+            raise BadBaseline(f"the baseline {record.path} {reason}")
+        newest[record.header.target] = record
     for target in targets:
-        if target not in found:
-            there = ", ".join(sorted(found)) or "no record at all"
+        if target not in newest:
+            there = ", ".join(sorted(newest)) or "no record at all"
             raise BadBaseline(f"the baseline {place} has no record of {target}, only {there}")
-    return {target: found[target] for target in targets}
+    return {target: newest[target] for target in targets}
 
 
 def failing(check: Check) -> bool:
@@ -74,12 +76,12 @@ def compare(record: Record, before: Record) -> Compared:
     earlier = {check.id: failing(check) for check in before.checks}
     now = [check for check in record.checks if failing(check)]
     new = tuple(check for check in now if check.entry is None and not earlier.get(check.id))
-    told = {check.id for check in new}
+    new_ids = {check.id for check in new}
     ids = {check.id for check in record.checks}
     still = {check.id for check in now}
     return Compared(
         new=new,
-        known=tuple(check for check in now if check.id not in told),
+        known=tuple(check for check in now if check.id not in new_ids),
         mended=tuple(name for name, failed in earlier.items() if failed and name in ids and name not in still),
         unjudged=sum(failed and name not in ids for name, failed in earlier.items()),
     )
@@ -92,15 +94,15 @@ def failures(record: Record, before: Record | None) -> list[Check]:
 
 def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
     """Group checks by requirement and operation."""
-    found: dict[tuple[str, str], list[Check]] = {}
+    grouped: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
-        found.setdefault((check.requirement, check.operation), []).append(check)
-    return found
+        grouped.setdefault((check.requirement, check.operation), []).append(check)
+    return grouped
 
 
 def problems(record: Record, before: Record | None) -> list[str]:
-    """Why the run fails, one line each; against a baseline by what is new alone."""
-    if before is None or unfinished(record):
+    """Return why the run fails, one line each; against a baseline, only what is new."""
+    if before is None or record.unfinished:
         return verdict.problems(record)
     counts = Counter((check.requirement, check.outcome) for check in compare(record, before).new)
     return [f"{name}: {count} new {outcome}" for (name, outcome), count in sorted(counts.items())]
@@ -110,7 +112,9 @@ def notes(record: Record, before: Record | None) -> list[str]:
     """Return lines that describe the comparison."""
     if before is None:
         return []
-    found = [compare(record, before).line]
+    lines = [compare(record, before).line]
     if record.header.tier != before.header.tier:
-        found.append(f"the baseline is of tier {before.header.tier}: checks of one id are compared")
-    return found
+        lines.append(f"the baseline is of tier {before.header.tier}: checks of one id are compared")
+    if before.header.asked is None:
+        lines.append("the baseline does not tell what was asked: its format is an older one")
+    return lines

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.ci import baseline
-from conformance.ci.run_summary import statement, unfinished
+from conformance.ci.run_summary import statement
 from conformance.record.records import Record
 
 MOST = 10
@@ -22,21 +22,21 @@ def wanted(asked: bool | None) -> bool:
 
 def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
     """Return a command for each failing requirement and operation of a target, at most ten."""
-    found = [line for record in records for line in _of(record, before.get(record.header.target))]
-    if len(found) <= MOST:
-        return found
-    rest = len(found) - MOST + 1
-    return [*found[: MOST - 1], _command("Softmark", f"and {rest} more failing requirements; see the record")]
+    commands = [line for record in records for line in _of(record, before.get(record.header.target))]
+    if len(commands) <= MOST:
+        return commands
+    rest = len(commands) - MOST + 1
+    return [*commands[: MOST - 1], _command("Softmark", f"and {rest} more failing requirements; see the record")]
 
 
 def _of(record: Record, before: Record | None) -> Iterator[str]:
     target = record.header.target
-    if said := unfinished(record):
-        yield _command(target, said)
+    if record.unfinished:
+        yield _command(target, record.unfinished)
     for (name, operation), checks in baseline.by_requirement(baseline.failures(record, before)).items():
         more = f" ({len(checks)} checks)" if len(checks) > 1 else ""
-        told = f"{statement(name)}{more}\n{checks[0].message or ''}"
-        yield _command(f"{name} {operation}, {target}", told.strip())
+        message = f"{statement(name)}{more}\n{checks[0].message or ''}"
+        yield _command(f"{name} {operation}, {target}", message.strip())
 
 
 def _command(title: str, message: str) -> str:

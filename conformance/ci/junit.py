@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from conformance.ci import baseline
-from conformance.ci.run_summary import unfinished
 from conformance.record.records import Check, Record
 from conformance.record.verdict import counted
 
@@ -31,8 +30,8 @@ def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
 def _suite(record: Record, before: Record | None) -> ElementTree.Element:
     failed = {check.id for check in baseline.failures(record, before)}
     cases = [_case(check, check.id in failed, before is not None) for check in record.checks]
-    if said := unfinished(record):
-        cases.append(_unfinished(said))
+    if record.unfinished:
+        cases.append(_unfinished(record.unfinished))
     suite = ElementTree.Element(
         "testsuite",
         name=_legal(record.header.target),
@@ -69,9 +68,9 @@ def _case(check: Check, fails: bool, measured: bool) -> ElementTree.Element:
     return case
 
 
-def _unfinished(said: str) -> ElementTree.Element:
+def _unfinished(reason: str) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname="run", name="comes to its end", time="0.000")
-    _add(case, "error", said, None, type="incomplete")
+    _add(case, "error", reason, None, type="incomplete")
     return case
 
 

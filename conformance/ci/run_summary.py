@@ -11,13 +11,8 @@ from conformance.record.verdict import counted
 
 def counts(record: Record) -> str:
     """Count the checks of each kind: "2 fail, 31 measured, 1355 pass"."""
-    found = Counter(map(counted, record.checks))
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
-
-
-def unfinished(record: Record) -> str | None:
-    """Why a run did not come to its end, None where it did."""
-    return "the run was cut off" if record.footer is None else record.footer.error
+    kinds = Counter(map(counted, record.checks))
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
 def statement(name: str) -> str:

@@ -24,9 +24,11 @@ def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
 
 
 def _row(record: Record, before: Record | None) -> tuple[str, ...]:
-    found = baseline.problems(record, before)
+    problems = baseline.problems(record, before)
     notes = "; ".join(baseline.notes(record, before))
-    verdict = f"❌ fails: {'; '.join(found[:3])}{'; …' if len(found) > 3 else ''}" if found else "✅ holds"
+    verdict = (
+        f"❌ fails: {'; '.join(problems[:3])}{'; …' if len(problems) > 3 else ''}" if problems else "✅ holds"
+    )
     return (
         escape(record.header.target),
         escape(record.header.framework.get("version", "")),

@@ -79,6 +79,6 @@ OPERATION = Operation(
     range=lambda rows: (rows.max(axis=-1), np.inf),
     single=lambda rows: rows[:, 0],
     shift=1.0,
-    forms=(Form("logsumexp", "log-sum-exp", "log-sum-exp", {"forward": 1, "forward+backward": 3}),),
+    forms=(Form("logsumexp", "log-sum-exp", "log-sum-exp", {"forward": 1, "forward+backward": 2}),),
     formula=lambda z: np.log(np.exp(z).sum(axis=-1)),
 )

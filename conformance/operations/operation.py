@@ -38,7 +38,7 @@ class Form:
 
     `traffic` says for each direction how many arrays of the size of the logits must move. The backward pass of an
     operation of kind "row" reads the result and the cotangent and writes the gradient. (One kernel for both
-    directions would have the result at hand: one less.) Labels, losses and cotangents a row are not counted.
+    directions would have the result at hand: one less.) What is one number a row is not counted.
     """
 
     cell: str  # the operation's name in a benchmark's cells
@@ -60,7 +60,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Setting:
-    """What bounds are made of: the rows with magnitudes of what multiplies them, and for a loss its weights.
+    """The quantities of a bound: the rows, magnitudes of their factors, and for a loss its weights.
 
     `reduced` says that `copies` of the losses are reduced to one number.
     """
@@ -99,12 +99,12 @@ class Operation:
 
     @property
     def per_row(self) -> bool:
-        """Whether there is one result a row."""
+        """Return True if there is one result a row."""
         return self.kind != "row"
 
     @property
     def labelled(self) -> bool:
-        """Whether it takes labels."""
+        """Return True if it takes labels."""
         return self.kind == "loss"
 
     def tolerance(self, setting: Setting, how: Arithmetic, derivative: str = "") -> Floats:

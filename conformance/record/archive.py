@@ -10,9 +10,9 @@ import lzma
 from collections.abc import Iterable
 from dataclasses import replace
 
-from conformance.record import records
+from conformance.record import writing
 from conformance.record.accuracy_keys import place, ratio
-from conformance.record.records import Check, Footer, Header, Record
+from conformance.record.records import Check, Record
 
 MET = ("pass", "choice", "measured")
 PRESET = 9 | lzma.PRESET_EXTREME
@@ -20,12 +20,8 @@ PRESET = 9 | lzma.PRESET_EXTREME
 
 def pack(record: Record) -> bytes:
     """The record as the bytes of a `*.jsonl.xz` file."""
-    rows: list[Header | Check | Footer] = [
-        record.header,
-        *thinned(record.checks),
-        *([record.footer] if record.footer else []),
-    ]
-    return lzma.compress("".join(map(records.line, rows)).encode(), preset=PRESET)
+    text = writing.whole(record.header, thinned(record.checks), record.footer)
+    return lzma.compress(text.encode(), preset=PRESET)
 
 
 def thinned(checks: Iterable[Check]) -> list[Check]:
@@ -37,12 +33,12 @@ def thinned(checks: Iterable[Check]) -> list[Check]:
 
 def _worst(checks: Iterable[Check]) -> list[Check]:
     """The check with the largest error over the bound at each place of the table of grades."""
-    found: dict[tuple[str, ...], Check] = {}
+    worst: dict[tuple[str, ...], Check] = {}
     for check in checks:
         at = place(check)
-        if at is not None and (at not in found or _error(check) > _error(found[at])):
-            found[at] = check
-    return list(found.values())
+        if at is not None and (at not in worst or _error(check) > _error(worst[at])):
+            worst[at] = check
+    return list(worst.values())
 
 
 def _error(check: Check) -> float:

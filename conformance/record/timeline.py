@@ -1,4 +1,4 @@
-"""What held in which release: the records of a framework's releases side by side, oldest first.
+"""Puts the records of a framework's releases side by side, oldest first, to tell what held in which.
 
 Nothing is judged anew. A failure that a known deviation describes is that deviation in any release, whatever
 `versions` the entry was written for; a *fixed* row is one that passes.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from operator import attrgetter
 
 from packaging.version import InvalidVersion, Version
 
@@ -31,7 +32,7 @@ FAILED = ("fail", "deviation", "crash", "timeout")
 
 
 @dataclass(frozen=True)
-class Release:
+class JudgedRelease:
     """One release; `problem` says why it could not be judged, and `day` is None where it is unknown."""
 
     version: str
@@ -41,7 +42,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Standing:
     """A requirement in a release: of `checks` that were judged `failed` fail; `entries` are the deviations shown.
 
     `answers` are those found of a choice, in its own order, `OTHER` for those that are not legal.
@@ -55,15 +56,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class RequirementHistory:
     """A requirement through all releases."""
 
     requirement: Requirement
-    cells: tuple[Cell, ...]
+    cells: tuple[Standing, ...]
 
     @property
     def changes(self) -> bool:
-        """Whether it is not the same in all releases in which it was judged."""
+        """Return whether it is not the same in all releases in which it was judged."""
         return len({(cell.state, cell.answers) for cell in self.cells if cell.state != "unknown"}) > 1
 
 
@@ -77,12 +78,12 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Change:
-    """What became different with a release: a requirement, as it was in the release before and as it is."""
+class RequirementChange:
+    """A requirement that a release changed: its standing in the release before, and in this one."""
 
     requirement: Requirement
-    before: Cell
-    after: Cell
+    before: Standing
+    after: Standing
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,13 @@ class Timeline:
     """One target in all of its releases, oldest first; cells and spans are in the order of `releases`."""
 
     target: str
-    releases: tuple[Release, ...]
-    rows: tuple[Row, ...]
+    releases: tuple[JudgedRelease, ...]
+    rows: tuple[RequirementHistory, ...]
     spans: tuple[Span, ...]
 
-    def changes(self, at: int) -> tuple[Change, ...]:
-        """What the release at this place changed, against the last one before it in which it was judged."""
-        found = []
+    def changes(self, at: int) -> tuple[RequirementChange, ...]:
+        """Return what the release at this place changed since the last one before it that was judged."""
+        changes = []
         for row in self.rows:
             after = row.cells[at]
             earlier = [cell for cell in row.cells[:at] if cell.state != "unknown"]
@@ -104,11 +105,11 @@ class Timeline:
                 continue
             before = earlier[-1]
             if (before.state, before.answers) != (after.state, after.answers):
-                found.append(Change(row.requirement, before, after))
-        return tuple(found)
+                changes.append(RequirementChange(row.requirement, before, after))
+        return tuple(changes)
 
     def moves(self, at: int) -> tuple[list[Span], list[Span]]:
-        """The deviations that came with the release at this place, and those that went."""
+        """Return the deviations that came with the release at this place, and those that went."""
         came: list[Span] = []
         went: list[Span] = []
         for span in self.spans:
@@ -117,12 +118,12 @@ class Timeline:
                 (came if span.shows[at] else went).append(span)
         return came, went
 
-    def failures(self) -> tuple[tuple[Row, str], ...]:
-        """The requirements that a release fails otherwise than by a known deviation, and since when."""
+    def failures(self) -> tuple[tuple[RequirementHistory, str], ...]:
+        """Return the requirements that a release fails otherwise than by a known deviation, and since when."""
         versions = [release.version for release in self.releases]
-        told = {"fails": True, "unknown": None, "absent": None}
+        fails = {"fails": True, "unknown": None, "absent": None}
         return tuple(
-            (row, sentence(versions, [told.get(cell.state, False) for cell in row.cells]))
+            (row, sentence(versions, [fails.get(cell.state, False) for cell in row.cells]))
             for row in self.rows
             if any(cell.state == "fails" for cell in row.cells)
         )
@@ -134,18 +135,15 @@ def timelines(
     entries: Sequence[Deviation],
     days: Mapping[str, date] | None = None,
 ) -> tuple[Timeline, ...]:
-    """A timeline for each target, in the order of their names; `days` are by tag, "jax-0.7.2".
+    """Return a timeline for each target, in the order of their names; `days` are by tag, "jax-0.7.2".
 
     Of two records of one release and target the one that started last is taken.
     """
-    by_target = groupby(sorted(records, key=_target), key=_target)
+    target_of = attrgetter("header.target")
+    by_target = groupby(sorted(records, key=target_of), key=target_of)
     return tuple(
         _timeline(target, list(found), specification, entries, days or {}) for target, found in by_target
     )
-
-
-def _target(record: Record) -> str:
-    return record.header.target
 
 
 def _timeline(
@@ -157,66 +155,68 @@ def _timeline(
 ) -> Timeline:
     name, device, mode = [*target.rsplit(":", 2), "", ""][:3]
     latest = {_version(record): record for record in sorted(records, key=lambda record: record.header.start)}
-    ordered = [latest[version] for version in sorted(latest, key=_order)]
+    ordered = {version: latest[version] for version in sorted(latest, key=_order)}
     releases = tuple(
-        Release(_version(one), days.get(f"{name}-{_version(one)}"), one.header.tier, _problem(one))
-        for one in ordered
+        JudgedRelease(version, days.get(f"{name}-{version}"), record.header.tier, record.unfinished)
+        for version, record in ordered.items()
     )
-    judged = [_by_requirement(record) if _problem(record) is None else {} for record in ordered]
+    judged = [_by_requirement(record) if record.unfinished is None else {} for record in ordered.values()]
     concerned = [entry for entry in entries if entry.adapter == name and entry.device == device]
     concerned = [entry for entry in concerned if mode in entry.modes]
     rows = tuple(
-        Row(requirement, tuple(cell(requirement, found.get(requirement.id, ()), concerned) for found in judged))
-        for requirement in specification.values()
+        RequirementHistory(
+            needed, tuple(standing(needed, checks.get(needed.id, ()), concerned) for checks in judged)
+        )
+        for needed in specification.values()
     )
     spans = []
     for entry in concerned:
-        shown = tuple(shows(entry, found) for found in judged)
+        shown = tuple(shows(entry, checks) for checks in judged)
         spans.append(Span(entry, shown, sentence([release.version for release in releases], shown)))
     return Timeline(target, releases, rows, tuple(spans))
 
 
-def cell(requirement: Requirement, checks: Sequence[Check], entries: Sequence[Deviation]) -> Cell:
-    """The state of a requirement in a release, from its checks there."""
+def standing(requirement: Requirement, checks: Sequence[Check], entries: Sequence[Deviation]) -> Standing:
+    """Return the standing of a requirement in a release, from its checks there."""
     asked = [check for check in checks if check.outcome != "absent"]
     if not asked:
-        return Cell("absent" if checks else "unknown")
+        return Standing("absent" if checks else "unknown")
     failed = [check for check in asked if check.outcome in FAILED]
-    told = {check.id: entry.id for check in failed for entry in entries if covers(entry, check)}
-    uncovered = [check for check in failed if check.id not in told]
+    known = {check.id: entry.id for check in failed for entry in entries if covers(entry, check)}
+    uncovered = [check for check in failed if check.id not in known]
     state = "deviation" if failed else "holds"
     if uncovered:
         crashed = any(check.outcome in ("crash", "timeout") for check in uncovered)
         state = "should" if requirement.level in LENIENT and not crashed else "fails"
-    found = {answer for check in asked for answer in (check.observed or "").split(" / ") if answer}
-    legal = [answer for answer in requirement.choices if answer in found]
-    others = [OTHER] * (requirement.level == "choice" and not found <= set(legal))
-    entries_shown = tuple(sorted(set(told.values())))
-    return Cell(state, len(asked), len(failed), entries_shown, (*legal, *others))
+    answers = {answer for check in asked for answer in (check.observed or "").split(" / ") if answer}
+    legal = [answer for answer in requirement.choices if answer in answers]
+    others = [OTHER] * (requirement.level == "choice" and not answers <= set(legal))
+    entries_shown = tuple(sorted(set(known.values())))
+    return Standing(state, len(asked), len(failed), entries_shown, (*legal, *others))
 
 
 def covers(entry: Deviation, check: Check) -> bool:
-    """Whether a check is one of those that an entry speaks of."""
+    """Return whether a check is one of those that an entry speaks of."""
     return entry.covers(check.requirement, check.operation, check.dtype, check.case)
 
 
 def shows(entry: Deviation, checks: Mapping[str, Sequence[Check]]) -> bool | None:
-    """Whether a deviation shows in a release; None where no check there tells."""
-    told = [
+    """Return whether a deviation shows in a release; None where no check there tells."""
+    fails = [
         check.outcome in FAILED
         for name in dict.fromkeys(scope.requirement for scope in entry.scopes)
         for check in checks.get(name, ())
         if check.outcome != "absent" and covers(entry, check)
     ]
-    return any(told) if told else None
+    return any(fails) if fails else None
 
 
 def sentence(versions: Sequence[str], shown: Sequence[bool | None]) -> str:
-    """When a deviation came and went: "since 0.4.30; 0.4.26 does not have it"."""
+    """Say when a deviation came and went: "since 0.4.30; 0.4.26 does not have it"."""
     known = [(version, there) for version, there in zip(versions, shown, strict=True) if there is not None]
     if not known:
         return "not asked in any release that is judged here"
-    runs = [(there, [version for version, _ in run]) for there, run in groupby(known, key=lambda one: one[1])]
+    runs = [(there, [version for version, _ in run]) for there, run in groupby(known, key=lambda pair: pair[1])]
     if not any(there for _, there in known):
         ends = dict.fromkeys((known[0][0], known[-1][0]))
         return f"in no release judged, {' to '.join(ends)}"
@@ -232,20 +232,14 @@ def sentence(versions: Sequence[str], shown: Sequence[bool | None]) -> str:
 
 
 def _by_requirement(record: Record) -> dict[str, list[Check]]:
-    found: dict[str, list[Check]] = {}
+    grouped: dict[str, list[Check]] = {}
     for check in record.checks:
-        found.setdefault(check.requirement, []).append(check)
-    return found
-
-
-def _problem(record: Record) -> str | None:
-    if record.footer is None:
-        return "the run was cut off"
-    return record.footer.error
+        grouped.setdefault(check.requirement, []).append(check)
+    return grouped
 
 
 def _version(record: Record) -> str:
-    """The release's version, without what a build adds to it: "2.13.0" of "2.13.0+cpu"."""
+    """Return the release's version, without what a build adds to it: "2.13.0" of "2.13.0+cpu"."""
     return record.header.framework.get("version", "").partition("+")[0]
 
 

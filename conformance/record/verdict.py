@@ -1,44 +1,41 @@
-"""Whether a record holds: every *must* met, or listed as a deviation that still shows."""
+"""Decides whether a record holds: every *must* is met, or listed as a deviation that still shows."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from conformance import requirements
 from conformance.record.records import Check, Record
 
+UNMATCHED = "matches no check of this target: narrow it or take it out"  # a deviation that does
 LENIENT = ("should", "report")  # levels at which a failure does not fail the run
 
 
 def kind(outcome: str, level: str) -> str:
-    """The outcome as it is counted: a failure that does not fail the run is apart from one that does."""
+    """Return the outcome as it is counted: a failure that does not fail the run is apart from one that does."""
     return f"fail ({level})" if outcome == "fail" and level in LENIENT else outcome
 
 
 def counted(check: Check) -> str:
-    """The kind of a check; one of an unknown requirement counts as a must."""
+    """Return the kind of a check; one of an unknown requirement counts as a must."""
     requirement = requirements.load().get(check.requirement)
     return kind(check.outcome, requirement.level if requirement else "must")
 
 
 def fails_run(check: Check) -> bool:
-    """Whether this row alone makes the run fail."""
+    """Return whether this row alone makes the run fail."""
     if check.outcome in ("crash", "timeout"):
         return check.entry is None
     return counted(check) in ("fail", "fixed")
 
 
 def problems(record: Record) -> list[str]:
-    """Why the run of this target fails, one line each; empty where it holds."""
-    if record.footer is None:
-        return ["incomplete: the run was cut off; --resume goes on where it stopped"]
-    if record.footer.error is not None:
+    """Return why the run of this target fails, one line each; empty where it holds."""
+    if record.footer and record.footer.error is not None:
         return [record.footer.error]
-    failed = [check for check in record.checks if fails_run(check)]
-    by_requirement: dict[tuple[str, str], int] = {}
-    for check in failed:
-        key = (check.requirement, check.outcome)
-        by_requirement[key] = by_requirement.get(key, 0) + 1
-    lines = [f"{name}: {count} {outcome}" for (name, outcome), count in sorted(by_requirement.items())]
-    return lines + [
-        f"deviation {entry} matches no check of this target: narrow it or take it out"
-        for entry in record.footer.unmatched
-    ]
+    lines = [f"incomplete: {record.partial}; --resume goes on where it stopped"] if record.partial else []
+    lines += [] if record.checks else ["no check was judged"]
+    failed = Counter((check.requirement, check.outcome) for check in record.checks if fails_run(check))
+    lines += [f"{name}: {count} {outcome}" for (name, outcome), count in sorted(failed.items())]
+    unmatched = record.footer.unmatched if record.footer else []
+    return lines + [f"deviation {entry} {UNMATCHED}" for entry in unmatched]

@@ -11,10 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from conformance import operations, requirements
-from conformance.record.records import Check
+from conformance.record.records import ONE_ANSWER, Check
 from conformance.requirements import Requirement
 
-CASE = "one-answer"  # of the rows made here
 MOST = 6  # places that a message names
 
 
@@ -24,7 +23,7 @@ def judge(target: str, rows: Iterable[Check]) -> list[Check]:
     answered: dict[tuple[str, str, str], list[Check]] = defaultdict(list)
     for row in rows:
         requirement = specification.get(row.requirement)
-        if requirement and requirement.level == "choice" and row.outcome == "choice" and row.case != CASE:
+        if requirement and requirement.level == "choice" and row.outcome == "choice" and row.case != ONE_ANSWER:
             answered[row.requirement, row.dtype, operations.get(row.operation).kind].append(row)
     return [
         _row(target, specification[name], operation, found)
@@ -46,7 +45,7 @@ def prevailing(requirement: Requirement, answers: Iterable[str]) -> str:
 def _row(target: str, requirement: Requirement, operation: str, found: list[Check]) -> Check:
     usual = prevailing(requirement, (row.observed or "" for row in found))
     others = [row for row in found if row.operation == operation and row.observed != usual]
-    row = Check(requirement.id, operation, found[0].dtype, CASE, "choice", observed=usual)
+    row = Check(requirement.id, operation, found[0].dtype, ONE_ANSWER, "choice", observed=usual)
     if not others:
         return row
     places = "; ".join(f"{other.case}: {other.observed}" for other in others[:MOST])
@@ -59,6 +58,6 @@ def _row(target: str, requirement: Requirement, operation: str, found: list[Chec
     )
     answers = " / ".join(sorted({usual, *(other.observed or "" for other in others)}))
     return Check(
-        requirement.id, operation, row.dtype, CASE, "fail", observed=answers,
+        requirement.id, operation, row.dtype, ONE_ANSWER, "fail", observed=answers,
         measured={"checks": len(found), "differing": len(others)}, message=message,
     )  # fmt: skip

@@ -6,9 +6,9 @@ stays for all calls on its target.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
-from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -27,14 +27,6 @@ class ProcessDied(Exception):
     """The process with one core ended instead of answering; the message says how."""
 
 
-@dataclass(frozen=True)
-class Worker:
-    """The process with one core, and the connection to it."""
-
-    process: SpawnProcess
-    connection: Connection
-
-
 def run(target: str, call: Call) -> Any:
     """Return what `call` returns in one thread of the target "torch:cpu:eager".
 
@@ -47,28 +39,29 @@ def run(target: str, call: Call) -> Any:
         raise NotProvided(f"threads are the CPU's; the device is {device}")
     if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
         raise NotProvided("this machine gives one core, or binds no process to one of several")
-    worker = _worker()
+    process, connection = _worker()
     try:
-        worker.connection.send((name, mode, call))
-        answer, error = worker.connection.recv()
+        connection.send((name, mode, call))
+        answer, error = connection.recv()
     except (EOFError, OSError) as closed:
         _worker.cache_clear()
-        worker.process.join()
-        raise ProcessDied(f"in one thread: {Ended(worker.process.exitcode or 0)}") from closed
+        process.join()
+        raise ProcessDied(f"in one thread: {Ended(process.exitcode or 0)}") from closed
     if error is not None:
         raise error
     return answer
 
 
 @cache
-def _worker() -> Worker:
+def _worker() -> tuple[SpawnProcess, Connection]:
     # spawned: a framework that is already imported has its threads
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process = context.Process(target=_serve, args=(theirs,))  # no daemon: those may start no process
     process.start()
     theirs.close()
-    return Worker(process, ours)
+    atexit.register(ours.close)  # which ends it
+    return process, ours
 
 
 def _serve(connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """Truths kept on disk by content: computed once, shared by every target and run.
 
 A key is the digest of the question and of the sources that compute its answer: editing them invalidates what they
-computed.
+computed. A file begins with a checksum of the rest: one that is broken is computed again.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ FOLDER = Path(os.environ.get("SOFTMARK_CACHE", ROOT / ".softmark")) / "truths"
 
 _MEMORY: dict[str, Truth] = {}
 _SPENT = [0.0]  # seconds
+CHECKSUM = 32  # bytes of a SHA-256
 _KEPT = 64  # truths in memory at a time; the tests of one case follow one another
 
 
 def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...]) -> Truth:
-    """The truth of `query`, a dataclass, from memory, from disk or from `evaluate`, which `sources` define."""
+    """Return the truth of `query`, a dataclass: from memory, disk, or `evaluate`, which `sources` define."""
     began = time.perf_counter()
     digest = _digest(query, sources)
     if digest not in _MEMORY:
@@ -45,17 +46,18 @@ def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...
 
 
 def seconds() -> float:
-    """How long this process has waited for true values."""
+    """Return the seconds that this process has waited for true values."""
     return _SPENT[0]
 
 
 def _kept(path: Path, compute: Callable[[], Truth]) -> Truth:
-    try:
-        with path.open("rb") as file:  # not np.load, which takes what begins like a zip archive for one
-            value, residual, radius, decided = np.lib.format.read_array(file)
-            return Truth(value, residual, radius, decided != 0)
-    except (OSError, ValueError, EOFError, TypeError):  # absent or broken: computed again
-        found = compute()
+    data = b""
+    with suppress(OSError):
+        data = path.read_bytes()
+    if data[:CHECKSUM] == hashlib.sha256(data[CHECKSUM:]).digest():
+        value, residual, radius, decided = np.lib.format.read_array(io.BytesIO(data[CHECKSUM:]))
+        return Truth(value, residual, radius, decided != 0)
+    found = compute()
     _write(path, np.stack([found.value, found.residual, found.radius, found.decided]))
     return found
 
@@ -65,7 +67,7 @@ def _write(path: Path, array: Floats) -> None:
     kept = io.BytesIO()
     np.save(kept, array)
     with suppress(OSError):
-        files.write(path, kept.getvalue(), durable=False)
+        files.write(path, hashlib.sha256(kept.getvalue()).digest() + kept.getvalue(), durable=False)
 
 
 @cache

@@ -1,5 +1,5 @@
-"""What differs between two records: the one model behind `python -m reports compare` and the page of differences.
+"""The differences between two records, for `python -m reports compare` and for the page of differences.
 
-An *item* is checks of one requirement that answer alike in every record given; a pair differs in the items whose
-two answers differ. What only one of the two was asked is counted, and never told as a difference.
+An *item* holds the checks of one requirement that answer alike in every record. Two records differ in the items
+where their answers differ. A check that only one of the two ran is counted, and is never called a difference.
 """

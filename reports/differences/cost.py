@@ -1,25 +1,24 @@
-"""What two targets cost in the same cells: latency and logit copies, told where they differ for sure.
-
-asv is needed for results only, so nothing here imports it where the module is loaded.
-"""
+"""Compares the cost of two targets in the same cells: latency and logit copies, where they certainly differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import order
-from benchmarks.timing.cells import SHAPES, Cell
+from benchmarks.timing.cells import Cell
 from reports.checks import split_target
 from reports.differences.values import four
+from reports.timing.wording import number, quantity
 
 if TYPE_CHECKING:
     from benchmarks.asv.results import Result, Results
 
-LEAST = 1.1  # times: below it a difference is not told
-COPIES = 0.1  # of the logits: the same for memory
-COMPILED = {"torch": "compiled", "jax": "jit", "tensorflow": "xla"}  # mode that a cell calls "compiled"
+LEAST = 1.1  # the smallest factor that counts as a difference
+COPIES = 0.1  # the smallest difference of memory, in copies of the logits
+DECIMALS = ((100, 0), (10, 1), (0, 2))  # from a value on, so many decimals are written
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Column:
-    """What is timed of one target: the release, and its costs by machine and cell, whose mode is left out."""
+class TargetCosts:
+    """The costs of one target by machine and cell, whose mode is left out, and the release that was timed."""
 
     release: str
     device: str
@@ -53,16 +52,16 @@ class CostPair:
     times: float | None
 
 
-def column(found: Results | None, target: str, version: str) -> Column | None:
-    """The costs of a target in its version, or in the newest one that is timed; None where nothing is."""
-    if found is None:
+def target_costs(results: Results | None, target: str, version: str) -> TargetCosts | None:
+    """Return the costs of a target in its version, or else in the newest timed one; None if none is timed."""
+    if results is None:
         return None
     adapter, device, mode = split_target(target)
-    wanted = {"eager": "eager", COMPILED.get(adapter, "eager"): "compiled"}.get(mode)
-    machines = {name for name, machine in found.machines.items() if machine.device == device}
+    wanted = FRAMEWORKS[adapter].timed_as(mode) if adapter in FRAMEWORKS else ""
+    machines = {name for name, machine in results.machines.items() if machine.device == device}
     rows = [
         row
-        for row in found.rows
+        for row in results.rows
         if row.release.framework == adapter and row.cell.mode == wanted and row.machine in machines
     ]
     versions = {row.release.version: row.release for row in rows if row.metric == "latency"}
@@ -70,53 +69,53 @@ def column(found: Results | None, target: str, version: str) -> Column | None:
         return None
     plain = version.partition("+")[0]
     release = versions.get(plain) or max(versions.values(), key=order)
-    return Column(release.tag, device, _costs(row for row in rows if row.release == release))
+    return TargetCosts(release.tag, device, _costs(row for row in rows if row.release == release))
 
 
 def _costs(rows: Iterable[Result]) -> dict[tuple[str, Cell], Cost]:
     values: dict[tuple[str, Cell], dict[str, Result]] = {}
     for row in rows:
         values.setdefault((row.machine, replace(row.cell, mode="")), {})[row.metric] = row
-    found = {}
+    costs = {}
     for (machine, cell), metrics in values.items():
         latency = metrics.get("latency")
         if latency is None or latency.interval is None:
             continue
         memory, roofline = metrics.get("memory"), metrics.get("roofline")
-        found[machine, cell] = Cost(
+        costs[machine, cell] = Cost(
             four(latency.value),
             four(latency.interval[0]),
             four(latency.interval[1]),
             four(roofline.value) if roofline else None,
             four(memory.value) if memory else None,
         )
-    return found
+    return costs
 
 
-def pairs(first: Column | None, second: Column | None) -> tuple[list[CostPair], int]:
-    """The cells in which two targets differ, the largest factor first, and how many both are timed in."""
+def pairs(first: TargetCosts | None, second: TargetCosts | None) -> tuple[list[CostPair], int]:
+    """Return the cells in which two targets differ, the largest factor first, and the number of common cells."""
     if first is None or second is None:
         return [], 0
     both = [key for key in first.costs if key in second.costs]
-    found = []
+    differing = []
     for machine, cell in both:
         a, b = first.costs[machine, cell], second.costs[machine, cell]
         times = b.latency / a.latency if slower(a, b) or slower(b, a) else None
         if times is not None or copies_differ(a, b):
-            found.append(CostPair(machine, cell, a, b, times))
-    return sorted(found, key=_order), len(both)
+            differing.append(CostPair(machine, cell, a, b, times))
+    return sorted(differing, key=_order), len(both)
 
 
-def slower(one: Cost, other: Cost) -> bool:
-    """Whether `other` takes longer for sure: a tenth more, and their intervals do not meet."""
-    return other.latency >= LEAST * one.latency and other.low > one.high
+def slower(first: Cost, other: Cost) -> bool:
+    """Tell whether `other` takes a tenth longer or more, and the two intervals do not overlap."""
+    return other.latency >= LEAST * first.latency and other.low > first.high
 
 
-def copies_differ(one: Cost, other: Cost) -> bool:
-    """Whether the memory differs by a tenth of the smaller and of the logits."""
-    if one.copies is None or other.copies is None:
+def copies_differ(first: Cost, other: Cost) -> bool:
+    """Tell whether the memory differs by a tenth of the smaller one, and by a tenth of the logits."""
+    if first.copies is None or other.copies is None:
         return False
-    low, high = sorted((one.copies, other.copies))
+    low, high = sorted((first.copies, other.copies))
     return high - low >= max(COPIES, (LEAST - 1) * low)
 
 
@@ -125,30 +124,23 @@ def _order(pair: CostPair) -> tuple[float, str]:
     return -max(times, 1 / times), pair.cell.name
 
 
-def where(cell: Cell, device: str = "cpu") -> str:
-    """The cell in words: "softmax forward 256×1000 float32, all threads"."""
-    shape = SHAPES[cell.shape]
-    size = "×".join(map(str, shape.on(device))) + ("" if shape.axis == -1 else f" along axis {shape.axis}")
-    threads = "one thread" if cell.threads == "1" else f"{cell.threads} threads"
-    data = "" if cell.data == "normal" else f", {cell.data} logits"
-    return f"{size} {cell.format}, {threads}{data}"
+def described(cost: Cost) -> str:
+    """Return the latency, followed by times the roofline and copies of the logits where they were measured."""
+    return "".join(pieces(cost))
 
 
-def told(cost: Cost) -> str:
-    """The latency, beside it times the roofline and copies where measured."""
-    more = [f"{figure(cost.roofline)}× roofline"] if cost.roofline is not None else []
-    more += [f"{cost.copies:.1f} copies"] if cost.copies is not None else []
-    return time(cost.latency) + (f" ({', '.join(more)})" if more else "")
-
-
-def time(seconds: float) -> str:
-    """Seconds in a unit that needs no exponent."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= scale:
-            return f"{figure(seconds / scale)} {unit}"
-    return f"{figure(seconds / 1e-9)} ns"
+def pieces(cost: Cost) -> Iterator[str]:
+    """Yield the pieces of the text of a cost; many costs share one, so that the page holds each of them once."""
+    roofline = "" if cost.roofline is None else f"{number(cost.roofline)}× roofline"
+    copies = "" if cost.copies is None else f"{cost.copies:.1f} copies"
+    yield quantity(cost.latency, "latency")
+    if roofline:
+        yield f" ({roofline}" + ("" if copies else ")")
+    if copies:
+        yield (", " if roofline else " (") + f"{copies})"
 
 
 def figure(value: float) -> str:
-    """Two or three digits that count."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    """Return a number with two or three significant digits."""
+    decimals = next(decimals for least, decimals in DECIMALS if value >= least)
+    return f"{value:.{decimals}f}"

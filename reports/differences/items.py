@@ -1,4 +1,4 @@
-"""Items: the checks of several records, those of one requirement that answer alike everywhere as one."""
+"""Groups the checks of several records into items: checks of one requirement that answer alike everywhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST = ("float32", "float64", "bfloat16", "float16")  # formats, in the order t
 
 @dataclass(frozen=True)
 class Item:
-    """Checks of one requirement with one answer in each record, None where it was not asked.
+    """Checks of one requirement with one answer in each record, None where a record did not run them.
 
     `scopes` counts them by operation and format; `example` is the simplest of them in each record.
     """
@@ -34,17 +34,17 @@ class Item:
 
     @property
     def checks(self) -> int:
-        """How many checks there are."""
+        """The number of checks."""
         return sum(number for _, number in self.scopes)
 
 
 def items(
     records: Sequence[Record], specification: Mapping[str, Requirement], entries: Sequence[Deviation]
 ) -> list[Item]:
-    """The items in which two of the records differ, musts first and then as the specification has them."""
+    """Return the items in which two of the records differ, musts first and then as the specification has them."""
     known = [concerned(record.header.target, entries) for record in records]
     columns = [{check.id: check for check in record.checks} for record in records]
-    found: dict[tuple[str, tuple[Value | None, ...]], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, tuple[Value | None, ...]], list[str]] = defaultdict(list)
     for name in dict.fromkeys(name for column in columns for name in column):
         row = [column.get(name) for column in columns]
         first = next(check for check in row if check is not None)
@@ -53,17 +53,17 @@ def items(
             None if check is None else value(check, requirement, own)
             for check, own in zip(row, known, strict=True)
         )
-        if _differ(values) and (not derived(first) or any(one and one.kind == "fault" for one in values)):
-            found[first.requirement, values].append(name)
+        if _differ(values) and (not derived(first) or any(item and item.kind == "fault" for item in values)):
+            groups[first.requirement, values].append(name)
     order = {name: place for place, name in enumerate(specification)}
-    made = [_item(key, names, columns, specification) for key, names in found.items()]
+    made = [_item(key, names, columns, specification) for key, names in groups.items()]
     return sorted(
-        made, key=lambda one: (_rank(one.level), order.get(one.requirement, len(order)), simplicity(one))
+        made, key=lambda item: (_rank(item.level), order.get(item.requirement, len(order)), simplicity(item))
     )
 
 
 def _differ(values: Sequence[Value | None]) -> bool:
-    there = [one for one in dict.fromkeys(values) if one is not None]
+    there = [value for value in dict.fromkeys(values) if value is not None]
     return any(differ(*pair) for pair in combinations(there, 2))
 
 
@@ -80,14 +80,14 @@ def _item(
     requirement, values = key
     rows = [tuple(column.get(name) for column in columns) for name in names]
     rows.sort(key=_simple)
-    told = specification.get(requirement)
+    known = specification.get(requirement)
     checks = [next(check for check in row if check is not None) for row in rows]
     scopes = Counter((form(check), check.dtype) for check in checks)
-    return Item(requirement, told.level if told else "unknown", values, tuple(scopes.items()), rows[0])
+    return Item(requirement, known.level if known else "unknown", values, tuple(scopes.items()), rows[0])
 
 
 def simplicity(item: Item) -> tuple[bool, int, float, int, str]:
-    """What items of one requirement are sorted by: the example that is easiest to follow first."""
+    """Return a sort key that puts the item with the simplest example first."""
     return _simple(item.example)
 
 
@@ -103,6 +103,6 @@ def _simple(row: tuple[Check | None, ...]) -> tuple[bool, int, float, int, str]:
 
 
 def asked(check: Check) -> Mapping[str, Any]:
-    """The call as the record keeps it, empty where it does not."""
+    """Return the call in the check's witness, empty if the record does not hold it."""
     call = check.witness.get("call")
     return call if isinstance(call, dict) else {}

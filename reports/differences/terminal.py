@@ -1,74 +1,51 @@
-"""A comparison on a terminal. Text goes in as `Text`, so that brackets in a record never become markup."""
+"""Prints a comparison on a terminal. Records' text is printed as `Text`, so that brackets in it are no markup."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from reports import console
 from reports.differences import phrases
-from reports.differences.compared import Comparison, Told
-from reports.differences.pair import SORTS
+from reports.differences.causes import SORTS
+from reports.differences.comparison import Comparison, DescribedDifference
+from reports.differences.phrases import ComparisonTable
 
-MOST = 12  # rows of a table, and programs of a sort, where not all are asked for
-STYLES = {"faults": "bold red", "choices": "bold blue", "absent": "bold yellow", "measured": "bold"}
-
-
-def show(one: Comparison, console: Console, every: bool = False) -> None:
-    """Print the comparison."""
-    console.print(Text(phrases.heading(one), "bold"))
-    console.print(Text(phrases.summary(one)))
-    for note in one.notes:
-        console.print(Text(f"note: {note}", "yellow"))
-    for sort in (*SORTS,)[:-1]:
-        _sort(one, sort, console, every)
-    _table(console, phrases.grades(one), phrases.GRADE_HEAD, phrases.grade_rows(one), one, every)
-    _table(console, phrases.costs(one), phrases.COST_HEAD, phrases.cost_rows(one), one, every)
-    _table(console, SORTS["measured"], phrases.MEASURED_HEAD, phrases.measured_rows(one), one, every)
+STYLES = {"faults": "bold red", "choices": "bold blue", "absent": "bold yellow"}
 
 
-def _sort(one: Comparison, sort: str, console: Console, every: bool) -> None:
-    found = one.of(sort)
-    if not found:
-        return
-    console.print(Text(f"\n{SORTS[sort]} ({len(found)})", STYLES[sort]))
-    for told in found:
-        _told(told, one, console)
+def show(comparison: Comparison, output: Console, every: bool = False) -> None:
+    """Print the comparison, with the first rows of each table or `every` row."""
+    output.print(Text(phrases.heading(comparison), "bold"))
+    output.print(Text(phrases.summary(comparison)))
+    for note in comparison.notes:
+        output.print(Text(f"note: {note}", "yellow"))
+    for sort, style in STYLES.items():
+        differences = comparison.of(sort)
+        if differences:
+            output.print(Text(f"\n{SORTS[sort]} ({len(differences)})", style))
+        for difference in differences:
+            _difference(difference, comparison.names, output)
+    for table in phrases.tables(comparison, every):
+        _table(table, output)
 
 
-def _told(told: Told, one: Comparison, console: Console) -> None:
-    console.print(Text(f"\n  {told.title}", "bold"))
-    console.print(Text(f"  {phrases.line(told)}", "dim"))
-    for side, answer in zip((one.a, one.b), told.sides, strict=True):
-        console.print(Text("  ").append(side.name, "cyan").append(f": {answer.text}"))
-        for line in answer.code.splitlines():
-            console.print(Text(f"      {line}"), soft_wrap=True)
-        if answer.told:
-            console.print(Text(f"      → {answer.told}", "dim"))
+def _difference(difference: DescribedDifference, names: tuple[str, str], output: Console) -> None:
+    output.print(Text(f"\n  {difference.heading(names)}", "bold"))
+    output.print(Text(f"  {phrases.line(difference)}", "dim"))
+    for name, operand in zip(names, difference.operands, strict=True):
+        output.print(Text("  ").append(name, "cyan").append(f": {operand.answer}"))
+        for line in operand.program.splitlines():
+            output.print(Text(f"      {line}"), soft_wrap=True)
+        if operand.recorded:
+            output.print(Text(f"      → {operand.recorded}", "dim"))
 
 
-def _table(
-    console: Console,
-    title: str,
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    one: Comparison,
-    every: bool,
-) -> None:
-    rows = list(rows)
-    if not rows:
-        return
-    shown = Table(
-        title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for column in (*head, one.a.name, one.b.name):
-        shown.add_column(Text(column), overflow="fold")
-    kept = rows if every else rows[:MOST]
-    for row in kept:
+def _table(table: ComparisonTable, output: Console) -> None:
+    shown = console.table(f"\n{table.title}", *table.head)
+    for row in table.rows:
         shown.add_row(*map(Text, row))
-    console.print(shown)
-    if len(kept) < len(rows):
-        console.print(Text(f"and {len(rows) - len(kept)} more: --all", "dim"))
+    output.print(shown)
+    output.print(Text(table.rule, "dim"))
+    if table.hidden:
+        output.print(Text(f"and {table.hidden} more: --all", "dim"))

@@ -1,4 +1,4 @@
-"""What a record answers to one check, as a text that is compared and shown."""
+"""Turns the answer of a record to one check into a text that is compared and shown."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from adapters.protocol import FEATURES
 from conformance.deviations import Deviation
 from conformance.record.accuracy_keys import HEX, number
-from conformance.record.records import Check
+from conformance.record.records import ONE_ANSWER, Check
 from conformance.requirements import Requirement
-from conformance.run.consistency import CASE
 from reports.checks import split_target
 from reports.witness import difference, numbers, short
 
@@ -44,13 +43,15 @@ class Value:
 
 
 def concerned(target: str, entries: Iterable[Deviation]) -> list[Deviation]:
-    """The deviations that speak of a target, whatever version each was written for."""
+    """Return the deviations of a target, whatever version each was written for."""
     adapter, device, mode = split_target(target)
-    return [one for one in entries if (one.adapter, one.device) == (adapter, device) and mode in one.modes]
+    return [
+        entry for entry in entries if (entry.adapter, entry.device) == (adapter, device) and mode in entry.modes
+    ]
 
 
 def value(check: Check, requirement: Requirement | None, entries: Sequence[Deviation]) -> Value:
-    """The answer of a check; a failure that one of the `entries` describes is that deviation in any release."""
+    """Return the answer of a check; a failure that one of the `entries` describes is that deviation."""
     if check.outcome == "absent":
         return Value("absent", absent(check.message or ""))
     if check.outcome in FAULTS:
@@ -63,11 +64,11 @@ def value(check: Check, requirement: Requirement | None, entries: Sequence[Devia
 
 
 def _fault(check: Check, requirement: Requirement | None, entries: Sequence[Deviation]) -> Value:
-    entry = next((one for one in entries if _described(check, one)), None)
+    entry = next((listed for listed in entries if _described(check, listed)), None)
     if entry or check.outcome in ("deviation", "fixed"):
         named = entry.title if entry else check.entry or "a deviation without a name"
-        told = "listed as deviating, and passes" if check.outcome == "fixed" else "deviates"
-        return Value("fault", f"{told}: {named}", entry.id if entry else check.entry or "")
+        verb = "listed as deviating, and passes" if check.outcome == "fixed" else "deviates"
+        return Value("fault", f"{verb}: {named}", entry.id if entry else check.entry or "")
     if check.outcome == "fail" and requirement is not None and requirement.choices and check.observed:
         return Value("fault", f"none of the legal answers: {rounded(check.observed)}")
     level = requirement.level if requirement else "unknown"
@@ -81,7 +82,7 @@ def _described(check: Check, entry: Deviation) -> bool:
 
 
 def absent(message: str) -> str:
-    """What is lacking, in words: the adapters name features as the suite does."""
+    """Return a text that names the missing features in words instead of the adapters' names for them."""
     _, has, names = message.partition(" has no ")
     features = names.split(", ")
     if not has or not set(features) <= FEATURES:
@@ -90,9 +91,9 @@ def absent(message: str) -> str:
 
 
 def differ(first: Value, second: Value) -> bool:
-    """Whether two answers differ: a fault of one title is one, and what both lack is none.
+    """Tell whether two answers differ; two faults of one title do not, nor do two absent answers.
 
-    Of answers in a list ("uint8 error, int32 accepted") those to what both were asked count: a tier may ask more.
+    Of two lists of answers ("uint8 error, int32 accepted") the names in both count: a tier may ask for more.
     """
     if first.kind != second.kind or first.kind == "absent":
         return first.kind != second.kind
@@ -103,13 +104,13 @@ def differ(first: Value, second: Value) -> bool:
 
 
 def listed(text: str) -> dict[str, str]:
-    """Name → answer of a list of answers; empty where the text is none."""
+    """Return name → answer of a list of answers; empty if the text is not a list."""
     parts = [part.split(" ") for part in text.removeprefix(f"{HOLDS}: ").split(", ")]
     return {part[0]: part[1] for part in parts} if all(len(part) == 2 for part in parts) else {}
 
 
 def _measured(check: Check) -> str:
-    """What was measured; of copies of the logits a tenth, since a few bytes beside them are no difference."""
+    """Return the measured numbers; copies of the logits in tenths, since a few bytes are not a difference."""
     copies = number(check.measured.get("copies"))
     return numbers(check.measured) if copies is None else f"{copies:.1f} copies of the logits"
 
@@ -120,7 +121,7 @@ def _chosen(observed: str, requirement: Requirement | None) -> str:
 
 
 def rounded(text: str) -> str:
-    """`text` with its losses in three digits: the formats' last digits are no difference of behaviour."""
+    """Return `text` with its losses in three digits: a format's last digits do not change the behaviour."""
     return " ".join(f"{float(word):.3g}" if _long(word) else word for word in text.split(" "))
 
 
@@ -130,29 +131,29 @@ def _long(word: str) -> bool:
 
 
 def derived(check: Check) -> bool:
-    """Whether the row is about the answers of other rows, which stand there themselves."""
-    return check.case == CASE
+    """Tell whether the row compares the answers of other rows, which are items themselves."""
+    return check.case == ONE_ANSWER
 
 
 def answer(check: Check) -> str:
-    """What was got and what was expected in the check that is shown, where the record keeps it."""
+    """Return the result and the expected value that the record holds for the check, "" if it holds none."""
     got = check.witness.get("got")
     if got is None:
         return ""
     known = number(got)
     if known is not None:
         expected = number(check.witness.get("expected"))
-        told = f"expected {_exact(expected)}" if expected is not None else ""
+        wanted = f"expected {_exact(expected)}" if expected is not None else ""
         bound, error = number(check.witness.get("bound")), number(check.witness.get("error"))
         grade = f" of grade {check.bound}" if check.bound else ""
         over = f"{short(error / bound)} times the bound{grade}" if bound and error is not None else ""
-        return ", ".join(part for part in (f"got {_exact(known)}", told, over) if part)
+        return ", ".join(part for part in (f"got {_exact(known)}", wanted, over) if part)
     plain = HEX.sub(lambda match: f"{float.fromhex(match[0]):.6g}", str(got))
     return f"got {plain}" if len(plain) <= LONGEST else difference(check).removeprefix(", ")
 
 
 def four(value: float) -> float:
-    """Four digits of a number: what the page holds, and so what every form compares."""
+    """Round a number to four digits, the precision in which numbers are compared and stored in the page."""
     return float(f"{value:.4g}")
 
 

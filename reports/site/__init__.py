@@ -1,4 +1,4 @@
-"""The site of `python -m reports build`: static pages that open from a file, made of records and results alone.
+"""Builds the site of `python -m reports build`: static pages that open from a file, made of records and results.
 
-One module and one template a sort of page; `build.PAGES` lists the modules, `evidence` is all they read.
+Each kind of page has one module and one template; `build.PAGES` lists the modules, which read only `Evidence`.
 """

@@ -5,9 +5,9 @@
   const dialog = document.getElementById("witness");
   const [title, values, program, none] = ["title", "values", "program", "none"].map(name => dialog.querySelector(`[data-part="${name}"]`));
   const open = number => {
-    const [target, check, told, code] = witnesses[number];
+    const [target, check, pairs, code] = witnesses[number];
     title.textContent = `${texts[target]} ${texts[check]}`;
-    values.replaceChildren(...told.flatMap((text, at) => {
+    values.replaceChildren(...pairs.flatMap((text, at) => {
       const item = document.createElement(at % 2 ? "dd" : "dt");
       if (at % 2) item.className = "mono";
       item.textContent = texts[text];

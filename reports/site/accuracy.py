@@ -1,7 +1,7 @@
-"""The page of accuracy: the worst error over the bound by operation, format and row length, a section a target.
+"""The page of accuracy: the worst error over the bound by operation, format and row length for each target.
 
-A cell opens its witness: the input that attains the error and the call as a program. An archived record keeps
-the values of the worst check of a place only; of the others the program alone is shown, built from the call.
+A cell opens its witness: the input that attains the error and the call as a program. An archived record keeps the
+values only of the worst check of a place; for the others only the program is shown, which is built from the call.
 """
 
 from __future__ import annotations
@@ -11,30 +11,37 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.record.accuracy_keys import FORWARD, place, ratio
 from conformance.record.records import Check, Record
 from conformance.truth.arithmetic import GRADES
-from reports.accuracy import REQUIRED, Grade, Row, Table, by_format
+from reports.accuracy import REQUIRED, AccuracyRow, AccuracyTable, Grade, by_format
 from reports.checks import split_target
+from reports.evidence import Evidence
 from reports.model import GRADES as MEANINGS
 from reports.reproduce import reproduction
-from reports.site.evidence import Evidence
 from reports.site.page import Page
 from reports.site.witnesses import Witnesses, values
-from reports.targets import Target
+from reports.targets import TargetSummary
 from reports.witness import short
 
-LENGTHS = (4, 64, 512, 1536, 8192)  # where a column ends; those of the suite lie in groups between these
+LENGTHS = (
+    4,
+    64,
+    512,
+    1536,
+    8192,
+)  # the last length of each column; the suite's lengths lie in groups between these
 # the largest error over the bound of a colour → its class; above 1 is outside the bound
 TONES = {0.1: "h0", 0.25: "h1", 0.5: "h2", 1.0: "h3", 10.0: "o1", 1000.0: "o2", math.inf: "o3"}
-OUTSIDE = "▲"  # says without a colour that a cell is outside the bound
-MOST = 20  # findings that are written out; the rest is counted
+OUTSIDE = "▲"  # marks a cell outside the bound for readers who do not see the colour
+MOST = 20  # errors that are written out; the rest is counted
 LENGTH = re.compile(r"(?:^|-)n(\d+)(?:-|$)")
 
 
 @dataclass(frozen=True)
-class Cell:
+class HeatCell:
     """The worst error over the bound at one place, and the number of its witness."""
 
     worst: float
@@ -43,76 +50,25 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """The number, marked where it is outside the bound."""
+        """The number, marked if it is outside the bound."""
         return f"{OUTSIDE} {short(self.worst)}" if self.worst > 1 else short(self.worst)
 
     @property
     def tone(self) -> str:
-        """The class that colours it."""
+        """The CSS class that colours the cell."""
         return next((tone for end, tone in TONES.items() if self.worst <= end), "o3")
 
 
-@dataclass(frozen=True)
-class Line:
-    """One operation, format and direction of one target; a cell for each range of row lengths."""
-
-    operation: str
-    dtype: str
-    direction: str
-    grade: Grade
-    cells: tuple[Cell | None, ...]
-
-
-@dataclass(frozen=True)
-class Section:
-    """One target: its lines for results and for derivatives, by title."""
-
-    target: Target
-    tables: tuple[tuple[str, tuple[Line, ...]], ...]
-    outside: int
-    places: int
-
-
-@dataclass(frozen=True)
-class Multiple:
-    """One operation over all targets and formats; `worst` tells for each format which target errs most."""
-
-    title: str
-    dtypes: tuple[str, ...]
-    rows: tuple[tuple[Target, tuple[Cell | None, ...]], ...]
-    worst: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Where one input takes targets outside the bound, with the witness of the first of them."""
-
-    place: str
-    worst: float
-    length: int | None
-    case: str
-    requirement: str
-    known: bool  # as a deviation, in all of the targets
-    targets: tuple[str, ...]
-    witness: tuple[tuple[str, str], ...]
-    code: str | None
-
-    @property
-    def named(self) -> str:
-        """The targets, modes of one framework together: "jax:cpu (eager, jit)"."""
-        modes: dict[str, list[str]] = defaultdict(list)
-        for target in self.targets:
-            adapter, device, mode = split_target(target)
-            modes[f"{adapter}:{device}" if device else adapter].append(mode)
-        return ", ".join(f"{name} ({', '.join(found)})" if any(found) else name for name, found in modes.items())
+HeatRow = tuple[AccuracyRow, Grade, list[HeatCell | None]]  # a cell for each range of row lengths
+GridRow = tuple[TargetSummary, list[HeatCell | None]]  # a cell for each format
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The page."""
+    """Yield the page."""
     report = evidence.report
     names = [target.name for target in report.targets]
     store = Witnesses()
-    found = findings(names, report.accuracy)
+    errors = outside(names, report.accuracy)
     ranges = _ranges(evidence.records)
     shown: dict[str, object] = {
         "multiples": _multiples(report.targets, report.accuracy, store),
@@ -121,8 +77,8 @@ def pages(evidence: Evidence) -> Iterator[Page]:
             for at, (record, target) in enumerate(zip(evidence.records, report.targets, strict=True))
         ],
         "ranges": list(ranges.values()),
-        "findings": found[:MOST],
-        "more": len(found[MOST:]),
+        "errors": errors[:MOST],
+        "more": len(errors[MOST:]),
         "within": within(names, report.accuracy),
         "meanings": MEANINGS,
         "outside": OUTSIDE,
@@ -133,7 +89,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
 
 
 def row_length(check: Check) -> int | None:
-    """The number of classes in a row, from the call or the name of the case; None where neither tells it."""
+    """Return the number of classes in a row, from the call or the case's name; None if neither has it."""
     call = check.witness.get("call")
     call = call if isinstance(call, dict) else {}
     shape, axis = call.get("shape"), call.get("axis", -1)
@@ -144,42 +100,51 @@ def row_length(check: Check) -> int | None:
     return int(named[1]) if named else None
 
 
-def findings(targets: Sequence[str], tables: Iterable[Table]) -> list[Finding]:
-    """What is outside the bound, the largest first; targets that err alike on the same input share a finding."""
-    found: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
+def outside(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> list[dict[str, Any]]:
+    """Describe the errors outside the bound, largest first; targets that err alike share an entry."""
+    groups: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
     for row, target, grade in _cells(targets, tables):
         if grade.worst > 1:
-            found[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
-    made = [_finding(named, case, group) for (named, case, _), group in found.items()]
-    return sorted(made, key=lambda one: -one.worst)
+            groups[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
+    made = [_outside(named, group) for (named, *_), group in groups.items()]
+    return sorted(made, key=lambda error: -error["grade"].worst)
 
 
-def _finding(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> Finding:
+def _outside(named: str, group: Sequence[tuple[str, Grade]]) -> dict[str, Any]:
+    """Describe an input that takes targets outside the bound, with the witness of the first of them."""
     target, grade = group[0]
     code = reproduction(target, grade.check)
-    return Finding(
-        place=named,
-        worst=grade.worst,
-        length=row_length(grade.check),
-        case=case,
-        requirement=grade.check.requirement,
-        known=all(one.check.outcome == "deviation" for _, one in group),
-        targets=tuple(target for target, _ in group),
-        witness=values(grade.check, code is not None),
-        code=code,
-    )
+    return {
+        "place": named,
+        "grade": grade,
+        "length": row_length(grade.check),
+        "known": all(grade.check.outcome == "deviation" for _, grade in group),
+        "target": target,
+        "named": _together(target for target, _ in group),
+        "witness": values(grade.check, code is not None),
+        "code": code,
+    }
 
 
-def within(targets: Sequence[str], tables: Iterable[Table]) -> str:
-    """The largest error inside the bound, in one sentence; "" where there is none."""
+def _together(targets: Iterable[str]) -> str:
+    """Name targets, modes of one framework together: "jax:cpu (eager, jit)"."""
+    modes: dict[str, list[str]] = defaultdict(list)
+    for target in targets:
+        adapter, device, mode = split_target(target)
+        modes[f"{adapter}:{device}" if device else adapter].append(mode)
+    return ", ".join(f"{name} ({', '.join(own)})" if any(own) else name for name, own in modes.items())
+
+
+def within(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> str:
+    """Return a sentence with the largest error inside the bound, "" if there is none."""
     inside = [(grade.worst, row, target) for row, target, grade in _cells(targets, tables) if grade.worst <= 1]
     if not inside:
         return ""
-    worst, row, target = max(inside, key=lambda one: one[0])
+    worst, row, target = max(inside, key=lambda graded: graded[0])
     return f"{len(inside)} are within it; the largest there is {short(worst)}, of {target} in {_named(row)}."
 
 
-def _cells(targets: Sequence[str], tables: Iterable[Table]) -> Iterator[tuple[Row, str, Grade]]:
+def _cells(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> Iterator[tuple[AccuracyRow, str, Grade]]:
     for table in tables:
         for row in table.rows:
             for target, grade in zip(targets, row.cells, strict=True):
@@ -187,22 +152,22 @@ def _cells(targets: Sequence[str], tables: Iterable[Table]) -> Iterator[tuple[Ro
                     yield row, target, grade
 
 
-def _named(row: Row) -> str:
+def _named(row: AccuracyRow) -> str:
     return f"{row.operation} {row.direction} in {row.dtype}"
 
 
 def _scale() -> list[tuple[str, str]]:
-    """The legend: class and text of each colour."""
-    ends = list(TONES)
-    texts = [f"up to {end:g}" for end in ends[:-1]]
+    """Return the legend: the class and the text of each colour."""
+    *ends, _ = TONES
+    texts = [*(f"up to {end:g}" for end in ends), f"above {ends[-1]:g}"]
     return [
-        (TONES[end], f"{OUTSIDE} {text}" if end > 1 else text)
-        for end, text in zip(ends, [*texts, f"above {ends[-2]:g}"], strict=True)
+        (tone, f"{OUTSIDE} {text}" if end > 1 else text)
+        for (end, tone), text in zip(TONES.items(), texts, strict=True)
     ]
 
 
 def _ranges(records: Iterable[Record]) -> dict[int | None, str]:
-    """The columns: place among `LENGTHS` → the lengths that were tried there, None where none is told."""
+    """Return the columns: place among `LENGTHS` → the lengths in the records, None → those without a length."""
     lengths: dict[int | None, set[int]] = defaultdict(set)
     for record in records:
         for check in record.checks:
@@ -219,42 +184,34 @@ def _column(length: int | None) -> int | None:
 
 def _span(lengths: set[int]) -> str:
     if not lengths:
-        return "not told"
+        return "unknown"
     low, high = min(lengths), max(lengths)
     return f"{low}" if low == high else f"{low}–{high}"
 
 
 def _section(
     record: Record,
-    target: Target,
+    target: TargetSummary,
     at: int,
-    tables: Iterable[Table],
+    tables: Iterable[AccuracyTable],
     ranges: dict[int | None, str],
     store: Witnesses,
-) -> Section:
-    """The section of the target that is the column `at` of the tables."""
+) -> dict[str, object]:
+    """Return the section of the target in column `at` of the tables."""
     worst = _worst(record)
 
-    def line(row: Row, grade: Grade) -> Line:
+    def line(row: AccuracyRow, grade: Grade) -> HeatRow:
         here = (row.operation, row.dtype, row.direction)
         checks = [worst.get((here, column)) for column in ranges]
-        cells = tuple(_cell(target.name, check, "", store) if check else None for check in checks)
-        return Line(*here, grade, cells)
+        return row, grade, [_cell(target.name, check, "", store) if check else None for check in checks]
 
-    made = {
-        table.title: tuple(line(row, grade) for row in table.rows if (grade := row.cells[at])) for table in tables
-    }
-    grades = [one.grade for lines in made.values() for one in lines]
-    return Section(
-        target,
-        tuple((title, lines) for title, lines in made.items() if lines),
-        sum(grade.worst > 1 for grade in grades),
-        len(grades),
-    )
+    made = {table.title: [line(row, grade) for row in table.rows if (grade := row.cells[at])] for table in tables}
+    grades = [grade for lines in made.values() for _, grade, _ in lines]
+    return {"target": target, "tables": made, "grades": grades}
 
 
 def _worst(record: Record) -> dict[tuple[tuple[str, str, str], int | None], Check]:
-    """The check with the largest error at each place and in each column."""
+    """Return the check with the largest error for each place and column."""
     worst: dict[tuple[tuple[str, str, str], int | None], Check] = {}
     for check in record.checks:
         here, value = place(check), ratio(check, REQUIRED)
@@ -265,44 +222,44 @@ def _worst(record: Record) -> dict[tuple[tuple[str, str, str], int | None], Chec
     return worst
 
 
-def _cell(target: str, check: Check, letter: str, store: Witnesses) -> Cell:
-    return Cell(ratio(check, REQUIRED) or 0.0, letter, store.add(target, check))
+def _cell(target: str, check: Check, letter: str, store: Witnesses) -> HeatCell:
+    return HeatCell(ratio(check, REQUIRED) or 0.0, letter, store.add(target, check))
 
 
-def _multiples(targets: Sequence[Target], tables: Iterable[Table], store: Witnesses) -> list[Multiple]:
-    """One for each operation and part, all formats that any of them has."""
-    found: dict[str, list[Row]] = defaultdict(list)
+def _multiples(
+    targets: Sequence[TargetSummary], tables: Iterable[AccuracyTable], store: Witnesses
+) -> list[dict[str, object]]:
+    """Return a grid for each operation and part, with every format that a target has."""
+    groups: dict[str, list[AccuracyRow]] = defaultdict(list)
     for table in tables:
         for row in table.rows:
-            found[f"{row.operation}, {FORWARD if row.direction == FORWARD else table.title}"].append(row)
-    return [_multiple(title, targets, rows, store) for title, rows in found.items()]
+            groups[f"{row.operation}, {FORWARD if row.direction == FORWARD else table.title}"].append(row)
+    return [_multiple(title, targets, rows, store) for title, rows in groups.items()]
 
 
-def _multiple(title: str, targets: Sequence[Target], rows: Sequence[Row], store: Witnesses) -> Multiple:
+def _multiple(
+    title: str, targets: Sequence[TargetSummary], rows: Sequence[AccuracyRow], store: Witnesses
+) -> dict[str, object]:
     dtypes = sorted({row.dtype for row in rows}, key=by_format)
-    grid = []
+    grid: list[GridRow] = []
     for at, target in enumerate(targets):
-        cells = []
-        for dtype in dtypes:
-            grades = [grade for row in rows if row.dtype == dtype and (grade := row.cells[at])]
-            cells.append(_joined(target.name, grades, store) if grades else None)
-        if any(cells):
-            grid.append((target, tuple(cells)))
-    return Multiple(
-        title, tuple(dtypes), tuple(grid), tuple(_most(grid, at, name) for at, name in enumerate(dtypes))
-    )
+        grades = [[grade for row in rows if row.dtype == dtype and (grade := row.cells[at])] for dtype in dtypes]
+        if any(grades):
+            grid.append((target, [_joined(target.name, own, store) if own else None for own in grades]))
+    worst = [_most(grid, at, name) for at, name in enumerate(dtypes)]
+    return {"title": title, "dtypes": dtypes, "rows": grid, "worst": worst}
 
 
-def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> Cell:
+def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> HeatCell:
     worst = max(grades, key=lambda grade: grade.worst)
     letter = max((grade.letter for grade in grades), key=(*GRADES, "F").index)
     return _cell(target, worst.check, letter, store)
 
 
-def _most(grid: Sequence[tuple[Target, tuple[Cell | None, ...]]], at: int, dtype: str) -> str:
-    """ "float32 0.32 (jax:cpu:jit and 1 other)"."""
-    told = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
-    worst = max(told, key=lambda one: one[0].worst)[0]
-    names = [name for cell, name in told if short(cell.worst) == short(worst.worst)]
+def _most(grid: Iterable[GridRow], at: int, dtype: str) -> str:
+    """Return the target that errs most: "float32 0.32 (jax:cpu:jit and 1 other)"."""
+    named = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
+    worst = max(named, key=lambda pair: pair[0].worst)[0]
+    names = [name for cell, name in named if short(cell.worst) == short(worst.worst)]
     others = f" and {len(names) - 1} other{'s' * (len(names) > 2)}" if len(names) > 1 else ""
     return f"{dtype} {short(worst.worst)} ({names[0]}{others})"

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from reports.page import CSS
+from reports.evidence import RECORDS, RELEASES, Evidence
+from reports.html import CSS
 from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
-from reports.site.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
 from reports.site.page import HERE, Page
 
 PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
@@ -37,28 +35,23 @@ class NotBuilt(Exception):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m reports build` takes."""
+    """Add the arguments of `python -m reports build`."""
     parser.add_argument(
         "records", nargs="*", type=Path, default=[RECORDS], metavar="DIR_OR_FILE", help="default: reports/records"
     )
     parser.add_argument("--releases", type=Path, default=RELEASES, metavar="DIR", help="records of the releases")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
     parser.add_argument("--asv", metavar="FOLDER_OR_URL", help="asv's site to link to; default: .asv/html")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help=f"default: {OUTPUT}")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, evidence: Evidence) -> int:
     """Build the site and say where it is; exit code 1: something was left out, 2: there is no site."""
     try:
-        asv = address(options.asv, options.output)
-        with uncollected():
-            evidence = replace(gather(options.records or [RECORDS], options.releases, options.results), asv=asv)
-            write(texts(evidence), options.output)
-    except (NoEvidence, NotBuilt) as error:
+        evidence = replace(evidence, asv=address(options.asv, options.output))
+        write(texts(evidence), options.output)
+    except NotBuilt as error:
         print(f"build: {error}", file=sys.stderr)
         return 2
-    for problem in evidence.problems:
-        print(f"build: left out: {problem}", file=sys.stderr)
     if not charts.available():
         print(f"build: {charts.MISSING}", file=sys.stderr)
     files = [path for path in options.output.rglob("*") if path.is_file()]
@@ -67,18 +60,8 @@ def run(options: argparse.Namespace) -> int:
     return 1 if evidence.problems else 0
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No search for garbage: the rows of all records stay to the end, and looking them through takes a third."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def address(asv: str | None, output: Path) -> str:
-    """Where asv's site is as seen from `output`; "" where none is named and none is made.
+    """Return the address of asv's site relative to `output`; "" if none is named and none was made.
 
     Raises:
         NotBuilt: the folder that is named holds no site of asv's.
@@ -94,9 +77,13 @@ def address(asv: str | None, output: Path) -> str:
 
 
 def texts(evidence: Evidence) -> dict[str, str]:
-    """Path → text of every file of the site."""
+    """Return path → text of every file of the site."""
     jinja = page.environment()
-    made = {one.path: page.render(one, evidence, jinja) for pages in PAGES for one in pages(evidence)}
+    made = {
+        made_page.path: page.render(made_page, evidence, jinja)
+        for pages in PAGES
+        for made_page in pages(evidence)
+    }
     assets = {
         "assets/site.css": CSS.read_text(encoding="utf-8") + (HERE / "site.css").read_text(encoding="utf-8"),
         **{f"assets/{path.name}": path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.js"))},

@@ -1,6 +1,6 @@
-"""Charts as SVG that stands in a page: drawn by matplotlib in placeholder colours, which become the page's own.
+"""Draws charts as SVG in a page, by matplotlib in placeholder colours, which are replaced by the page's own.
 
-The same values give the same bytes. matplotlib is imported where something is drawn: a site can do without it.
+The same values give the same bytes. matplotlib is imported only to draw: without it, a site has tables.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FOLDER = Path(__file__).resolve().parents[2] / ".softmark" / "matplotlib"  # for its list of fonts
-MISSING = "no charts: matplotlib is not installed; the group `site` of pyproject.toml has it"
+MISSING = "charts are left out, because matplotlib is not installed; the group `site` of pyproject.toml has it"
 SVG = "http://www.w3.org/2000/svg"
 LEFT_OUT = (f"{{{SVG}}}metadata", f"{{{SVG}}}style")  # its style would be that of the whole page
 INK, SOFT, RULE, PAPER = "#010101", "#020202", "#030303", "#040404"
 FONT = re.compile(r"font-family: [^;]*; ")  # that of the page is used
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 LONG = re.compile(r"-?\d+\.\d{3,}")
+SERIES = 5  # colours of site.css for what is drawn
 COLOURS = {INK: "--ink", SOFT: "--soft", RULE: "--rule", PAPER: "--paper"} | {
-    f"#0500{n:02d}": f"--c{n}" for n in range(1, 6)
+    f"#0500{n:02d}": f"--c{n}" for n in range(1, SERIES + 1)
 }
 DOTS_PER_INCH = 72  # matplotlib's unit in SVG
 SETTINGS = {
@@ -62,7 +63,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn alike: its name in the legend, one of five colours, the shape of its marks."""
+    """A series: its name in the legend, one of five colours, and the shape of its marks."""
 
     name: str
     colour: int
@@ -72,7 +73,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Dot:
-    """A value of a series in one row; `tip` is said where it is pointed at."""
+    """A value of a series in one row; `tip` is the text that the mouse shows."""
 
     series: Series
     row: int
@@ -81,7 +82,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Point:
+class ChartPoint:
     """A value of one day; a `step` is ringed."""
 
     day: date
@@ -95,16 +96,16 @@ class Panel:
     """One small chart of several lines."""
 
     title: str
-    lines: tuple[tuple[Series, tuple[Point, ...]], ...]
+    lines: tuple[tuple[Series, tuple[ChartPoint, ...]], ...]
 
 
 def available() -> bool:
-    """Whether charts can be drawn."""
+    """Tell whether charts can be drawn."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def dots(name: str, title: str, rows: Sequence[str], values: Sequence[Dot], axis: str) -> Markup:
-    """A row of marks for each of `rows` on a logarithmic axis, with a wall at 1; `name` makes ids unique."""
+    """Draw a row of marks for each of `rows` on a logarithmic axis with a line at 1; `name` makes ids unique."""
     tips: list[str] = []
     with _settings():
         left = 0.2 + 0.072 * max(map(len, rows))
@@ -126,7 +127,7 @@ def dots(name: str, title: str, rows: Sequence[str], values: Sequence[Dot], axis
 
 
 def trends(name: str, title: str, panels: Sequence[Panel], columns: int, unit: Callable[[float], str]) -> Markup:
-    """Values over days, a small chart for each of `panels`, all over the same days."""
+    """Draw values over days, a small chart for each of `panels`, all over the same days."""
     tips: list[str] = []
     days = [point.day.toordinal() for panel in panels for _, points in panel.lines for point in points]
     with _settings():
@@ -168,7 +169,7 @@ def _panel(
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """matplotlib with settings that no file and no earlier drawing decides."""
+    """Set matplotlib up so that neither a settings file nor an earlier drawing changes the result."""
     with suppress(OSError):  # matplotlib finds a folder of its own then
         FOLDER.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("MPLCONFIGDIR", str(FOLDER))
@@ -210,7 +211,7 @@ def _tip(mark: Any, text: str, tips: list[str]) -> None:
 
 
 def _axis(axis: Any, values: Sequence[float], text: Callable[[float], str]) -> None:
-    """A logarithmic axis over positive values, ticked at 1, 2, 5, or at 1 alone where it is long."""
+    """Make a logarithmic axis for positive values, with ticks at 1, 2, 5, or only at 1 on a long axis."""
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
     low, high = min(values) / 1.25, max(values) * 1.25
@@ -227,7 +228,7 @@ def _axis(axis: Any, values: Sequence[float], text: Callable[[float], str]) -> N
 def _legend(figure: Figure, series: Iterable[Series]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], label=one.name, **_mark(one, 6.5)) for one in series]
+    handles = [Line2D([], [], label=drawn.name, **_mark(drawn, 6.5)) for drawn in series]
     figure.legend(
         handles=handles,
         loc="upper left",
@@ -240,7 +241,7 @@ def _legend(figure: Figure, series: Iterable[Series]) -> None:
 
 
 def _inline(figure: Figure, name: str, title: str, tips: Sequence[str]) -> Markup:
-    """The figure as an element of a page: no metadata, ids that are unique, the page's colours and font."""
+    """Return the figure as an element of a page: no metadata, unique ids, the page's colours and font."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     made = io.StringIO()

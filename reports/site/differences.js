@@ -1,12 +1,11 @@
 "use strict";
-// Two sides chosen by the reader, and what differs between them: as reports/differences does it. Text is only ever set as text.
+// Shows the comparison of two operands that the reader chooses. Everything is decided and worded in Python
+// (reports/site/pairs.py): this script looks it up and filters it by words. Text is only ever set as text.
 
 const known = JSON.parse(document.getElementById("data").textContent);
 const byId = id => document.getElementById(id);
-const names = known.sides.map(side => side.name);
-const values = known.values.map(([kind, text, entry]) => ({ kind, text, entry }));
-const unique = list => [...new Set(list)];
-const plural = (number, noun = "check") => `${number} ${noun}${number === 1 ? "" : "s"}`;
+const names = known.operands.map(operand => operand.name);
+const text = number => known.texts[number];
 
 function make(tag, attributes = {}, ...content) {
   const made = document.createElement(tag);
@@ -15,213 +14,77 @@ function make(tag, attributes = {}, ...content) {
   return made;
 }
 
-// ---- what differs
+// ---- looking up: every table compares the lower number with the higher one, so that a pair may be turned
 
-function differ(a, b) {
-  if (a.kind !== b.kind || a.kind === "absent") return a.kind !== b.kind;
-  const [x, y] = [listed(a.text), listed(b.text)];
-  const both = [...x.keys()].filter(name => y.has(name));
-  if (both.length) return both.some(name => x.get(name) !== y.get(name));
-  return a.text !== b.text;
+function compared(table, part, a, b) {
+  const [x, y] = [a, b].map(operand => known.operands[operand][part]);
+  const turned = x > y;
+  return { turned, entry: x === y ? undefined : known[table][Math.max(x, y)][Math.min(x, y)] };
 }
 
-// "uint8 error, int32 accepted": of such lists what both were asked counts
-function listed(text) {
-  const parts = text.replace(/^holds: /, "").split(", ").map(part => part.split(" "));
-  return new Map(parts.every(part => part.length === 2) ? parts : []);
+const inTurn = (turned, list) => (turned ? [...list].reverse() : list);
+
+function described(number, turned, pair) {
+  const [look, lacks, title, line, ...operands] = known.differences[number];
+  const lacking = lacks < 0 ? "" : `${names[pair[turned ? 1 - lacks : lacks]]} `;
+  const sides = inTurn(turned, operands).map(([answer, program, recorded]) => ({
+    answer: text(answer), recorded: text(recorded),
+    code: program < 0 ? "" : known.programs[program].map(line => known.lines[line]).join("\n"),
+  }));
+  return { look, sides, title: lacking + text(title), line: line.map(part => known.links[part]) };
 }
 
-function sortOf(level, a, b) {
-  if (a.kind === "absent" || b.kind === "absent") return "absent";
-  if (a.kind === "fault" || b.kind === "fault") return "faults";
-  return level === "report" ? "measured" : "choices";
-}
+const factor = value => known.factor.replace("{factor}", value.toFixed(known.decimals.find(([least]) => value >= least)[1]));
 
-function cause(sort, item, a, b) {
-  if (sort === "absent") return [sort, ...[a, b].map(one => (one.kind === "absent" ? one.text : ""))];
-  if (a.entry || b.entry) return [sort, a.entry, b.entry];
-  return [sort, item.r, a.text, b.text];
-}
-
-function differences(a, b) {
-  const groups = new Map();
-  for (const item of known.items) {
-    const [first, second] = [values[item.v[a]], values[item.v[b]]];
-    if (!first || !second || !differ(first, second)) continue;
-    const level = (known.requirements[known.texts[item.r]] || ["unknown"])[0];
-    const sort = sortOf(level, first, second);
-    const key = JSON.stringify(cause(sort, item, first, second));
-    if (!groups.has(key)) groups.set(key, { sort, items: [] });
-    groups.get(key).items.push(item);
+// the rows of each section, and the text that counts them; a list has differences, a table has rows of texts
+function sections(a, b) {
+  const found = {};
+  const behaviour = compared("behaviours", "behaviour", a, b);
+  for (const [sort, [count, rows]] of Object.entries(behaviour.entry ?? {})) {
+    found[sort] = { count: text(count), rows: rows.map(number => described(number, behaviour.turned, [a, b])) };
   }
-  return [...groups.values()].map(group => told(group, a, b));
-}
-
-function texts(found) {
-  const all = unique(found.map(value => value.text));
-  if (all.length > 1 && all.every(text => text.startsWith("holds"))) return ["holds"];
-  const more = all.length - known.mostTexts;
-  return more > 0 ? [...all.slice(0, known.mostTexts), `and ${more} more answers`] : all;
-}
-
-function scopes(items) {
-  const found = new Map();
-  for (const [operation, format] of items.flatMap(item => item.s)) {
-    if (!found.has(operation)) found.set(operation, new Set());
-    found.get(operation).add(format);
+  if (found.measured) {
+    found.measured.rows = found.measured.rows.map(({ title, line, sides }) => [title, line[0][0], ...sides.map(side => side.answer)]);
   }
-  return [...found].map(([operation, formats]) =>
-    `${known.texts[operation]} ${[...formats].map(at => known.texts[at]).join(", ")}`.trim()).join("; ");
-}
-
-function program(item, side, place) {
-  const at = item.p ? item.p[side] : -1;
-  if (at < 0) return "";
-  const lines = known.programs[at].map(line => known.lines[line]);
-  const code = lines.join("\n");
-  const start = code.lastIndexOf("print(") + "print(".length;
-  return place ? `${code.slice(0, start)}float(${code.slice(start, -1)}${place}))` : code;
-}
-
-function told({ sort, items }, a, b) {
-  const item = items[0];
-  const pair = [a, b];
-  const element = pair.map(side => (item.e && side in item.e ? known.texts[item.e[side]] : ""));
-  const entries = unique(items.flatMap(one => pair.map(side => values[one.v[side]].entry)))
-    .filter(name => name in known.entries).map(name => known.entries[name]);
-  const title = titleOf(sort, item, pair, entries);
-  const sides = pair.map((side, at) => {
-    const value = values[item.v[side]];
-    const text = texts(items.map(one => values[one.v[side]]))
-      .map(one => (one.endsWith(`: ${title}`) ? one.slice(0, -title.length - 2) : one)).join("; ");
-    const code = program(item, side, element[at] || element[1 - at]);
-    const own = known.entries[value.entry];
-    if (!code && own && sort !== "absent") return { text, code: own.code, told: own.told };
-    return { text, code, told: item.a && side in item.a ? known.texts[item.a[side]] : "" };
-  });
-  return {
-    sort, title, sides, where: scopes(items), requirements: unique(items.map(one => known.texts[one.r])),
-    checks: items.flatMap(one => one.s).reduce((sum, scope) => sum + scope[2], 0),
-    links: unique(entries.map(entry => entry.link)).filter(Boolean),
-  };
-}
-
-function titleOf(sort, item, pair, entries) {
-  if (sort === "absent") {
-    const side = pair.find(one => values[item.v[one]].kind === "absent");
-    return `${names[side]} lacks ${values[item.v[side]].text.replace(/^absent: /, "")}`;
+  const accuracy = compared("accuracies", "accuracy", a, b);
+  if (accuracy.entry) {
+    const [count, narrow, rows] = accuracy.entry;
+    const letter = (operand, row) => text(known.letters[known.operands[operand].accuracy][narrow][row]);
+    found.grades = { count: text(count), rows: rows.map(row => [...known.places[row].map(text), letter(a, row), letter(b, row)]) };
   }
-  if (entries.length) return unique(entries.map(entry => entry.title)).join("; ");
-  const id = known.texts[item.r];
-  return id in known.requirements ? known.requirements[id][1] : `${id}, unknown to this suite`;
+  const cost = compared("timings", "cost", a, b);
+  if (cost.entry) {
+    const [count, slower, cells] = cost.entry;
+    const price = parts => parts.slice(1).map(text).join("");
+    const rows = (cells.match(/../g) ?? []).map((digits, at) => {
+      const cell = parseInt(digits, 36);
+      const [first, second] = [a, b].map(operand => known.costs[known.operands[operand].cost][cell]);
+      return [...known.cells[cell], at < slower ? factor(second[0] / first[0]) : known.same, price(first), price(second)];
+    });
+    found.costs = { count: text(count), rows };
+  }
+  return found;
 }
 
-function grades(a, b) {
-  const found = [];
-  let places = 0;
-  const narrow = known.sides[a].tier !== known.sides[b].tier;
-  for (const [operation, format, direction, whole, small] of known.grades) {
-    const cells = narrow ? small : whole;
-    const [x, y] = cells ? [known.letters[cells[a]], known.letters[cells[b]]] : [];
-    if (!x || !y) continue;
-    places += 1;
-    const [low, high] = [x[1], y[1]].map(worst => (worst < 0 ? Infinity : worst)).sort((one, other) => one - other);
-    const apart = high >= known.leastError * low && low !== Infinity && high !== 0;
-    if (x[0] !== y[0] || x[2] !== y[2] || apart) {
-      found.push({ same: x[0] === y[0], row: [operation, format, direction, x[3], y[3]] });
-    }
-  }
-  found.sort((one, other) => one.same - other.same);
-  return { places, rows: found.map(one => one.row) };
-}
-
-const figure = value => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
-
-function time(seconds) {
-  for (const [unit, scale] of [["s", 1], ["ms", 1e-3], ["µs", 1e-6]]) {
-    if (seconds >= scale) return `${figure(seconds / scale)} ${unit}`;
-  }
-  return `${figure(seconds / 1e-9)} ns`;
-}
-
-function costs(a, b) {
-  const [first, second] = [a, b].map(side => known.costs[known.sides[side].cost] || {});
-  const both = Object.keys(first).filter(cell => cell in second);
-  const slower = (one, other) => other[0] >= known.least * one[0] && other[1] > one[2];
-  const found = [];
-  for (const cell of both) {
-    const [x, y] = [first[cell], second[cell]];
-    const times = slower(x, y) || slower(y, x) ? y[0] / x[0] : null;
-    const [low, high] = [x[4], y[4]].sort((one, other) => one - other);
-    const copies = x[4] !== null && y[4] !== null && high - low >= Math.max(known.leastCopies, (known.least - 1) * low);
-    if (times !== null || copies) found.push({ cell, times, x, y });
-  }
-  const size = one => Math.max(one.times || 1, 1 / (one.times || 1));
-  found.sort((one, other) => size(other) - size(one));
-  const side = one => {
-    const more = [one[3] === null ? "" : `${figure(one[3])}× roofline`, one[4] === null ? "" : `${one[4].toFixed(1)} copies`];
-    return time(one[0]) + (more.some(Boolean) ? ` (${more.filter(Boolean).join(", ")})` : "");
-  };
-  const rows = found.map(({ cell, times, x, y }) =>
-    [...known.cells[cell], times === null ? "the same time" : `${figure(times)}×`, side(x), side(y)]);
-  return { cells: both.length, rows };
-}
-
-function notes(a, b) {
-  const [x, y] = [known.sides[a], known.sides[b]];
-  const shared = sharedChecks(a, b);
-  const found = [];
-  for (const side of [x, y]) {
-    const alone = side.checks - shared;
-    if (alone) found.push(`${plural(alone)} ${alone === 1 ? "is" : "are"} judged in ${side.name} alone: not compared.`);
-    if (!side.complete) found.push(`${side.name} is incomplete: its run was cut off.`);
-  }
-  if (x.tier !== y.tier) found.push(`Tiers ${x.tier} and ${y.tier}: only checks that both have are compared.`);
-  if (x.commit !== y.commit) found.push("The records come from different suite commits: a case may have changed between them.");
-  for (const side of [x, y]) {
-    if (!side.release) found.push(`${side.name} is not timed: no cost is compared.`);
-    else if (side.release.slice(side.release.indexOf("-") + 1) !== side.version) {
-      found.push(`Cost of ${side.name} is that of ${side.release}, the newest release timed.`);
-    }
-  }
-  return unique(found);
-}
-
-const sharedChecks = (a, b) => (a === b ? known.sides[a].checks : known.shared[Math.max(a, b)][Math.min(a, b)]);
+const pairOf = (a, b) => known.pairs[Math.max(a, b)][Math.min(a, b)];
 
 // ---- how it is shown
 
-const LOOK = { faults: "bad", choices: "known", absent: "warn" };
+const linked = parts => parts.map(([text, url]) => (url ? make("a", { href: url, rel: "noreferrer" }, text) : text));
 
-const requirementLinks = ids => ids.flatMap((id, at) => [
-  ...(at ? [", "] : []),
-  id in known.requirements ? make("a", { href: `requirements/${encodeURIComponent(id)}.html` }, id) : id,
-]);
-
-function threadLinks(links) {
-  return links.flatMap(link => {
-    const match = /^([A-Za-z0-9][\w.-]*\/[\w.-]+)#(\d+)$/.exec(link);
-    const url = match ? `https://github.com/${match[1]}/issues/${match[2]}` : /^https:\/\//.test(link) ? link : "";
-    return [" · ", url ? make("a", { href: url, rel: "noreferrer" }, link) : link];
-  });
-}
-
-function card(one, a, b) {
-  const answers = one.sides.map((side, at) =>
-    make("span", { class: "reason" }, make("b", {}, names[at ? b : a]), `: ${side.text}`));
-  const summary = make("summary", {}, make("span", { class: "title" }, one.title), ...answers);
-  const body = make("div", { class: "body" },
-    make("p", { class: "soft" }, ...requirementLinks(one.requirements), ` · ${one.where} · ${plural(one.checks)}`, ...threadLinks(one.links)));
-  const sides = make("div", { class: "sides" }, ...one.sides.map((side, at) => program_of(side, names[at ? b : a])));
-  if (one.sides.some(side => side.code || side.told)) body.append(sides);
-  const lenient = one.requirements.every(id => (known.requirements[id] || [""])[0] === "should");
-  const look = one.sort === "faults" && lenient ? "warn" : LOOK[one.sort];
-  const made = make("details", { class: `finding ${look}` }, summary, body);
+function card(difference, pair) {
+  const { look, title, line, sides } = difference;
+  const answers = sides.map((side, at) => make("span", { class: "reason" }, make("b", {}, names[pair[at]]), `: ${side.answer}`));
+  const body = make("div", { class: "body" }, make("p", { class: "soft" }, ...linked(line)));
+  if (sides.some(side => side.code || side.recorded)) {
+    body.append(make("div", { class: "sides" }, ...sides.map((side, at) => programOf(side, names[pair[at]]))));
+  }
+  const made = make("details", { class: `finding ${look}` }, make("summary", {}, make("span", { class: "title" }, title), ...answers), body);
   made.open = byId("open").getAttribute("aria-pressed") === "true";
   return made;
 }
 
-function program_of(side, name) {
+function programOf(side, name) {
   const made = make("div", {}, make("h3", {}, name));
   if (side.code) {
     const code = make("pre", { "data-copy": "", tabindex: "0" }, make("code", {}, side.code));
@@ -230,7 +93,7 @@ function program_of(side, name) {
   } else {
     made.append(make("p", { class: "mute" }, "No single call shows it."));
   }
-  if (side.told) made.append(make("p", {}, `Recorded: ${side.told}`));
+  if (side.recorded) made.append(make("p", {}, `Recorded: ${side.recorded}`));
   return made;
 }
 
@@ -243,46 +106,32 @@ function table(caption, head, rows) {
       make("tbody", {}, ...rows.map(row => make("tr", {}, ...cells(row, "td", "row"))))));
 }
 
-const section = (key, heading, ...content) => make("section", { "data-sort": key }, make("h2", {}, heading), ...content);
+// the words that a row is searched for
+const searched = row => (Array.isArray(row) ? row : [row.title, ...row.line.map(([text]) => text), ...row.sides.flatMap(side => [side.answer, side.code])]);
 
 function show() {
-  const [a, b] = ["a", "b"].map(id => names.indexOf(byId(id).value));
+  const pair = ["a", "b"].map(id => names.indexOf(byId(id).value));
   const words = byId("text").value.toLowerCase().split(/\s+/).filter(Boolean);
   const wanted = byId("sort").value;
-  const holds = list => words.every(word => list.join(" ").toLowerCase().includes(word));
-  const all = differences(a, b);
+  const releases = pair.map(operand => known.operands[operand].release).join(" and ");
+  const found = sections(...pair);
   const place = byId("differences");
   place.replaceChildren();
   const counts = [];
-  const add = (key, heading, total, rows, content, noun) => {
-    if (total) counts.push(noun(rows.length, total));
-    if (rows.length && (!wanted || wanted === key)) place.append(section(key, `${heading} (${rows.length})`, ...content(rows)));
-  };
-  const of = sort => all.filter(one => one.sort === sort);
-  const kept = sort => of(sort).filter(one => holds(
-    [one.title, one.where, ...one.requirements, ...one.links, ...one.sides.flatMap(side => [side.text, side.code])]));
-  const count = noun => (shown, total) => `${words.length ? `${shown} of ` : ""}${plural(total, "difference")} ${noun}`;
-  const told = { faults: "in value", choices: "in what is legal", absent: "in what there is", measured: "in what is measured without a verdict" };
-  for (const sort of ["faults", "choices", "absent"]) {
-    add(sort, known.sorts[sort], of(sort).length, kept(sort), rows => rows.map(one => card(one, a, b)), count(told[sort]));
+  for (const { key, heading, rule, head } of known.sections) {
+    if (!found[key]?.rows.length) continue;
+    const rows = found[key].rows.filter(row => words.every(word => searched(row).join(" ").toLowerCase().includes(word)));
+    counts.push(found[key].count.replace("{of}", words.length ? `${rows.length} of ` : "").replace("{shown}", rows.length));
+    if (!rows.length || (wanted && wanted !== key)) continue;
+    const content = head
+      ? [table(rule.replace("{releases}", () => releases), [...head, ...pair.map(operand => names[operand])], rows)]
+      : rows.map(row => card(row, pair));
+    place.append(make("section", { "data-sort": key }, make("h2", {}, `${heading} (${rows.length})`), ...content));
   }
-  const graded = grades(a, b);
-  add("grades", "Grades that differ", graded.rows.length, graded.rows.filter(holds), rows => [table(
-    "Grade, and worst error over the bound of grade D; of one letter, from a tenth on",
-    ["operation", "format", "direction", names[a], names[b]], rows)], shown => `${shown} of ${plural(graded.places, "grade")}`);
-  const timed = costs(a, b);
-  const releases = [a, b].map(side => known.sides[side].release).join(" and ");
-  add("costs", "Cost that differs", timed.rows.length, timed.rows.filter(holds), rows => [table(
-    `${releases}: a tenth or more, and outside both 99 % intervals`,
-    ["call", "on", "second / first", names[a], names[b]], rows)], shown => `cost in ${shown} of ${plural(timed.cells, "cell")}`);
-  add("measured", known.sorts.measured, of("measured").length, kept("measured"), rows => [table(
-    "Facts about bits and bytes, which no requirement judges",
-    ["requirement", "where", names[a], names[b]],
-    rows.map(one => [`${one.requirements.join(", ")} ${one.title}`, one.where, ...one.sides.map(side => side.text)]))], count(told.measured));
-  byId("told").textContent = `Of ${plural(sharedChecks(a, b))} that both were given: ${counts.join("; ") || "nothing differs"}.`;
-  const found = notes(a, b);
-  byId("notes").replaceChildren(...found.map(note => make("li", {}, note)));
-  byId("notes").hidden = !found.length;
+  const [shared, notes] = pairOf(...pair);
+  byId("summary").textContent = known.summary.replace("{shared}", text(shared)).replace("{counts}", counts.join("; ") || known.nothing);
+  byId("notes").replaceChildren(...notes.map(note => make("li", {}, text(note))));
+  byId("notes").hidden = !notes.length;
 }
 
 // ---- the address holds the pair, "#a=torch:cpu:eager&b=jax:cpu:jit"

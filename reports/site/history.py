@@ -1,4 +1,4 @@
-"""The page of history: in which releases a requirement held, was a deviation, failed or was absent."""
+"""The page of history: the releases in which a requirement held, was a deviation, failed or was absent."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from adapters.releases import releases
-from conformance.record.timeline import STATES, Cell, Change, Row, Span, Timeline, timelines
+from conformance.record.timeline import (
+    STATES,
+    RequirementChange,
+    RequirementHistory,
+    Span,
+    Standing,
+    Timeline,
+    timelines,
+)
 from conformance.requirements import FAMILIES
 from reports.checks import plural, split_target
-from reports.site.evidence import Evidence
+from reports.evidence import Evidence
 from reports.site.page import Page
 
 # how each state looks: a class, which gives the colour, and a sign, which says it without one
@@ -26,109 +34,85 @@ LOOKS = {
 
 
 @dataclass(frozen=True)
-class Group:
-    """The requirements of one family: those that changed, and how many of the others are in which state."""
-
-    name: str
-    changing: tuple[Row, ...]
-    steady: tuple[Row, ...]
-
-    @property
-    def counts(self) -> str:
-        """ "9 hold, 1 deviation" of the steady ones."""
-        found = Counter(_steady(row).state for row in self.steady)
-        return ", ".join(f"{found[state]} {state}" for state in LOOKS if found[state])
-
-
-@dataclass(frozen=True)
 class News:
-    """What one release of a framework changed: deviations that came and went, and requirements beside them."""
+    """The changes of one release: deviations that came and went, and other changes of requirements."""
 
     framework: str
     version: str
     day: date | None
     came: tuple[Span, ...]
     went: tuple[Span, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[RequirementChange, ...]
 
     @property
     def count(self) -> int:
-        """How many changes these are."""
+        """The number of changes."""
         return len(self.came) + len(self.went) + len(self.changes)
 
 
-@dataclass(frozen=True)
-class Table:
-    """One framework's releases, and its requirements through them."""
-
-    timeline: Timeline
-    anchor: str
-    groups: tuple[Group, ...]
-
-    @property
-    def framework(self) -> str:
-        """The adapter's name."""
-        return split_target(self.timeline.target)[0]
-
-    @property
-    def tiers(self) -> str:
-        """The tiers of its records."""
-        return ", ".join(dict.fromkeys(release.tier for release in self.timeline.releases))
-
-    def heading(self, span: Span) -> str:
-        """The anchor of a deviation."""
-        return f"{self.anchor}-{span.entry.id}"
-
-
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The one page, also where there is no record of a release."""
+    """Yield the page, also if there are no records of releases."""
     days = {release.tag: release.day for release in releases()}
-    found = timelines(evidence.history, evidence.specification, evidence.deviations, days)
-    tables = [table(one, f"releases-{number}") for number, one in enumerate(found, 1)]
-    values = {"tables": tables, "news": news(found), "history_looks": LOOKS, "meanings": STATES}
-    values |= {"steady": _steady, "said": said}
+    histories = timelines(evidence.history, evidence.specification, evidence.deviations, days)
+    values = {"tables": list(map(table, histories)), "news": news(histories), "history_looks": LOOKS}
+    values |= {"meanings": STATES, "steady": _steady, "counted": counted}
     yield Page("history.html", "History", "history.html.j2", "history.html", values)
 
 
-def table(timeline: Timeline, anchor: str) -> Table:
-    """The table of a target: its families in their usual order, then requirements of unknown ones."""
+def table(timeline: Timeline) -> dict[str, object]:
+    """Return the table of a framework: its families in their usual order, then unknown families."""
     families = dict.fromkeys((*FAMILIES, *(row.requirement.family for row in timeline.rows)))
     groups = []
     for family in families:
         rows = [row for row in timeline.rows if row.requirement.family == family]
-        changing = tuple(row for row in rows if row.changes)
-        steady = tuple(row for row in rows if not row.changes)
+        steady = [row for row in rows if not row.changes]
+        states = Counter(_steady(row).state for row in steady)
         if rows:
-            groups.append(Group(f"{family}: {FAMILIES.get(family, 'unknown')}", changing, steady))
-    return Table(timeline, anchor, tuple(groups))
+            groups.append(
+                {
+                    "name": f"{family}: {FAMILIES.get(family, 'unknown')}",
+                    "changing": [row for row in rows if row.changes],
+                    "steady": steady,
+                    "counts": ", ".join(f"{states[state]} {state}" for state in LOOKS if states[state]),
+                }
+            )
+    tiers = dict.fromkeys(release.tier for release in timeline.releases)
+    return {
+        "framework": split_target(timeline.target)[0],
+        "timeline": timeline,
+        "tiers": ", ".join(tiers),
+        "groups": groups,
+    }
 
 
-def news(found: Sequence[Timeline]) -> list[News]:
-    """What each release changed, the newest first; releases that changed nothing are left out."""
+def news(histories: Sequence[Timeline]) -> list[News]:
+    """Return the changes of each release, the newest first; releases without changes are left out."""
     made = []
-    for one in found:
-        for at, release in enumerate(one.releases):
-            came, went = one.moves(at)
+    for timeline in histories:
+        for at, release in enumerate(timeline.releases):
+            came, went = timeline.moves(at)
             moved = {span.entry.id for span in (*came, *went)}
-            rest = tuple(change for change in one.changes(at) if not explained(change, moved))
-            item = News(split_target(one.target)[0], release.version, release.day, tuple(came), tuple(went), rest)
+            rest = tuple(change for change in timeline.changes(at) if not explained(change, moved))
+            item = News(
+                split_target(timeline.target)[0], release.version, release.day, tuple(came), tuple(went), rest
+            )
             made += [item] if item.count else []
     return sorted(made, key=lambda item: item.day or date.min, reverse=True)
 
 
-def explained(change: Change, moved: set[str]) -> bool:
-    """Whether a requirement changed by nothing but deviations that came or went."""
+def explained(change: RequirementChange, moved: set[str]) -> bool:
+    """Tell whether a requirement changed only by deviations that came or went."""
     states = {change.before.state, change.after.state}
     entries = {*change.before.entries} ^ {*change.after.entries}
     return states <= {"holds", "deviation"} and "deviation" in states and bool(entries) and entries <= moved
 
 
-def said(cell: Cell) -> str:
-    """A cell's counts in words: "in 8 of 10 checks"; "" where none fails."""
+def counted(cell: Standing) -> str:
+    """Return a cell's counts in words: "in 8 of 10 checks"; "" if nothing fails."""
     return f"in {cell.failed} of {plural(cell.checks)}" if cell.failed else ""
 
 
-def _steady(row: Row) -> Cell:
-    """The one cell of a row that never changes: the last that is known."""
+def _steady(row: RequirementHistory) -> Standing:
+    """Return the last known cell of a row that never changes."""
     known = [cell for cell in row.cells if cell.state != "unknown"]
-    return known[-1] if known else Cell("unknown")
+    return known[-1] if known else Standing("unknown")

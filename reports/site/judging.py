@@ -1,4 +1,4 @@
-"""The code that judges each requirement, as it stands in `conformance/test_*.py`; nothing of it is imported."""
+"""Reads the code that judges each requirement from `conformance/test_*.py`, without importing it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(conformance.__file__).parent
 
 @dataclass(frozen=True)
 class Code:
-    """A function: where it stands, its lines with its decorators, and what its docstring says."""
+    """A function: its file and line, its source with decorators, and its docstring."""
 
     file: str
     line: int
@@ -25,7 +25,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Judge:
-    """One test, what its marker names as the source of its cases, and that function, if it is one of ours."""
+    """A test, the source of its cases as its marker names it, and that function if it is one of ours."""
 
     test: Code
     provider: str
@@ -34,10 +34,10 @@ class Judge:
 
 @cache
 def judges(folder: Path = FOLDER) -> dict[str, Judge]:
-    """Requirement → the test that carries its marker."""
+    """Return requirement → the test that carries its marker."""
     modules = {path.stem: path for path in (*sorted(folder.glob("*.py")), *sorted(folder.glob("cases/*.py")))}
     tests = (name for name in modules if name.startswith("test_"))
-    return dict(found for name in tests for found in _tests(modules[name], modules))
+    return dict(judge for name in tests for judge in _tests(modules[name], modules))
 
 
 def _tests(path: Path, modules: dict[str, Path]) -> Iterator[tuple[str, Judge]]:
@@ -51,13 +51,13 @@ def _tests(path: Path, modules: dict[str, Path]) -> Iterator[tuple[str, Judge]]:
 
 
 def _provider(path: Path, named: ast.expr, modules: dict[str, Path]) -> Code | None:
-    """The function that yields the cases: `cases`, `module.cases` or the maker of them that is called."""
+    """Return the function that yields the cases: `cases`, `module.cases` or the one called to make it."""
     called = named.func if isinstance(named, ast.Call) else named
     home, _, name = ast.unparse(called).rpartition(".")
     if not home and name not in _functions(path):
         home, name = _imported(path).get(name, ("", name))
-    found = _functions(modules.get(home, path)).get(name)
-    return found[0] if found else None
+    function = _functions(modules.get(home, path)).get(name)
+    return function[0] if function else None
 
 
 @cache
@@ -67,20 +67,20 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _functions(path: Path) -> dict[str, tuple[Code, ast.FunctionDef]]:
-    """The functions at the module's top, by name."""
+    """Return the functions at the top level of the module, by name."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    found = {}
+    functions = {}
     for node in _tree(path).body:
         if isinstance(node, ast.FunctionDef):
             first = min([node.lineno, *(marker.lineno for marker in node.decorator_list)])
             source = "\n".join(lines[first - 1 : node.end_lineno])
             says = " ".join((ast.get_docstring(node) or "").split())
-            found[node.name] = Code(_address(path), first, source, says), node
-    return found
+            functions[node.name] = Code(_address(path), first, source, says), node
+    return functions
 
 
 def _address(path: Path) -> str:
-    """The file as the repository names it: "conformance/cases/losses.py"."""
+    """Return the file's path in the repository: "conformance/cases/losses.py"."""
     return str(
         path.relative_to(FOLDER.parent) if path.is_relative_to(FOLDER) else Path(path.parent.name, path.name)
     )
@@ -88,7 +88,7 @@ def _address(path: Path) -> str:
 
 @cache
 def _imported(path: Path) -> dict[str, tuple[str, str]]:
-    """Name → the module and the name there, of what is imported from modules beside this one."""
+    """Return name → module and the name in it, for imports from modules beside this one."""
     return {
         alias.asname or alias.name: ((node.module or "").rpartition(".")[2], alias.name)
         for node in _tree(path).body
@@ -98,5 +98,5 @@ def _imported(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def _source(path: Path, node: ast.expr) -> str:
-    """The text of an expression as it is written."""
+    """Return the source text of an expression."""
     return ast.get_source_segment(path.read_text(encoding="utf-8"), node) or ast.unparse(node)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
+from adapters import releases
+from adapters.releases import Release
+from benchmarks.asv.changes import Transition
+from benchmarks.asv.results import Machine, Result
+from benchmarks.timing.cells import DIRECTIONS, MODES, OPERATIONS, THREADS, Cell
 from reports.site import charts
-from reports.site.charts import Panel, Point, Series
-
-if TYPE_CHECKING:
-    from adapters.releases import Release
-    from benchmarks.asv.changes import Transition
-    from benchmarks.asv.results import Machine, Result
-    from benchmarks.timing.cells import Cell
-    from reports.site.performance import Over
-    from reports.timing.performance import Column
+from reports.site.charts import ChartPoint, Panel, Series
+from reports.site.roofline import series
+from reports.timing import wording
+from reports.timing.performance import Column, ordered
 
 SHAPES = ("imagenet", "llama2")
 FORMAT = "float32"
@@ -24,18 +23,18 @@ COLUMNS = 2
 Where = tuple[str, str]  # operation, shape
 
 
-def over(rows: Iterable[Result], groups: Iterable[Transition], machine: Machine, suffix: str) -> tuple[Over, ...]:
-    """The latency at `SHAPES` for each direction that was measured there, on as few threads as there are."""
-    from benchmarks.timing.cells import DIRECTIONS, THREADS
-
+def over(
+    rows: Iterable[Result], groups: Iterable[Transition], machine: Machine, suffix: str
+) -> list[dict[str, object]]:
+    """Return the latency at `SHAPES`, on the fewest threads timed: a chart and a table for each direction."""
     here = [row for row in rows if row.metric == "latency" and row.value > 0 and _shown(row.cell)]
-    threads = next((one for one in THREADS if any(row.cell.threads == one for row in here)), None)
+    threads = next((count for count in THREADS if any(row.cell.threads == count for row in here)), None)
     steps = {(step.after.release, step.after.cell) for group in groups for step in group.steps}
-    return tuple(
-        _over(direction, found, steps, machine, f"latency-{direction}{suffix}")
+    return [
+        _over(direction, own, steps, machine, f"latency-{direction}{suffix}")
         for direction in DIRECTIONS
-        if (found := [row for row in here if (row.cell.direction, row.cell.threads) == (direction, threads)])
-    )
+        if (own := [row for row in here if (row.cell.direction, row.cell.threads) == (direction, threads)])
+    ]
 
 
 def _shown(cell: Cell) -> bool:
@@ -44,29 +43,25 @@ def _shown(cell: Cell) -> bool:
 
 def _over(
     direction: str, rows: Sequence[Result], steps: set[tuple[Release, Cell]], machine: Machine, name: str
-) -> Over:
-    from benchmarks.timing.cells import OPERATIONS
-    from reports.site.performance import Over
-    from reports.timing import wording
-
-    found: dict[Where, list[Result]] = defaultdict(list)
+) -> dict[str, object]:
+    by_place: dict[Where, list[Result]] = defaultdict(list)
     for row in rows:
-        found[row.cell.operation, row.cell.shape].append(row)
-    order = [where for operation in OPERATIONS for shape in SHAPES if (where := (operation, shape)) in found]
+        by_place[row.cell.operation, row.cell.shape].append(row)
+    order = [where for operation in OPERATIONS for shape in SHAPES if (where := (operation, shape)) in by_place]
     titles = [
-        f"{wording.OPERATIONS[where[0]]}, {wording.size(found[where][0].cell, machine.device)}" for where in order
+        f"{wording.OPERATIONS[where[0]]}, {wording.size(by_place[where][0].cell, machine.device)}"
+        for where in order
     ]
     on = "the GPU" if machine.device == "cuda" else wording.threads(rows[0].cell)
     title = f"{wording.DIRECTIONS[direction]}, {FORMAT} on {on}"
-    panels = [Panel(text, _lines(found[where], steps)) for where, text in zip(order, titles, strict=True)]
-    return Over(
-        title=title,
-        chart=charts.trends(name, f"Latency over releases: {title}", panels, COLUMNS, _seconds)
-        if charts.available()
-        else None,
-        heads=tuple(titles),
-        lines=tuple(_table(rows, order)),
-    )
+    panels = [Panel(text, _lines(by_place[where], steps)) for where, text in zip(order, titles, strict=True)]
+    drawn = f"Latency over releases: {title}"
+    return {
+        "title": title,
+        "chart": charts.trends(name, drawn, panels, COLUMNS, _seconds) if charts.available() else None,
+        "heads": titles,
+        "lines": list(_table(rows, order)),
+    }
 
 
 def _seconds(value: float) -> str:
@@ -78,39 +73,29 @@ def _seconds(value: float) -> str:
 
 def _lines(
     rows: Iterable[Result], steps: set[tuple[Release, Cell]]
-) -> tuple[tuple[Series, tuple[Point, ...]], ...]:
-    from adapters import releases
-    from adapters.releases import PACKAGES
-    from benchmarks.timing.cells import MODES
-    from reports.site.performance import series
-
-    found: dict[Column, list[Result]] = defaultdict(list)
+) -> tuple[tuple[Series, tuple[ChartPoint, ...]], ...]:
+    by_column: dict[Column, list[Result]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: releases.order(row.release)):
-        found[row.release.framework, row.cell.mode].append(row)
-    columns = [(name, mode) for name in PACKAGES for mode in MODES if (name, mode) in found]
-    return tuple((series(column), tuple(_point(row, steps) for row in found[column])) for column in columns)
+        by_column[row.release.framework, row.cell.mode].append(row)
+    return tuple(
+        (series(column), tuple(_point(row, steps) for row in by_column[column])) for column in ordered(by_column)
+    )
 
 
-def _point(row: Result, steps: set[tuple[Release, Cell]]) -> Point:
-    from reports.timing import wording
-
-    told = f"{wording.version(row)}, {row.cell.mode}: {wording.quantity(row.value, row.metric)}"
-    return Point(row.release.day, row.value, told, (row.release, row.cell) in steps)
+def _point(row: Result, steps: set[tuple[Release, Cell]]) -> ChartPoint:
+    tip = f"{wording.version(row)}, {row.cell.mode}: {wording.quantity(row.value, row.metric)}"
+    return ChartPoint(row.release.day, row.value, tip, (row.release, row.cell) in steps)
 
 
 def _table(rows: Iterable[Result], order: Sequence[Where]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
-    """A line a release: eager and compiled latency at each place."""
-    from adapters import releases
-    from benchmarks.timing.cells import MODES
-    from reports.timing import wording
-
+    """Yield a line for each release: eager and compiled latency at each place."""
     values: dict[Release, dict[tuple[Where, str], str]] = defaultdict(dict)
     for row in rows:
         where = (row.cell.operation, row.cell.shape)
         values[row.release][where, row.cell.mode] = wording.quantity(row.value, row.metric)
     for release in sorted(
-        values, key=lambda one: (list(wording.NAMES).index(one.framework), releases.order(one))
+        values, key=lambda release: (list(wording.NAMES).index(release.framework), releases.order(release))
     ):
-        told = values[release]
-        cells = (" / ".join(told.get((where, mode), "–") for mode in MODES) for where in order)
+        texts = values[release]
+        cells = (" / ".join(texts.get((where, mode), "–") for mode in MODES) for where in order)
         yield f"{wording.NAMES[release.framework]} {release.version}", release.day.isoformat(), tuple(cells)

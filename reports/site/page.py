@@ -1,4 +1,4 @@
-"""A page, and how it is rendered: text from records is escaped, and nothing is fetched from another host."""
+"""Renders pages: text from records is escaped, and nothing is fetched from another host."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
-from reports.checks import parts, plural
-from reports.page import LOOKS, STATES
-from reports.site.evidence import Evidence
-from reports.witness import short
+from reports.evidence import Evidence
+from reports.html import LOOKS, STATES
+from reports.html import environment as templates
 
 HERE = Path(__file__).parent
 # address → name, in the order of the navigation; "#" stands nowhere in them
@@ -27,7 +26,7 @@ NAVIGATION = {
 
 @dataclass(frozen=True)
 class Page:
-    """One file of the site: `path` from its root, `values` what the template takes.
+    """One file of the site: `path` from its root, `values` for the template.
 
     `part` is the entry of the navigation that the page belongs to, by its address.
     """
@@ -40,21 +39,14 @@ class Page:
 
 
 def environment() -> Environment:
-    """Jinja as every page is rendered by it: everything is escaped, and a missing value is an error."""
-    made = Environment(
-        loader=FileSystemLoader([HERE, HERE.parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """Return the Jinja environment of every page: everything is escaped, and a missing value is an error."""
+    made = templates([HERE, HERE.parent])
     made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    made.filters |= {"short": short, "parts": parts, "plural": plural}
     made.globals |= {"navigation": NAVIGATION, "looks": LOOKS, "states": STATES}
     return made
 
 
 def render(page: Page, evidence: Evidence, jinja: Environment) -> str:
-    """The text of one page. `root` in a template leads from the page to the site's root."""
+    """Return the text of a page. `root` in a template leads from the page to the site's root."""
     root = "../" * page.path.count("/")
     return jinja.get_template(page.template).render(page=page, root=root, evidence=evidence, **page.values)

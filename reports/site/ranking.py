@@ -1,4 +1,4 @@
-"""Which findings matter most, by a rule that is computed from the records and stated where it is used."""
+"""Ranks the findings by a rule that is computed from the records and printed beside the list."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reports.checks import Judged, all_checks, split_target
+from reports.evidence import Evidence
 from reports.findings import UNREPORTED, Finding, finding_id
-from reports.site.evidence import Evidence
 
 NEW = ("failures", "crashes")  # sections of the report whose findings are not known yet
 SECTIONS = (*NEW, "deviations", "should")
 NARROW = "float8"
 LEVELS = ("unknown", "must", "choice", "should", "report")  # an unknown one fails the run as must does
 RULE = (
-    "What fails and is not known yet comes first; then must before choice before should; formats of 16 bits and "
-    "more before those of 8; then what touches the most requirements × operations × formats × targets; at a tie, "
-    "what no thread upstream describes. Findings at one requirement are one."
+    "Failures that are not known yet come first; then must before choice before should; formats of 16 bits "
+    "and more before those of 8; then the findings that touch the most requirements × operations × formats × "
+    "targets; in a tie, those without a thread upstream. Findings at one requirement count as one."
 )
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong at one requirement: its findings, the one that touches most first.
+    """A fault at one requirement: its findings, the one that touches most first.
 
     `level` is the strictest one broken, `reach` the number of requirements × operations × formats × targets.
     """
@@ -40,23 +40,23 @@ class Fault:
 
     @property
     def frameworks(self) -> tuple[str, ...]:
-        """The adapters that show it, the one that shows most of it first."""
+        """The adapters that show the fault, the one that shows most of it first."""
         return tuple(dict.fromkeys(split_target(name)[0] for name in self.targets))
 
     @property
     def unreported(self) -> bool:
-        """Whether no thread upstream tells of any of it."""
+        """True if no upstream thread describes any of it."""
         return all("".join(part.text for part in finding.link) == UNREPORTED for finding in self.findings)
 
     @property
     def rank(self) -> tuple[bool, int, bool, int, bool, int, int, int, str]:
-        """The rule, as what is sorted by; what it leaves open goes by frameworks, requirements, checks and id."""
+        """The sort key of the rule; ties are broken by frameworks, requirements, checks and id."""
         matters = (not self.new, LEVELS.index(self.level), self.narrow, -self.reach, not self.unreported)
         return (*matters, -len(self.frameworks), -len(self.requirements), -self.checks, self.requirement)
 
 
 def faults(evidence: Evidence) -> list[Fault]:
-    """Every fault, what matters most first."""
+    """Return every fault, the most important first."""
     checks: dict[str, list[Judged]] = defaultdict(list)
     for judged in all_checks(evidence.records, evidence.specification):
         checks[finding_id(judged)].append(judged)
@@ -66,11 +66,13 @@ def faults(evidence: Evidence) -> list[Fault]:
             own = checks[finding.id]
             new = section.name in NEW and any(judged.check.entry is None for judged in own)
             grouped[new, _first(own, evidence), _narrow(own)].append(finding)
-    return sorted((_fault(*key, found, checks) for key, found in grouped.items()), key=lambda fault: fault.rank)
+    return sorted(
+        (_fault(*key, findings, checks) for key, findings in grouped.items()), key=lambda fault: fault.rank
+    )
 
 
 def _first(checks: Sequence[Judged], evidence: Evidence) -> str:
-    """The requirement that a finding belongs to: the first that its entry names, or that was met."""
+    """Return the requirement that a finding belongs to: the first of its entry that was met, or of its checks."""
     met = {judged.check.requirement for judged in checks}
     entry = next((entry for entry in evidence.deviations if entry.id == checks[0].check.entry), None)
     named = [scope.requirement for scope in entry.scopes] if entry else []

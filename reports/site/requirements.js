@@ -27,7 +27,7 @@ function read() {
   const asked = new URLSearchParams(location.hash.slice(1));
   for (const control of controls) {
     control.value = asked.get(control.id) ?? "";
-    if (control.selectedIndex < 0) control.value = "";  // a family or level that there is not
+    if (control.selectedIndex < 0) control.value = "";  // the page has no such family or level
   }
   show();
 }

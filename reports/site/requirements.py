@@ -1,4 +1,4 @@
-"""A page for each requirement: what it asks and why, the code that judges it, and what every target did."""
+"""A page for each requirement: its text and sources, the code that judges it, and every target's outcome."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from itertools import pairwise
 from conformance.requirements import FAMILIES, LEVELS, Requirement
 from reports.behaviour import Answer
 from reports.checks import Counts, Judged, all_checks, count, split_target
-from reports.findings import Finding, finding_id
-from reports.findings import evidence as evidence_of
+from reports.evidence import Evidence
+from reports.findings import Finding, finding_id, worst_checks
+from reports.html import TONES
 from reports.kills import fault
-from reports.page import TONES
-from reports.site.evidence import Evidence
 from reports.site.judging import judges
 from reports.site.page import Page
 from reports.witness import over_bound, short
@@ -30,10 +29,10 @@ MOST_CASES = 5  # of one finding and target that are listed
 
 
 @dataclass(frozen=True)
-class Did:
-    """What one target did with one requirement.
+class TargetOutcome:
+    """The outcome of one requirement on one target.
 
-    `worst` is its largest error over the bound, "" without one; `case` the operation/format/case that has it.
+    `worst` is its largest error over the bound or "", `case` the operation/format/case that has it.
     """
 
     target: str
@@ -44,65 +43,56 @@ class Did:
     absent: str  # why, where the target lacks what is asked
 
 
-@dataclass(frozen=True)
-class Group:
-    """The requirements of a family, each with the outcomes of every framework over its targets."""
-
-    prefix: str
-    name: str
-    rows: tuple[tuple[Requirement, tuple[Counts, ...]], ...]
-
-
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """The index, and a page for each requirement of the suite."""
-    found = by_requirement(evidence)
-    yield _index(evidence, found)
+    """Yield the index, and a page for each requirement of the suite."""
+    checks_of = by_requirement(evidence)
+    yield _index(evidence, checks_of)
     order = list(evidence.specification.values())
-    before = {after.id: one for one, after in pairwise(order)}
-    after = {one.id: other for one, other in pairwise(order)}
-    for one in order:
-        checks = found.get(one.id, {})
+    before = {after.id: requirement for requirement, after in pairwise(order)}
+    after = {requirement.id: other for requirement, other in pairwise(order)}
+    for requirement in order:
+        checks = checks_of.get(requirement.id, {})
         every = [judged for judgements in checks.values() for judged in judgements]
         yield Page(
-            path=path(one.id),
-            title=f"{one.id}: {FAMILIES.get(one.family, one.family)}",
+            path=path(requirement.id),
+            title=f"{requirement.id}: {FAMILIES.get(requirement.family, requirement.family)}",
             template="requirement.html.j2",
             part=INDEX,
             values={
-                "requirement": one,
-                "did": _did(evidence, one.id, checks),
+                "requirement": requirement,
+                "outcomes": _outcomes(evidence, requirement.id, checks),
                 "findings": here(evidence, every),
                 "tones": TONES,
                 "signs": SIGNS,
                 "most": MOST_CASES,
-                "judge": judges().get(one.id),
-                "catches": tuple((name, fault(name)) for name in one.catches),
-                "before": before.get(one.id),
-                "after": after.get(one.id),
+                "judge": judges().get(requirement.id),
+                "catches": tuple((name, fault(name)) for name in requirement.catches),
+                "before": before.get(requirement.id),
+                "after": after.get(requirement.id),
             },
         )
 
 
 def path(requirement: str) -> str:
-    """Where the page of a requirement lies."""
+    """Return the path of a requirement's page."""
     return f"requirements/{requirement}.html"
 
 
 def by_requirement(evidence: Evidence) -> dict[str, dict[str, list[Judged]]]:
-    """Requirement → target → checks."""
-    found: dict[str, dict[str, list[Judged]]] = {}
+    """Return requirement → target → checks."""
+    checks_of: dict[str, dict[str, list[Judged]]] = {}
     for judged in all_checks(evidence.records, evidence.specification):
-        found.setdefault(judged.check.requirement, {}).setdefault(judged.target, []).append(judged)
-    return found
+        checks_of.setdefault(judged.check.requirement, {}).setdefault(judged.target, []).append(judged)
+    return checks_of
 
 
 def here(evidence: Evidence, checks: Sequence[Judged]) -> tuple[tuple[str, Finding], ...]:
-    """The findings that the checks of one requirement belong to, each with its section, and evidence of these."""
+    """Return the findings that these checks belong to, each with its section and these checks as evidence."""
     own: dict[str, list[Judged]] = {}
     for judged in checks:
         own.setdefault(finding_id(judged), []).append(judged)
     return tuple(
-        (section.name, replace(finding, evidence=evidence_of(own[finding.id], alone=True)))
+        (section.name, replace(finding, evidence=worst_checks(own[finding.id], with_code=True)))
         for section in evidence.report.sections
         for finding in section.findings
         if finding.id in own
@@ -110,55 +100,50 @@ def here(evidence: Evidence, checks: Sequence[Judged]) -> tuple[tuple[str, Findi
 
 
 def frameworks(evidence: Evidence) -> tuple[str, ...]:
-    """The adapters of all targets, in their order."""
+    """Return the adapters of all targets, in their order."""
     return tuple(dict.fromkeys(split_target(target.name)[0] for target in evidence.report.targets))
 
 
-def did(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ()) -> Did:
-    """What the checks of one requirement say of a target."""
+def outcome(target: str, checks: Sequence[Judged], answers: tuple[Answer, ...] = ()) -> TargetOutcome:
+    """Summarise the checks of one requirement for a target."""
     measured = [(value, judged.check) for judged in checks if (value := over_bound(judged.check)) is not None]
     value, check = max(measured, key=lambda pair: pair[0], default=(None, None))
     case = "/".join((check.operation, check.dtype, check.case)) if check else ""
     absent = next((judged.check.message or "" for judged in checks if judged.check.outcome == "absent"), "")
-    return Did(target, count(checks), "" if value is None else short(value), case, answers, absent)
+    return TargetOutcome(target, count(checks), "" if value is None else short(value), case, answers, absent)
 
 
-def _did(evidence: Evidence, requirement: str, checks: Mapping[str, Sequence[Judged]]) -> tuple[Did, ...]:
-    """What every target did, in their order, with its answers where several are legal."""
+def _outcomes(
+    evidence: Evidence, requirement: str, checks: Mapping[str, Sequence[Judged]]
+) -> tuple[TargetOutcome, ...]:
+    """Return the outcome of every target, in their order, with its answers if several are legal."""
     targets = evidence.report.targets
     rows = (row.cells for row in evidence.report.behaviour if row.requirement.id == requirement)
     answers = next(rows, ((),) * len(targets))
     return tuple(
-        did(target.name, checks.get(target.name, ()), given)
+        outcome(target.name, checks.get(target.name, ()), given)
         for target, given in zip(targets, answers, strict=True)
     )
 
 
-def _index(evidence: Evidence, found: Mapping[str, Mapping[str, list[Judged]]]) -> Page:
+def _index(evidence: Evidence, checks_of: Mapping[str, Mapping[str, list[Judged]]]) -> Page:
     names = frameworks(evidence)
 
     def over(requirement: str, framework: str) -> Counts:
-        targets = found.get(requirement, {}).items()
+        targets = checks_of.get(requirement, {}).items()
         return count(
             judged for name, checks in targets if split_target(name)[0] == framework for judged in checks
         )
 
-    groups = [
-        Group(
-            prefix,
-            name,
-            tuple(
-                (one, tuple(over(one.id, framework) for framework in names))
-                for one in evidence.specification.values()
-                if one.family == prefix
-            ),
-        )
-        for prefix, name in FAMILIES.items()
-    ]
+    families: dict[str, list[tuple[Requirement, list[Counts]]]] = {prefix: [] for prefix in FAMILIES}
+    for requirement in evidence.specification.values():
+        if requirement.family in families:
+            row = [over(requirement.id, framework) for framework in names]
+            families[requirement.family].append((requirement, row))
     values = {
-        "groups": tuple(group for group in groups if group.rows),
+        "groups": [(prefix, FAMILIES[prefix], rows) for prefix, rows in families.items() if rows],
         "frameworks": names,
         "levels": LEVELS,
-        "unknown": tuple(sorted(set(found) - set(evidence.specification))),
+        "unknown": tuple(sorted(set(checks_of) - set(evidence.specification))),
     }
     return Page(INDEX, "Requirements", "requirements.html.j2", INDEX, values)

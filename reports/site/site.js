@@ -1,7 +1,7 @@
 "use strict";
-// What works on every page: filters of tables and lists, and a button that copies code. Text is only ever set as text.
+// Runs on every page: filters tables and lists, and adds a button that copies code. Text is only ever set as text.
 
-// <input type="search" data-filter="#id">: shows the rows or items of #id that hold all words of the text
+// <input type="search" data-filter="#id"> shows the rows or items of #id that contain all words of its text
 for (const input of document.querySelectorAll("input[data-filter]")) {
   const place = document.querySelector(input.dataset.filter);
   const items = [...place.querySelectorAll("tbody > tr, :scope > li, :scope > details")];
@@ -16,7 +16,7 @@ for (const input of document.querySelectorAll("input[data-filter]")) {
   apply();
 }
 
-// <pre data-copy>: a button that copies the code; for code that a page's own script makes, too
+// <pre data-copy> gets a button that copies the code; a page's own script calls this for code that it makes
 function copyable(code) {
   const button = document.createElement("button");
   button.type = "button";
@@ -24,15 +24,15 @@ function copyable(code) {
   button.textContent = "Copy";
   button.addEventListener("click", () => {
     const text = code.querySelector("code").textContent;
-    const told = done => { button.textContent = done ? "Copied" : "Press Ctrl+C"; };
-    const select = () => { getSelection().selectAllChildren(code.querySelector("code")); told(false); };
-    navigator.clipboard ? navigator.clipboard.writeText(text).then(() => told(true), select) : select();
+    const report = done => { button.textContent = done ? "Copied" : "Press Ctrl+C"; };
+    const select = () => { getSelection().selectAllChildren(code.querySelector("code")); report(false); };
+    navigator.clipboard ? navigator.clipboard.writeText(text).then(() => report(true), select) : select();
   });
   code.append(button);
 }
 document.querySelectorAll("pre[data-copy]").forEach(copyable);
 
-// a <details> that an address names is opened, and all of them for print
+// opens the <details> that the address names, and all of them for print
 const reveal = () => {
   const item = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const outer = item && item.closest("details");

@@ -1,4 +1,4 @@
-"""Witnesses as data for a script: each text is kept once, and a witness is the numbers of its texts."""
+"""Stores witnesses as data for a script: each text is kept once, and a witness is the numbers of its texts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from conformance.record.records import Check
 from reports.reproduce import reproduction
+from reports.site.numbered import Numbered
 from reports.witness import rows
 
 ASKED = ("logits", "labels", "cotangent", "tangent", "arguments")  # a program says these itself
@@ -16,38 +17,36 @@ NOT_KEPT = "–, the record keeps the call only"
 class Witnesses:
     """Witnesses in the order in which they were asked for, each check of a target once."""
 
-    _texts: dict[str, int] = field(default_factory=dict)
+    _texts: Numbered[str] = field(default_factory=Numbered)
     _found: dict[tuple[str, str], int] = field(default_factory=dict)
     _witnesses: list[tuple[int, int, list[int], list[int]]] = field(default_factory=list)
 
     def add(self, target: str, check: Check) -> int:
-        """The number of the witness of a check."""
+        """Return the number of the witness of a check."""
         key = (target, check.id)
         if key not in self._found:
+            text = self._texts.number
             self._found[key] = len(self._witnesses)
             code = reproduction(target, check)
-            told = values(check, code is not None)
+            pairs = values(check, code is not None)
             self._witnesses.append(
                 (
-                    self._text(target),
-                    self._text(check.id),
-                    [self._text(text) for pair in told for text in pair],
-                    [self._text(line) for line in (code or "").splitlines()],
+                    text(target),
+                    text(check.id),
+                    [text(part) for pair in pairs for part in pair],
+                    [text(line) for line in (code or "").splitlines()],
                 )
             )
         return self._found[key]
 
     def data(self) -> dict[str, object]:
-        """For JSON: `texts`, and each witness as places in them: target, check, labels and values, lines."""
-        return {"texts": list(self._texts), "witnesses": self._witnesses}
-
-    def _text(self, text: str) -> int:
-        return self._texts.setdefault(text, len(self._texts))
+        """Return the data of the script: `texts`, and witnesses as numbers of target, check, values and lines."""
+        return {"texts": self._texts.rows, "witnesses": self._witnesses}
 
 
 def values(check: Check, short: bool) -> tuple[tuple[str, str], ...]:
-    """The labels and values of a witness; those of the call only where not `short`."""
-    told = tuple(
+    """Return the labels and values of a witness, without those of the call if `short`."""
+    pairs = tuple(
         (name, text) for name, text in rows(check) if name != "measured" and not (short and name in ASKED)
     )
-    return told if "got" in check.witness or "input" in check.witness else (*told, ("values", NOT_KEPT))
+    return pairs if "got" in check.witness or "input" in check.witness else (*pairs, ("values", NOT_KEPT))

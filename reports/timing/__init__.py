@@ -1,1 +1,1 @@
-"""What the benchmarks tell people: tables, regressions, issue texts, pages."""
+"""Tells people what the benchmarks measured: tables, regressions, issue texts, pages."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from adapters.releases import BadReleases
 from benchmarks.asv import results
 from benchmarks.asv.results import NoResults, Result
-from reports.timing.wording import plural
+from reports.checks import plural
 
 METRIC = "latency"
 WANTED = 0.95  # of cells; the intervals are of 99 % each
@@ -27,9 +27,10 @@ WANTED = 0.95  # of cells; the intervals are of 99 % each
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of one release: cells that both runs have, how many agree, those that do not, and the median difference.
+    """The agreement of two runs of one release.
 
-    `without` is how many cells lack an interval; `difference` the median over cells of |B / A − 1|.
+    `apart` holds the cells that do not agree, `without` counts the cells without an interval, and `difference` is
+    the median over cells of |B / A − 1|.
     """
 
     tag: str
@@ -40,40 +41,40 @@ class Agreement:
 
     @property
     def cells(self) -> int:
-        """Those that could disagree."""
+        """The number of cells that could disagree."""
         return self.agree + len(self.apart)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two folders."""
+    """Add the two folders."""
     parser.add_argument("a", type=Path, metavar="A", help="a folder of asv's results, such as reports/asv")
     parser.add_argument("b", type=Path, metavar="B")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line a release, and all together; exit code 1: fewer agree than 95 %, 2: nothing to compare."""
+    """Print a line for each release and one for all; exit code 1: fewer than 95 % agree, 2: nothing to do."""
     try:
         runs = [results.read(place) for place in (options.a, options.b)]
         for problem in chain.from_iterable(run.problems for run in runs):
             print(f"note: {problem}", file=sys.stderr)
-        found = list(compare(*(run.rows for run in runs)))
-        cells = sum(one.cells for one in found)
+        agreements = list(compare(*(run.rows for run in runs)))
+        cells = sum(agreement.cells for agreement in agreements)
         if not cells:
             raise NoResults(f"{options.a} and {options.b} have no release in common with an interval in both")
     except (NoResults, BadReleases, OSError) as error:
         print(f"agreement: {error}", file=sys.stderr)
         return 2
-    for one in found:
-        print(line(one))
-        for first, second in one.apart:
-            print(f"  {first.cell.name}: {told(first)} and {told(second)}")
-    agree = sum(one.agree for one in found)
+    for agreement in agreements:
+        print(line(agreement))
+        for first, second in agreement.apart:
+            print(f"  {first.cell.name}: {interval(first)} and {interval(second)}")
+    agree = sum(agreement.agree for agreement in agreements)
     print(f"{agree} of {plural(cells, 'cell')} agree, {agree / cells:.1%}")
     return 0 if agree >= WANTED * cells else 1
 
 
 def compare(first: Iterable[Result], second: Iterable[Result]) -> Iterator[Agreement]:
-    """Each release that both runs have, in the order of the first."""
+    """Yield each release that both runs have, in the order of the first."""
     other = {(row.machine, row.release, row.cell): row for row in second if row.metric == METRIC and row.value}
     pairs: dict[str, list[tuple[Result, Result]]] = defaultdict(list)
     for row in first:
@@ -88,24 +89,24 @@ def compare(first: Iterable[Result], second: Iterable[Result]) -> Iterator[Agree
 
 
 def overlap(a: Result, b: Result) -> bool:
-    """Whether the intervals of two values have a point in common."""
+    """Tell whether the intervals of two values have a point in common."""
     assert a.interval is not None
     assert b.interval is not None
     return a.interval[0] <= b.interval[1] and b.interval[0] <= a.interval[1]
 
 
-def line(one: Agreement) -> str:
-    """A release in one line."""
-    share = f", {one.agree / one.cells:.1%}" if one.cells else ""
-    without = f"; {plural(one.without, 'cell')} without an interval" if one.without else ""
+def line(agreement: Agreement) -> str:
+    """Return the agreement of a release in one line."""
+    share = f", {agreement.agree / agreement.cells:.1%}" if agreement.cells else ""
+    without = f"; {plural(agreement.without, 'cell')} without an interval" if agreement.without else ""
     return (
-        f"{one.tag}: {one.agree} of {plural(one.cells, 'cell')} agree{share}; "
-        f"the median difference is {one.difference:.1%}{without}"
+        f"{agreement.tag}: {agreement.agree} of {plural(agreement.cells, 'cell')} agree{share}; "
+        f"the median difference is {agreement.difference:.1%}{without}"
     )
 
 
-def told(row: Result) -> str:
-    """Microseconds and their interval."""
+def interval(row: Result) -> str:
+    """Return the value in microseconds with its interval."""
     assert row.interval is not None
     low, high = (f"{1e6 * end:.4g}" for end in row.interval)
     return f"{1e6 * row.value:.4g} µs ({low} to {high})"

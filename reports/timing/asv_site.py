@@ -40,58 +40,32 @@ class Plot:
 
     @property
     def metric(self) -> str:
-        """What is measured, from the name of the method."""
+        """The metric, from the name of the method."""
         return self.benchmark.rpartition(".")[2].removeprefix("track_")
 
     def url(self, machine: str, *frameworks: str) -> str:
-        """asv's address of it, over the release dates of some or all frameworks that have data."""
+        """Return asv's address of it, over the release dates of some or all frameworks that have data."""
         query = [("x-axis-scale", "date"), ("machine", machine)]
         query += [("branch", framework) for framework in frameworks or self.newest]
         query += [(f"p-{name}", value) for name, value in self.setting]
         return f"index.html#{self.benchmark}?{urlencode(query, quote_via=quote)}"
 
 
-@dataclass(frozen=True)
-class PlotRow:
-    """One setting: the newest value of each framework, and the plots of all."""
-
-    setting: dict[str, str]
-    plots: tuple[Plot, ...]
-
-    @property
-    def first(self) -> Plot:
-        """The plot whose newest values are shown."""
-        return self.plots[0]
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One point of the date axis; plots name it by its commit."""
-
-    framework: str
-    version: str
-    day: str
-    commit: str
+PlotRow = tuple[dict[str, str], list[Plot]]  # one setting and its plots; newest values are those of the first
 
 
 def write(html: Path) -> Path:
     """Write the page into a folder made by `asv publish`, and return it."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from reports.html import environment
 
     index = json.loads((html / "index.json").read_text(encoding="utf-8"))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"human": _human}
+    jinja = environment([Path(__file__).parent])
+    jinja.filters |= {"human": _human}
     page = html / "frameworks.html"
-    text = environment.get_template("site.html.j2").render(
+    text = jinja.get_template("site.html.j2").render(
         project=index["project"],
         frameworks=index["params"]["branch"],
-        machines={name: (index["machines"].get(name, {}), _tables(found)) for name, found in _plots(html, index)},
+        machines={name: (index["machines"].get(name, {}), _tables(plots)) for name, plots in _plots(html, index)},
         releases=_releases(index),
         versions={revision: tag.partition("-")[2] for tag, revision in index["tags"].items()},
         short=index["hash_length"],
@@ -101,14 +75,14 @@ def write(html: Path) -> Path:
 
 
 def _plots(html: Path, index: dict[str, Any]) -> Iterator[tuple[str, list[Plot]]]:
-    """Each machine, with its plots that have data."""
+    """Yield each machine with its plots that have data."""
     from asv.graph import Graph
 
     frameworks = index["params"]["branch"]
     ordered = sorted(index["graph_param_list"], key=lambda graph: frameworks.index(graph["branch"]))
     for machine in index["params"]["machine"]:
         graphs = [graph for graph in ordered if graph["machine"] == machine]
-        found = []
+        plots = []
         for name, benchmark in index["benchmarks"].items():
             values: list[Newest] = [{} for _ in product(*benchmark["params"])]
             for graph in graphs:
@@ -119,51 +93,53 @@ def _plots(html: Path, index: dict[str, Any]) -> Iterator[tuple[str, list[Plot]]
             for combination, newest in zip(product(*benchmark["params"]), values, strict=True):
                 if newest:
                     setting = tuple(zip(benchmark["param_names"], combination, strict=True))
-                    found.append(Plot(name, benchmark["unit"], setting, newest))
-        yield machine, found
+                    plots.append(Plot(name, benchmark["unit"], setting, newest))
+        yield machine, plots
 
 
 def _keep(values: list[Newest], framework: str, revision: int, point: Any) -> None:
-    """Let a point of a graph replace older ones; one that is null was not measured."""
+    """Let a point of a graph replace older ones; null stands for a point that was not measured."""
     for newest, value in zip(values, point if isinstance(point, list) else [point] * len(values), strict=True):
         if isinstance(value, int | float) and value == value and revision >= newest.get(framework, (0,))[0]:
             newest[framework] = (revision, value)
 
 
 def _tables(plots: list[Plot]) -> dict[str, list[PlotRow]]:
-    """Operation → its rows, ordered by shape; a benchmark without an operation stands under its own name."""
+    """Return operation → its rows, ordered by shape; a benchmark without one stands under its own name."""
     cells: dict[str, dict[tuple[str, Setting], list[Plot]]] = defaultdict(lambda: defaultdict(list))
     for plot in plots:
         operation = dict(plot.setting).get("operation", plot.block)
         cells[_text(operation)][plot.block, plot.setting].append(plot)
-    return {operation: _ordered(map(_row, found.values())) for operation, found in cells.items()}
+    return {operation: _ordered(map(_row, rows.values())) for operation, rows in cells.items()}
 
 
 def _row(plots: list[Plot]) -> PlotRow:
+    """Return the setting that plots have in common, and the plots by metric."""
     names = {name: _text(value) for name, value in plots[0].setting if name != "operation"}
     shape = {"shape": names.pop("shape")} if "shape" in names else {}
     order = [*METRICS, *(plot.metric for plot in plots)]
     by_metric = sorted(plots, key=lambda plot: order.index(plot.metric))
-    return PlotRow({**shape, **names, "benchmark": plots[0].block}, tuple(by_metric))
+    return {**shape, **names, "benchmark": plots[0].block}, by_metric
 
 
 def _ordered(rows: Iterable[PlotRow]) -> list[PlotRow]:
-    found = list(rows)
-    shapes = list(dict.fromkeys(row.setting.get("shape") for row in found))
-    return sorted(found, key=lambda row: shapes.index(row.setting.get("shape")))
+    ordered = list(rows)
+    shapes = list(dict.fromkeys(setting.get("shape") for setting, _ in ordered))
+    return sorted(ordered, key=lambda row: shapes.index(row[0].get("shape")))
 
 
-def _releases(index: dict[str, Any]) -> list[Commit]:
-    found = []
+def _releases(index: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return framework, version, day and commit of each release: plots name it by its commit."""
+    commits = []
     for tag, revision in index["tags"].items():
         day = datetime.fromtimestamp(index["revision_to_date"][str(revision)] / 1000, UTC).date()
         framework, _, version = tag.partition("-")
-        found.append(Commit(framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
-    return sorted(found, key=lambda release: (release.framework, release.day))
+        commits.append((framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
+    return sorted(commits, key=lambda release: (release[0], release[2]))
 
 
 def _text(value: str) -> str:
-    """A parameter's value without the quotes of its repr."""
+    """Return a parameter's value without the quotes of its repr."""
     try:
         return str(literal_eval(value))
     except (ValueError, SyntaxError):

@@ -1,6 +1,6 @@
 """`python -m benchmarks compare A B`: time two frameworks, or two releases of one, in turn: A B A B.
 
-A side is an installed framework ("torch") or a release ("jax-0.7.2", installed in an environment of its own),
+A side is an installed framework or a release ("jax-0.7.2", installed in an environment of its own),
 in its usual mode unless you name one ("torch:compiled"). Both are audited before they are timed. Each round runs
 one process for each side, and a cell's ratio is taken within a round, so that drift affects both alike. The
 interval is that of the sign test for the median ratio, which assumes only that rounds are independent.
@@ -10,30 +10,29 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import comb
-from pathlib import Path
+from threading import Event
 
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-import adapters
 from adapters import ROOT
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases, releases
-from benchmarks.asv import release_repository
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
-from benchmarks.timing.rounds import Run, audited, each, reason, scratch
+from benchmarks.timing.rounds import Run, audited, each, prefixed, reason, scratch
+from conformance.run.processes import environments
 from reports.timing.current import DEVICES, Unusable, installed, matching, version
-from reports.timing.terminal import call, compact, order, reasons, shapes, usual
-from reports.timing.wording import number, quantity
+from reports.timing.terminal import call, compact, reasons, shapes
+from reports.timing.wording import number, order, quantity
 
 ENVIRONMENTS = ROOT / ".asv" / "compare"
 ERROR = 0.01  # how often an interval may miss the median ratio
@@ -57,7 +56,7 @@ class Contestant:
 
 @dataclass
 class Audited:
-    """What is known of a side beside its times."""
+    """The results of the audit of a side."""
 
     lacking: Lacking
     worst: float | None  # error over bound
@@ -75,7 +74,7 @@ class Ratio:
     high: float
 
     def verdict(self, margin: float = MARGIN) -> str:
-        """What B is beside A; "ambiguous" where the interval allows more than one answer."""
+        """Return what B is beside A: "ambiguous" where the interval allows more than one answer."""
         if self.high < 1 / (1 + margin):
             return "faster"
         if self.low > 1 + margin:
@@ -84,7 +83,7 @@ class Ratio:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two sides, and what is compared."""
+    """Add the options."""
     parser.add_argument("a", metavar="A", help="a framework, or a release such as jax-0.7.2; :MODE may follow")
     parser.add_argument("b", metavar="B")
     parser.add_argument("--cells", default="", metavar="REGEX", help='of names such as "softmax forward float32"')
@@ -106,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
         if not 0 <= options.margin < math.inf:
             raise Unusable("--margin is at least 0, and finite")
         wanted = chosen(options)
-        sides = side(options.a), side(options.b)
+        sides = contestant(options.a), contestant(options.b)
         columns = TextColumn("{task.description}"), TimeElapsedColumn()
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("", total=None)
@@ -115,23 +114,23 @@ def run(options: argparse.Namespace) -> int:
                 progress.update(task, description=line)
 
             sides = ready(sides[0], tell), ready(sides[1], tell)
-            found, known = compare(sides, wanted, options.device, options.rounds, tell)
+            ratios, audits = compare(sides, wanted, options.device, options.rounds, tell)
     except (Unusable, BadReleases, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
-    if found:
-        told = ", ".join(f"{letter}: {one.name} {one.mode}" for letter, one in zip("AB", sides, strict=True))
-        console.print(f"{told}; {options.format}, {options.device}, {options.rounds} rounds", highlight=False)
-        console.print(table(found, options))
-        console.print(f"{summary(found, options)} {exactness(known)}", highlight=False)
-    lines = (line for one, of in zip(sides, known, strict=True) for line in reasons(one.name, of.lacking))
+    if ratios:
+        names = ", ".join(f"{letter}: {side.name} {side.mode}" for letter, side in zip("AB", sides, strict=True))
+        console.print(f"{names}; {options.format}, {options.device}, {options.rounds} rounds", highlight=False)
+        console.print(table(ratios, options))
+        console.print(f"{summary(ratios, options)} {exactness(audits)}", highlight=False)
+    lines = (line for side, of in zip(sides, audits, strict=True) for line in reasons(side.name, of.lacking))
     for line in dict.fromkeys(lines):  # once where both sides are one framework
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    return 0 if found else 1
+    return 0 if ratios else 1
 
 
 def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
-    """The cells asked for, in no mode yet."""
+    """Return the cells asked for, in no mode yet."""
     names = [name.strip() for name in options.shapes.split(",")]
     if unknown := [name for name in names if name not in SHAPES]:
         raise Unusable(f"unknown shape {unknown[0]!r}: choose from {', '.join(SHAPES)}")
@@ -146,57 +145,51 @@ def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
     return matching(options.cells, every)
 
 
-def side(given: str) -> Contestant:
-    """What stands for "torch", "torch:compiled" or "jax-0.7.2"; a release has no Python yet.
+def contestant(given: str) -> Contestant:
+    """Return what stands for "torch", "torch:compiled" or "jax-0.7.2"; a release has no Python yet.
 
     Raises:
         Unusable: it is neither a framework that is installed nor a tracked release, or has no such mode.
     """
     plain, _, mode = given.partition(":")
     framework, _, release = plain.partition("-")
-    if framework not in adapters.MODES:
-        raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(adapters.MODES)}")
+    if framework not in TIMED_FRAMEWORKS:
+        raise Unusable(f"unknown framework {framework!r}: choose one of {', '.join(TIMED_FRAMEWORKS)}")
     if (mode or given != plain) and mode not in MODES:
         raise Unusable(f"unknown mode {mode!r}: choose one of {', '.join(MODES)}")
-    if mode == "compiled" and len(adapters.MODES[framework]) == 1:
+    if mode == "compiled" and not FRAMEWORKS[framework].compiled:
         raise Unusable(f"{framework} does not compile: say {plain} alone")
-    mode = mode or usual(framework)
+    mode = mode or FRAMEWORKS[framework].usually_timed
     if plain == framework:
         installed([framework])
         return Contestant(f"{framework}-{version(framework)}", framework, mode, sys.executable)
-    known = [one.version for one in releases(framework)]
+    known = [tracked.version for tracked in releases(framework)]
     if release not in known:
         raise Unusable(f"{framework} {release} is not tracked, but {', '.join(known)}")
     return Contestant(plain, framework, mode, "")
 
 
-def ready(one: Contestant, tell: Tell) -> Contestant:
-    """The side with a Python that holds it: a release has an environment of its own, made if it is not there.
+def ready(side: Contestant, tell: Tell) -> Contestant:
+    """Return the side with a Python that holds it; the environment of a release is made if it is not there.
 
     Raises:
         Unusable: the release cannot be installed.
     """
-    if one.python:
-        return one
-    folder = ENVIRONMENTS / one.name
-    python = str(folder / "bin" / "python")
-    if not (folder / "release.json").exists():  # written last
-        tell(f"installing {one.name}")
-        release = next(release for release in releases(one.framework) if release.tag == one.name)
-        with tempfile.TemporaryDirectory() as build:
-            for name, text in release_repository.files(release).items():
-                Path(build, name).write_text(text, encoding="utf-8")
-            command([sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder)])
-            command([python, str(ROOT / "benchmarks" / "asv" / "install.py"), build, str(folder)])
-    return replace(one, python=python)
-
-
-def command(arguments: Sequence[str]) -> None:
-    """Run it; Unusable with its last line if it fails."""
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"{arguments[0]} failed"]
-        raise Unusable(said[-1].removeprefix("install: "))
+    if side.python:
+        return side
+    folder = ENVIRONMENTS / side.name
+    whole = folder / "whole"  # written last
+    if not whole.exists():
+        tell(f"installing {side.name}")
+        release = next(release for release in releases(side.framework) if release.tag == side.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+        try:
+            environments.make(release, folder, Event())
+        except environments.NotInstalled as error:
+            raise Unusable(f"{side.name}: {error}") from error
+        whole.touch()
+    return replace(side, python=str(folder / "bin" / "python"))
 
 
 def compare(
@@ -206,7 +199,7 @@ def compare(
     rounds: int,
     tell: Tell = lambda _: None,
 ) -> tuple[list[Ratio], tuple[Audited, Audited]]:
-    """The ratios of the cells that both sides have; of each side, what it lacks and how exact it is."""
+    """Return the ratios of the cells that both sides have, and the audit of each side."""
     with scratch(len(sides)) as caches:
         known = audit(sides[0], wanted, device, caches[0], tell), audit(sides[1], wanted, device, caches[1], tell)
         without = {replace(cell, mode="") for of in known for cell, _ in of.lacking}
@@ -216,46 +209,47 @@ def compare(
             going = [cell for cell in times if cell not in without and len(times[cell]) < rounds]
             if not going:
                 break
-            found: tuple[dict[Cell, float], dict[Cell, float]] = ({}, {})
+            latencies: tuple[dict[Cell, float], dict[Cell, float]] = ({}, {})
             # the order within a round alternates, so that neither side always follows the other
             for which in (0, 1) if number % 2 == 0 else (1, 0):
-                one = sides[which]
-                asked = job(one, going, device)
-                what = f"{one.name}, round {number + 1}" + (f" of {rounds}" if number < rounds else "")
-                for cell, row in each(asked, asked.cells, False, caches[which], tell, what):
+                side = sides[which]
+                asked = job(side, going, device)
+                round_ = f"round {number + 1}" + (f" of {rounds}" if number < rounds else "")
+                tell_round = prefixed(tell, f"{side.framework}: {side.name}, {round_}")
+                for cell, row in each(asked, asked.cells, False, caches[which], tell_round):
                     plain = replace(cell, mode="")
                     why = reason(row)
                     if not why:
-                        found[which][plain] = row["latency"]
+                        latencies[which][plain] = row["latency"]
                     elif "throttled" in row:
                         heated[which][cell] = why
                     else:
                         known[which].lacking.append((cell, why))
                         without.add(plain)
-            for cell in found[0].keys() & found[1].keys():
-                times[cell].append((found[0][cell], found[1][cell]))
+            for cell in latencies[0].keys() & latencies[1].keys():
+                times[cell].append((latencies[0][cell], latencies[1][cell]))
     left = {cell for cell, pairs in times.items() if cell not in without and len(pairs) < rounds}
     for of, reasons_of in zip(known, heated, strict=True):
         of.lacking += [(cell, why) for cell, why in reasons_of.items() if replace(cell, mode="") in left]
     return [ratio(cell, pairs) for cell, pairs in times.items() if len(pairs) == rounds], known
 
 
-def job(one: Contestant, cells: Sequence[Cell], device: str) -> Run:
-    """What is asked of a side: a brief look."""
-    own = tuple(replace(cell, mode=one.mode) for cell in cells)
-    return Run(one.framework, own, "full", device, python=one.python, brief=True)
+def job(side: Contestant, cells: Sequence[Cell], device: str) -> Run:
+    """Return the brief run of a side."""
+    own = tuple(replace(cell, mode=side.mode) for cell in cells)
+    return Run(side.framework, own, "full", device, python=side.python, brief=True)
 
 
-def audit(one: Contestant, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
-    """What a side lacks of the cells, what is not the call that it claims to be, and the worst error."""
-    found = audited(job(one, wanted, device), caches, tell)
-    errors = [entry.audit["error"] for entry in found.values() if entry.audit.get("error") is not None]
-    lacking = [(cell, entry.why) for cell, entry in found.items() if entry.why]
+def audit(side: Contestant, wanted: Sequence[Cell], device: str, caches: dict[str, str], tell: Tell) -> Audited:
+    """Return the cells that a side lacks, each with its reason, and its worst error."""
+    measured = audited(job(side, wanted, device), caches, tell)
+    errors = [entry.audit["error"] for entry in measured.values() if entry.audit.get("error") is not None]
+    lacking = [(cell, entry.why) for cell, entry in measured.items() if entry.why]
     return Audited(lacking, max(errors, default=None))
 
 
 def ratio(cell: Cell, pairs: Sequence[tuple[float, float]]) -> Ratio:
-    """The median over the rounds of B / A, with the interval of the sign test."""
+    """Return the median over the rounds of B / A, with the interval of the sign test."""
     ratios = sorted(second / first for first, second in pairs)
     out = outside(len(ratios))
     return Ratio(
@@ -269,7 +263,7 @@ def ratio(cell: Cell, pairs: Sequence[tuple[float, float]]) -> Ratio:
 
 
 def outside(rounds: int) -> int:
-    """How many ratios at either end lie outside the interval: it misses the median in at most `ERROR` of cases.
+    """Return how many ratios at either end the interval leaves out, missing the median in at most `ERROR` cases.
 
     The number of ratios below the median is binomial(rounds, 1/2); there are at least `ROUNDS`.
     """
@@ -280,40 +274,40 @@ def outside(rounds: int) -> int:
     return out
 
 
-def table(found: Sequence[Ratio], options: argparse.Namespace) -> Table:
-    """One row a cell."""
+def table(ratios: Sequence[Ratio], options: argparse.Namespace) -> Table:
+    """Return a table of one row for each cell."""
     shown = compact("operation", "shape", "threads")
     for column in ("A", "B", "B / A", "99 % interval"):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("B is")
-    for one in sorted(found, key=lambda one: order(one.cell)):
-        verdict = one.verdict(options.margin)
+    for compared in sorted(ratios, key=lambda compared: order(compared.cell)):
+        verdict = compared.verdict(options.margin)
         shown.add_row(
-            call(one.cell),
-            one.cell.shape,
-            one.cell.threads,
-            quantity(one.first, "latency"),
-            quantity(one.second, "latency"),
-            number(one.ratio),
-            f"{number(one.low)} – {number(one.high)}",
+            call(compared.cell),
+            compared.cell.shape,
+            compared.cell.threads,
+            quantity(compared.first, "latency"),
+            quantity(compared.second, "latency"),
+            number(compared.ratio),
+            f"{number(compared.low)} – {number(compared.high)}",
             Text(verdict, STYLES[verdict]),
         )
     return shown
 
 
-def exactness(known: tuple[Audited, Audited]) -> str:
-    """The worst error of either side; speed never stands without it."""
-    first, second = ("unknown" if of.worst is None else number(of.worst) for of in known)
+def exactness(audits: tuple[Audited, Audited]) -> str:
+    """Return a sentence on the worst error of either side; speed is never shown without it."""
+    first, second = ("unknown" if audit.worst is None else number(audit.worst) for audit in audits)
     return f"Worst error over its bound: A {first}, B {second}."
 
 
-def summary(found: Sequence[Ratio], options: argparse.Namespace) -> str:
-    """The verdicts counted, and what they mean."""
-    counts = Counter(one.verdict(options.margin) for one in found)
-    told = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in STYLES if counts[verdict])
+def summary(ratios: Sequence[Ratio], options: argparse.Namespace) -> str:
+    """Return a sentence that counts the verdicts and explains them."""
+    counts = Counter(compared.verdict(options.margin) for compared in ratios)
+    verdicts = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in STYLES if counts[verdict])
     narrower = "; ambiguous: neither, and more --rounds narrow it" if counts["ambiguous"] else ""
     return (
-        f"B beside A, of {len(found)} cells: {told}. Faster or slower: the whole interval lies more than "
+        f"B beside A, of {len(ratios)} cells: {verdicts}. Faster or slower: the whole interval lies more than "
         f"{options.margin:.0%} from 1; same: all of it lies within{narrower}. "
-        f"Shapes: {shapes((one.cell for one in found), options.device)}."
+        f"Shapes: {shapes((compared.cell for compared in ratios), options.device)}."
     )

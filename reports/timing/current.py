@@ -21,7 +21,8 @@ from asv.util import UserError
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from adapters.releases import PACKAGES, BadReleases, Release
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
+from adapters.releases import BadReleases, Release
 from benchmarks.asv import filing, measure_releases
 from benchmarks.timing import clock, rounds
 from benchmarks.timing.cells import TIERS, Cell, cells
@@ -31,16 +32,17 @@ from reports.timing.terminal import timed
 
 ROUNDS = 1  # enough for a look, whose tables have no intervals; what is filed takes as many as a release
 DEVICES = ("cpu", "cuda")
-Found = dict[Cell, Measured]
+MeasuredCells = dict[Cell, Measured]
 
 
 class Unusable(ValueError):
-    """What is asked for cannot be measured here; the message says why and what to do."""
+    """The request cannot be measured here; the message says why and what to do."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is timed, and where results go."""
-    parser.add_argument("frameworks", nargs="*", metavar="framework", help=f"of {', '.join(PACKAGES)}; else all")
+    """Add the options."""
+    which = f"of {', '.join(TIMED_FRAMEWORKS)}; else all"
+    parser.add_argument("frameworks", nargs="*", metavar="framework", help=which)
     parser.add_argument("--tier", choices=TIERS, default="core")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument(
@@ -73,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"current: {error}", file=sys.stderr)
         return 2
     console, whole = Console(), True
-    found: dict[str, Found] = {}  # by framework
+    measured: dict[str, MeasuredCells] = {}  # by framework
     columns = TextColumn("{task.description}"), TimeElapsedColumn()
     try:
         with Progress(*columns, console=console, transient=True) as progress:
@@ -82,17 +84,17 @@ def run(options: argparse.Namespace) -> int:
             jobs = [
                 Run(name, wanted, options.tier, options.device, options.rounds, brief=brief) for name in names
             ]
-            for name in measure(jobs, found, lambda line: progress.update(task, description=line)):
-                if shelf and timed(found[name]):
-                    whole &= kept(found[name], releases[name], shelf, options)
+            for name in measure(jobs, measured, lambda line: progress.update(task, description=line)):
+                if shelf and timed(measured[name]):
+                    whole &= kept(measured[name], releases[name], shelf, options)
     finally:
-        terminal.show(console, found, versions, options.device)
-    there = [name for name in found if timed(found[name])]
+        terminal.show(console, measured, versions, options.device)
+    there = [name for name in measured if timed(measured[name])]
     return 0 if whole and there and set(options.frameworks) <= set(there) else 1
 
 
-def measure(jobs: Sequence[Run], found: dict[str, Found], tell: Tell) -> Iterator[str]:
-    """Measure each framework into `found`, and name it. Brief ones on a CPU are audited first, side by side.
+def measure(jobs: Sequence[Run], measured: dict[str, MeasuredCells], tell: Tell) -> Iterator[str]:
+    """Measure each framework into `measured`, and name it. Brief runs on a CPU are audited first, side by side.
 
     An audit times nothing but compilation, which tables here do not hold.
     """
@@ -102,18 +104,20 @@ def measure(jobs: Sequence[Run], found: dict[str, Found], tell: Tell) -> Iterato
             audits = side_by_side(jobs, caches, tell, lanes)
         for place, job in enumerate(jobs):
             audit = audits[place] if lanes > 1 else rounds.audited(job, caches[place], tell)
-            found[job.framework] = audit  # before its rounds: an interrupt loses none that is finished
+            measured[job.framework] = audit  # before its rounds: an interrupt loses none that is finished
             rounds.add_rounds(job, audit, caches[place], tell)
             yield job.framework
 
 
-def side_by_side(jobs: Sequence[Run], caches: Sequence[dict[str, str]], tell: Tell, lanes: int) -> list[Found]:
-    """The audits of all jobs, as many at a time as there are lanes; an interrupt ends their processes."""
+def side_by_side(
+    jobs: Sequence[Run], caches: Sequence[dict[str, str]], tell: Tell, lanes: int
+) -> list[MeasuredCells]:
+    """Audit all jobs, as many at a time as there are lanes; an interrupt ends their processes."""
     free: SimpleQueue[int] = SimpleQueue()
     for lane in range(lanes):
         free.put(lane)
 
-    def audit(job: Run, own: dict[str, str]) -> Found:
+    def audit(job: Run, own: dict[str, str]) -> MeasuredCells:
         lane = free.get()
         try:
             return rounds.audited(job, own, tell, lane)
@@ -131,21 +135,21 @@ def side_by_side(jobs: Sequence[Run], caches: Sequence[dict[str, str]], tell: Te
 
 
 def installed(asked: Sequence[str]) -> list[str]:
-    """The frameworks to time: those asked for, or all that are here.
+    """Return the frameworks to time: those asked for, or all that are installed.
 
     Raises:
         Unusable: one that was asked for is unknown or not here.
     """
-    if unknown := [name for name in asked if name not in PACKAGES]:
-        raise Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
-    here = [name for name in PACKAGES if importlib.util.find_spec(name) is not None]
+    if unknown := [name for name in asked if name not in TIMED_FRAMEWORKS]:
+        raise Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED_FRAMEWORKS)}")
+    here = [name for name in TIMED_FRAMEWORKS if importlib.util.find_spec(name) is not None]
     if absent := [name for name in asked if name not in here]:
         raise Unusable(f"{absent[0]} is not installed in this environment")
     return list(dict.fromkeys(asked)) or here
 
 
 def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
-    """The cells of the tier that are asked for, in at least one round.
+    """Return the cells of the tier that are asked for, in at least one round.
 
     Raises:
         Unusable: there is no such cell or no round.
@@ -156,23 +160,23 @@ def chosen(options: argparse.Namespace) -> tuple[Cell, ...]:
 
 
 def matching(pattern: str, every: Sequence[Cell]) -> tuple[Cell, ...]:
-    """The cells whose name a regular expression finds.
+    """Return the cells whose name a regular expression finds.
 
     Raises:
         Unusable: it is none, or finds none.
     """
     try:
-        found = tuple(cell for cell in every if re.search(pattern, " ".join(cell.name.split())))
+        matched = tuple(cell for cell in every if re.search(pattern, " ".join(cell.name.split())))
     except re.error as error:
         raise Unusable(f"{pattern!r} is no regular expression: {error}") from error
-    if not found:
+    if not matched:
         raise Unusable(f"no cell matches {pattern!r}; one is {' '.join(every[0].name.split())!r}")
-    return found
+    return matched
 
 
 def version(framework: str) -> str:
-    """The release that is installed, without what a builder adds ("+cpu")."""
-    for package in (PACKAGES[framework][0], framework):
+    """Return the version that is installed, without what a builder adds ("+cpu")."""
+    for package in (FRAMEWORKS[framework].distributions[0], framework):
         try:
             return importlib.metadata.version(package).partition("+")[0]
         except importlib.metadata.PackageNotFoundError:
@@ -181,12 +185,12 @@ def version(framework: str) -> str:
 
 
 def kept(
-    found: Mapping[Cell, Measured], release: Release, shelf: filing.Shelf, options: argparse.Namespace
+    measured: Mapping[Cell, Measured], release: Release, shelf: filing.Shelf, options: argparse.Namespace
 ) -> bool:
-    """File the results of one framework and say where; False if that failed."""
+    """File the results of one framework and print the path; return False if that failed."""
     asked = filing.Asked(options.tier, options.cells, options.rounds)
     try:
-        print(f"wrote {filing.file(found, release, shelf, asked)}")
+        print(f"wrote {filing.file(measured, release, shelf, asked)}")
     except Exception as error:  # of any kind: the other frameworks are still to be measured
         print(f"current: {release.tag} is not filed: {type(error).__name__}: {error}", file=sys.stderr)
         return False

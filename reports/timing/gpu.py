@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-import adapters
 from adapters import ROOT
-from adapters.releases import PACKAGES, BadReleases
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
+from adapters.releases import BadReleases
 from benchmarks.asv import filing
 from benchmarks.timing import rounds
 from benchmarks.timing.cells import TIERS
@@ -25,15 +25,15 @@ from conformance.requirements import TIERS as RIGOURS
 from conformance.run.processes import child
 from reports.timing import current
 
-FRAMEWORKS = ("torch", "jax", "tensorflow")
+USUAL = tuple(name for name in TIMED_FRAMEWORKS if FRAMEWORKS[name].gpu)
 CONFORMANCE = (sys.executable, "-m", "conformance")
 BENCHMARKS = (sys.executable, "-m", "benchmarks")
 PROBE = "import sys, adapters; adapters.load(*sys.argv[1:])"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where results go, and how much is done."""
-    which = f"of {', '.join(PACKAGES)}; else {', '.join(FRAMEWORKS)}"
+    """Add the options."""
+    which = f"of {', '.join(TIMED_FRAMEWORKS)}; else {', '.join(USUAL)}"
     parser.add_argument("frameworks", nargs="*", metavar="framework", help=which)
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
@@ -49,15 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do both; exit code 0: all done, 1: something is missing, 2: wrong usage, 130: interrupted."""
     try:
-        if unknown := [name for name in options.frameworks if name not in PACKAGES]:
-            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(PACKAGES)}")
+        if unknown := [name for name in options.frameworks if name not in TIMED_FRAMEWORKS]:
+            raise current.Unusable(f"unknown framework {unknown[0]!r}: choose from {', '.join(TIMED_FRAMEWORKS)}")
         current.chosen(options)
         filing.ready((), filing.Shelf(Path(folder(options, "asv")), options.machine, options.device))
     except (current.Unusable, filing.Unready) as error:
         print(f"gpu: {error}", file=sys.stderr)
         return 2
     try:
-        missing = steps(options)
+        missing = judge_and_time(options)
     except KeyboardInterrupt:
         print("gpu: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
@@ -66,9 +66,9 @@ def run(options: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def steps(options: argparse.Namespace) -> list[str]:
-    """Everything, one after the other; what is missing afterwards, a line each."""
-    wanted = dict.fromkeys(options.frameworks or FRAMEWORKS)
+def judge_and_time(options: argparse.Namespace) -> list[str]:
+    """Judge and time every framework; return a line for each part that is missing afterwards."""
+    wanted = dict.fromkeys(options.frameworks or USUAL)
     reasons = {name: unseen(name, options.device) for name in wanted}
     missing = [f"{name} is left out: {why}" for name, why in reasons.items() if why]
     seen = [name for name, why in reasons.items() if not why]
@@ -80,18 +80,18 @@ def steps(options: argparse.Namespace) -> list[str]:
 
 
 def unseen(name: str, device: str) -> str:
-    """Why a framework cannot be loaded on a device, tried in a process of its own; empty if it can."""
-    probe = [sys.executable, "-c", PROBE, name, device, adapters.MODES[name][0]]
+    """Return why a framework cannot be loaded on a device, tried in a process of its own; "" if it can."""
+    probe = [sys.executable, "-c", PROBE, name, device, FRAMEWORKS[name].usual]
     done = subprocess.run(probe, cwd=ROOT, capture_output=True, text=True, env=os.environ | rounds.PLAIN)
     if done.returncode == 0:
         return ""
-    said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-    return said.partition(": ")[2] or said  # without the name of the exception
+    output = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return output.partition(": ")[2] or output  # without the name of the exception
 
 
 def judge(names: Sequence[str], options: argparse.Namespace) -> list[str]:
-    """Run the conformance suite in every mode; what is wrong with the run, not with the frameworks."""
-    targets = [f"{name}:{options.device}:{mode}" for name in names for mode in adapters.MODES[name]]
+    """Run the conformance suite in every mode; return errors of the run, not failures of the frameworks."""
+    targets = [f"{name}:{options.device}:{mode}" for name in names for mode in FRAMEWORKS[name].modes]
     given = {
         "--targets": ",".join(targets),
         "--tier": options.conformance,
@@ -102,7 +102,7 @@ def judge(names: Sequence[str], options: argparse.Namespace) -> list[str]:
 
 
 def measure(name: str, options: argparse.Namespace) -> list[str]:
-    """Run the benchmarks of one framework unless they are filed; what is wrong."""
+    """Run the benchmarks of one framework unless they are filed; return errors."""
     shelf = filing.Shelf(Path(folder(options, "asv")), options.machine, options.device)
     asked = filing.Asked(options.tier, options.cells, options.rounds)
     try:
@@ -119,11 +119,11 @@ def measure(name: str, options: argparse.Namespace) -> list[str]:
 
 
 def folder(options: argparse.Namespace, name: str) -> str:
-    """A folder of the output, wherever a command is run."""
+    """Return the absolute path of a folder of the output."""
     return str(options.output.resolve() / name)
 
 
 def ended(command: Sequence[str]) -> int:
-    """The exit status of a command that says itself how far it is; an interrupt reaches it too."""
+    """Run a command that shows its own progress, and return its exit status; an interrupt reaches it too."""
     # no process takes the device for itself
     return child.run(command, grace=child.PATIENCE, cwd=ROOT, env=os.environ | rounds.PLAIN).code

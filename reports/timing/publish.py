@@ -52,7 +52,7 @@ class NotPublished(ValueError):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There is nothing to choose: the site holds all results."""
+    """Add no option: the site holds all results."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,11 +99,11 @@ def offline(html: Path) -> None:
 
 
 def keep_measured(html: Path) -> None:
-    """Take what nothing was measured of out of asv's index: its grid asks for the data and is answered 404."""
+    """Remove benchmarks without results from asv's index: its grid asks for their data and is answered 404."""
     path = html / "index.json"
     index = json.loads(path.read_text(encoding="utf-8"))
     there = {file.stem for file in (html / "graphs" / "summary").glob("*.json")}
-    index["benchmarks"] = {name: one for name, one in index["benchmarks"].items() if name in there}
+    index["benchmarks"] = {name: benchmark for name, benchmark in index["benchmarks"].items() if name in there}
     path.write_text(json.dumps(index), encoding="utf-8")
 
 

@@ -7,7 +7,6 @@ import math
 import sys
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,58 +15,59 @@ from adapters.releases import PACKAGES, BadReleases
 from benchmarks.asv import changes, results
 from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import NoResults, Results
+from reports import console
 from reports.timing import issues, wording
 
 STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is listed, and where issue texts go."""
+    """Add the filters and the folder of the issue texts."""
     parser.add_argument(
         "--threshold",
         type=_threshold,
         default=changes.THRESHOLD,
         metavar="FACTOR",
-        help="smallest slowdown to list",
+        help="the smallest change that is listed",
     )
-    parser.add_argument("--framework", choices=list(PACKAGES), help="of this framework only")
-    parser.add_argument("--metric", default="latency", help="latency by default")
-    parser.add_argument("--machine", help="on this machine only")
+    parser.add_argument("--framework", choices=list(PACKAGES), help="list only this framework")
+    parser.add_argument("--metric", default="latency", help="the metric to compare; default: latency")
+    parser.add_argument("--machine", help="list only this machine")
     parser.add_argument("--improvements", action="store_true", help="list what became faster too")
     parser.add_argument(
         "--issues", type=Path, metavar="FOLDER", help="write an issue text for each pair of releases"
     )
-    parser.add_argument("--results", type=Path, metavar="FOLDER", help="asv's results; reports/asv by default")
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="asv's results; default: reports/asv")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the steps; exit code 2: there is nothing to read, or no such metric or machine."""
+    """Print the changes; exit code 2: there is nothing to read, or no such metric or machine."""
     try:
-        found = results.read(options.results)
-        groups = listed(found, options)
-        written = [] if options.issues is None else write(groups, found, options.issues)
+        timings = results.read(options.results)
+        groups = listed(timings, options)
+        written = [] if options.issues is None else write(groups, timings, options.issues)
     except (NoResults, BadReleases, OSError) as error:
         print(f"regressions: {error}", file=sys.stderr)
         return 2
-    console = Console()
-    for problem in found.problems:
-        console.print(Text(f"note: {problem}", "yellow"))
+    output = Console()
+    for problem in timings.problems:
+        output.print(Text(f"note: {problem}", "yellow"))
     for machine in dict.fromkeys(group.machine for group in groups):
-        console.print(table([group for group in groups if group.machine == machine], found, options.metric))
+        output.print(table([group for group in groups if group.machine == machine], timings, options.metric))
     if not groups:
-        console.print(f"No step of {options.metric} by {options.threshold:g} or more.")
+        output.print(f"No step of {options.metric} by {options.threshold:g} or more.")
     for path in written:
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        output.print(f"wrote {path}", highlight=False, soft_wrap=True)
     return 0
 
 
-def listed(found: Results, options: argparse.Namespace) -> list[Transition]:
-    """The groups that are asked for, the worst first.
+def listed(timings: Results, options: argparse.Namespace) -> list[Transition]:
+    """Return the groups that the options select, the worst first.
 
     Raises:
         NoResults: nothing is measured of what is asked for.
     """
-    rows = results.of(found, machine=options.machine, framework=options.framework)
+    rows = results.of(timings, machine=options.machine, framework=options.framework)
     metrics = sorted({row.metric for row in rows})
     if options.metric not in metrics:
         raise NoResults(f"no {options.metric!r} is measured: choose one of {', '.join(metrics)}")
@@ -75,26 +75,24 @@ def listed(found: Results, options: argparse.Namespace) -> list[Transition]:
     return changes.grouped((step for step in wanted if step.worse or options.improvements), rows)
 
 
-def write(groups: list[Transition], found: Results, folder: Path) -> list[Path]:
-    """The files of the issue texts; what became faster needs none."""
+def write(groups: list[Transition], timings: Results, folder: Path) -> list[Path]:
+    """Write an issue text for each regression and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for group in groups:
         if group.worst.worse:
             path = folder / issues.file_name(group)
-            path.write_text(issues.text(group, found.machines[group.machine]), encoding="utf-8")
+            path.write_text(issues.text(group, timings.machines[group.machine]), encoding="utf-8")
             written.append(path)
     return written
 
 
-def table(groups: list[Transition], found: Results, metric: str) -> Table:
-    """The groups of one machine."""
-    machine = found.machines[groups[0].machine]
+def table(groups: list[Transition], timings: Results, metric: str) -> Table:
+    """Return a table of the groups of one machine."""
+    machine = timings.machines[groups[0].machine]
     title = f"Steps of {metric} on {machine.name}"
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold", pad_edge=False)
-    for column in ("release", "before", "cells", "largest step", "of", "confidence", "since"):
-        width = 28 if column == "of" else None
-        shown.add_column(column, overflow="fold", min_width=width)
+    shown = console.table(title, "release", "before", "cells", "largest step", "of", "confidence", "since")
+    shown.columns[4].min_width = 28
     for group in groups:
         worst = group.worst
         cell = worst.after.cell

@@ -1,4 +1,4 @@
-"""What was measured, for people at a terminal: tables of cells, what their numbers mean, and what is lacking."""
+"""Prints measurements on a terminal: tables of cells, the meaning of their numbers, and what is missing."""
 
 from __future__ import annotations
 
@@ -11,68 +11,65 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-import adapters
+from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing import clock, devices
-from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, Cell
+from benchmarks.timing.cells import MODES, SHAPES, Cell
 from benchmarks.timing.rounds import Measured
 from conformance.run.processes import machine
-from reports.timing.wording import number, plural
+from reports.checks import plural
+from reports.timing.wording import number, order
 
 LEGEND = (
-    "×: times the roofline, the time over the least that this machine takes to move the bytes of a call and to "
-    "compute its exponentials, both measured beside it; 1 is the wall. p: the labels are probabilities."
+    "×: times the roofline, the time divided by the least that this machine needs to move the bytes of a call "
+    "and to compute its exponentials, both measured beside it; 1 is the limit. p: the labels are "
+    "probabilities."
 )
-KEPT = "~"  # before a time that is too long, since something else ran
+KEPT = "~"  # marks a time that is too long because something else ran
 
-Found = Mapping[str, Mapping[Cell, Measured]]  # by framework
-
-
-def usual(framework: str) -> str:
-    """The mode that people run a framework in."""
-    return "eager" if adapters.MODES[framework][0] == "eager" else "compiled"
+Timings = Mapping[str, Mapping[Cell, Measured]]  # by framework
 
 
-def timed(found: Mapping[Cell, Measured]) -> bool:
-    """Whether there is a number in it."""
-    return any(entry.rows for entry in found.values())
+def timed(cells: Mapping[Cell, Measured]) -> bool:
+    """Tell whether any cell has a number."""
+    return any(entry.rows for entry in cells.values())
 
 
-def show(console: Console, found: Found, versions: Mapping[str, str], device: str) -> None:
-    """The tables, what the numbers mean and are of, and what was not measured."""
-    first = {name: usual(name) for name in found}
-    second = {name: next(mode for mode in MODES if mode != usual(name)) for name in found}
+def show(console: Console, measured: Timings, versions: Mapping[str, str], device: str) -> None:
+    """Print the tables, the meaning and conditions of their numbers, and the cells that were not measured."""
+    first = {name: FRAMEWORKS[name].usually_timed for name in measured}
+    second = {name: next(mode for mode in MODES if mode != usual) for name, usual in first.items()}
     for title, modes in (("in its usual mode", first), ("in its other mode", second)):
-        rows = figures(found, modes)
+        rows = figures(measured, modes)
         if rows:
             console.print(f"Microseconds a call, and times the roofline; each framework {title}:")
             console.print(table(rows, modes, versions))
-    if any(map(timed, found.values())):
+    if any(map(timed, measured.values())):
         console.print(LEGEND, highlight=False)
-        asked = [cell for cells_of in found.values() for cell in cells_of]
+        asked = [cell for cells_of in measured.values() for cell in cells_of]
         console.print(f"Shapes: {shapes(asked, device)}.", highlight=False)
         console.print(where(device), highlight=False)
-        console.print(disturbance(found), highlight=False)
+        console.print(disturbance(measured), highlight=False)
         if device != "cpu":
-            console.print(watched(found), highlight=False)
-    for line in troubles(found):
+            console.print(watched(measured), highlight=False)
+    for line in troubles(measured):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def figures(found: Found, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]]:
-    """What stands in a table: by cell, mode aside, and framework."""
+def figures(measured: Timings, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]]:
+    """Return the texts of a table by cell (without its mode) and framework."""
     rows: dict[Cell, dict[str, str]] = {}
     for name, mode in modes.items():
-        for cell, entry in found[name].items():
+        for cell, entry in measured[name].items():
             if cell.mode == mode and entry.rows:
                 micro, times = 1e6 * entry.median("latency"), statistics.median(entry.ratios())
                 mark = KEPT if doubtful(entry) else ""
-                told = f"{mark}{number(micro)} {number(times):>5}×"
-                rows.setdefault(replace(cell, mode=""), {})[name] = told
+                text = f"{mark}{number(micro)} {number(times):>5}×"
+                rows.setdefault(replace(cell, mode=""), {})[name] = text
     return rows
 
 
 def table(rows: Mapping[Cell, Mapping[str, str]], modes: Mapping[str, str], versions: Mapping[str, str]) -> Table:
-    """A row a cell under the name of what is called, a column a framework."""
+    """Return a table with a row for each cell, grouped by call, and a column for each framework."""
     names = [name for name in modes if any(name in row for row in rows.values())]
     shown = compact("", "threads")
     for name in names:
@@ -85,91 +82,83 @@ def table(rows: Mapping[Cell, Mapping[str, str]], modes: Mapping[str, str], vers
 
 
 def compact(*columns: str) -> Table:
-    """An empty table that takes no more room than its words."""
+    """Return an empty table that takes only the room of its words."""
     return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def order(cell: Cell) -> tuple[int | str, ...]:
-    """The key that rows are sorted by."""
-    places = zip((OPERATIONS, DIRECTIONS, tuple(FORMATS), tuple(SHAPES)), _fields(cell), strict=True)
-    return (*(names.index(value) for names, value in places), cell.data, cell.threads)
-
-
-def _fields(cell: Cell) -> tuple[str, str, str, str]:
-    return cell.operation, cell.direction, cell.format, cell.shape
-
-
 def call(cell: Cell) -> str:
-    """What is called, shortly."""
+    """Return a short name of the call."""
     return cell.form.column + (" + backward" if cell.direction == "forward+backward" else "")
 
 
 def on(cell: Cell) -> str:
-    """On what, where it is not float32 and normal."""
+    """Return the shape, with format and data if they are not float32 and normal."""
     rest = (cell.format if cell.format != "float32" else "", cell.data if cell.data != "normal" else "")
     return " ".join(filter(None, (cell.shape, *rest)))
 
 
 def shapes(cells: Iterable[Cell], device: str) -> str:
-    """The shapes of cells with their dimensions."""
+    """Return the shapes of cells with their dimensions."""
     names = {cell.shape for cell in cells}
     return ", ".join(f"{name} {'×'.join(map(str, SHAPES[name].on(device)))}" for name in SHAPES if name in names)
 
 
 def where(device: str) -> str:
-    """The machine in a line."""
+    """Describe the machine in one line."""
     if device == "cuda":
         return "Device: " + ", ".join(f"{name} {value}" for name, value in devices.describe().items())
-    return f"Machine: {machine.cpu('model name') or 'a CPU'}, {plural(len(clock.cores()), 'core')}."
+    return f"Machine: {machine.proc('cpuinfo', 'model name') or 'a CPU'}, {plural(len(clock.cores()), 'core')}."
 
 
-def disturbance(found: Found) -> str:
-    """In how many samples something else ran, and what became of them."""
-    rows = [row for cells_of in found.values() for entry in cells_of.values() for row in entry.rows]
+def disturbance(measured: Timings) -> str:
+    """Say in how many samples something else ran, and whether they were kept."""
+    rows = [row for cells_of in measured.values() for entry in cells_of.values() for row in entry.rows]
     taken, disturbed, discarded = (sum(row[key] for row in rows) for key in ("taken", "disturbed", "discarded"))
-    told = f"Something else ran during {disturbed} of {plural(taken, 'sample')}: "
+    sentence = f"Something else ran during {disturbed} of {plural(taken, 'sample')}: "
     if disturbed == discarded:
-        return told + "thrown away."
+        return sentence + "they were thrown away."
     return (
-        told + f"{discarded} thrown away, {disturbed - discarded} kept where there were too few others ({KEPT})."
+        sentence
+        + f"{discarded} were thrown away, {disturbed - discarded} kept where there were too few others ({KEPT})."
     )
 
 
-def watched(found: Found) -> str:
-    """For how long the device was slowed, if anybody knows."""
-    rows = [row for of in found.values() for entry in of.values() for row in entry.rows]
+def watched(measured: Timings) -> str:
+    """Say for how long heat or power limits slowed the device, if its driver reports it."""
+    rows = [row for of in measured.values() for entry in of.values() for row in entry.rows]
     if any(row.get("slowed") is None for row in rows):
-        return "Whether heat slowed the device is unknown: its driver does not count it for nvidia-smi."
-    told = (
+        return "It is unknown whether heat slowed the device: its driver does not report it to nvidia-smi."
+    sentence = (
         f"Heat or a power brake slowed the device for at most {max(row['slowed'] for row in rows):.0%} of a time"
     )
     capped = [row["capped"] for row in rows if row.get("capped") is not None]
-    return told + (f", its power limit held it for up to {max(capped):.0%}." if capped else ".")
+    return sentence + (f", its power limit held it for up to {max(capped):.0%}." if capped else ".")
 
 
 def doubtful(entry: Measured) -> bool:
-    """Whether a time stands on samples that something else ran in."""
+    """Tell whether a time includes samples during which something else ran."""
     return any(row["disturbed"] > row["discarded"] for row in entry.rows)
 
 
-def troubles(found: Found) -> list[str]:
-    """What was not measured though it was asked for; of absent cells where a framework has no others."""
+def troubles(measured: Timings) -> list[str]:
+    """Say which cells were asked for and not measured; absent ones only if a framework has no others."""
     lines = []
-    for name, cells_of in found.items():
+    for name, cells_of in measured.items():
         without = [(cell, entry.why) for cell, entry in cells_of.items() if entry.why]
         failed = [(cell, why) for cell, why in without if not why.startswith("absent")]
         if not failed and not timed(cells_of):
-            failed = [(cell, why) for cell, why in without if cell.mode == usual(name)] or without
+            usual = FRAMEWORKS[name].usually_timed
+            failed = [(cell, why) for cell, why in without if cell.mode == usual] or without
         lines += reasons(name, failed)
     return lines
 
 
 def reasons(name: str, without: Iterable[tuple[Cell, str]]) -> list[str]:
-    """Why cells have no numbers, each reason once."""
+    """Return each reason for which cells have no numbers, once."""
     cells_of: dict[str, list[Cell]] = {}
     for cell, why in without:
         cells_of.setdefault(why, []).append(cell)
     return [
-        f"{name}: {why} ({found[0].name}{f' and {len(found) - 1} more' if found[1:] else ''})"
-        for why, found in cells_of.items()
+        f"{name}: {why} ({own[0].name}{f' and {len(own) - 1} more' if own[1:] else ''})"
+        for why, own in cells_of.items()
     ]

@@ -1,14 +1,18 @@
-"""How what is measured is written for people: names, sizes, numbers; and a table in Markdown."""
+"""Writes measurements for people: names, sizes, numbers, and a table in Markdown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from benchmarks.asv.results import Machine, Result
-from benchmarks.timing.cells import SHAPES, TIMED, Cell
+from adapters.frameworks import FRAMEWORKS
+from benchmarks.timing.cells import FORMATS, SHAPES, THREADS, TIMED, Cell
 
-NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}
+if TYPE_CHECKING:  # asv would be imported with them, which a site without results does not need
+    from benchmarks.asv.results import Machine, Result
+
+NAMES = {name: framework.title for name, framework in FRAMEWORKS.items() if framework.tracked}
 OPERATIONS = {name: form.title for name, (_, form) in TIMED.items()}
 DIRECTIONS = {"forward": "forward", "forward+backward": "forward + backward"}
 DATA = {"normal": "", "peaked": ", peaked logits", "ignored": ", 30 % of labels ignored"}
@@ -21,59 +25,66 @@ WORDS = {
 }
 
 
+def order(cell: Cell) -> tuple[int, ...]:
+    """Return the sort key of a cell, its mode aside."""
+    tables: tuple[Iterable[str], ...] = (OPERATIONS, DIRECTIONS, FORMATS, SHAPES, THREADS, DATA)
+    values = (cell.operation, cell.direction, cell.format, cell.shape, cell.threads, cell.data)
+    return tuple(list(names).index(value) for names, value in zip(tables, values, strict=True))
+
+
 def version(row: Result) -> str:
-    """The framework and its version."""
+    """Return the name and version of the framework."""
     return f"{NAMES[row.release.framework]} {row.release.version}"
 
 
 def size(cell: Cell, device: str) -> str:
-    """The dimensions, and the class axis where it is not the last."""
+    """Return the dimensions, and the class axis if it is not the last."""
     shape = SHAPES[cell.shape]
     dims = "×".join(map(str, shape.on(device)))
     return dims if shape.axis == -1 else f"{dims} along axis {shape.axis}"
 
 
 def threads(cell: Cell) -> str:
-    """How many threads a cell has."""
+    """Return the number of threads of a cell in words."""
     return "one thread" if cell.threads == "1" else f"{cell.threads} threads"
 
 
 def call(cell: Cell) -> str:
-    """What is called: operation and direction, and that it is compiled."""
+    """Return the operation, the direction, and "compiled" if it is."""
     compiled = ", compiled" if cell.mode == "compiled" else ""
     return f"{OPERATIONS[cell.operation]} {DIRECTIONS[cell.direction]}{compiled}"
 
 
 def where(cell: Cell, device: str) -> str:
-    """On what it is called: size, format, threads."""
+    """Return the size, format and threads of a cell."""
     on = "the GPU" if device == "cuda" else threads(cell)
     return f"{size(cell, device)} {cell.format} on {on}{DATA[cell.data]}"
 
 
 def worse(metric: str, higher: bool) -> str:
-    """The words between a factor and the release before: "times slower than"."""
+    """Return the words between a factor and the release before: "times slower than"."""
     return WORDS.get(metric, ("times slower than", "times faster than"))[not higher]
 
 
 def change(metric: str, higher: bool) -> str:
-    """One word for it: "slower"."""
+    """Return one word for a change: "slower"."""
     return (("more", "less") if metric in WORDS else ("slower", "faster"))[not higher]
 
 
 def number(value: float) -> str:
-    """Two or three digits that count, no exponent where none is needed."""
+    """Return a number with two or three significant digits, without an exponent if possible."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def factor(value: float) -> str:
-    """A ratio: a hundredth is said below 2 only."""
+    """Return a ratio; only below 2 it has hundredths."""
     return f"{value:.2f}" if value < 2 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def quantity(value: float, metric: str) -> str:
-    """A value with its unit."""
+    """Return a value with its unit."""
     units = {"roofline": "× roofline", "memory": "copies", "faults": "faults", "error": "× bound"}
     if metric in units:
         return f"{number(value)} {units[metric]}"
@@ -84,37 +95,26 @@ def quantity(value: float, metric: str) -> str:
 
 
 def measured(row: Result) -> str:
-    """A value with its interval."""
-    told = quantity(row.value, row.metric)
+    """Return a value with its interval."""
+    text = quantity(row.value, row.metric)
     if row.interval is None:
-        return told
+        return text
     low, high = (quantity(end, row.metric) for end in row.interval)
-    return f"{told} ({low} to {high})"
+    return f"{text} ({low} to {high})"
 
 
 def machine(of: Machine) -> str:
-    """A machine in one line."""
+    """Describe a machine in one line."""
     ram = f"{round(int(of.ram) / 2**30)} GiB" if of.ram.isdigit() else of.ram  # asv tells bytes
     cores = f"{of.cores} cores" if of.cores else ""
     return plain(", ".join(part for part in (of.cpu, cores, ram, of.arch) if part))
 
 
 def plain(text: str) -> str:
-    """`text` without what Markdown or HTML acts on, for names from a machine's own file."""
+    """Return `text` without what means something in Markdown or HTML, for names from a machine's file."""
     return " ".join(re.sub(r"[^\w\s().,:+/@-]", "", text).split())
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 1) -> str:
-    """A Markdown table whose columns are numbers from one on, and so set right."""
-    marks = ["---" if column < numbers_from else "---:" for column in range(len(head))]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, marks, *rows))
-
-
 def listed(parts: Sequence[str]) -> str:
-    """ "a, b and c"."""
+    """Join texts: "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def plural(count: int, noun: str) -> str:
-    """ "1 cell", "2 cells"."""
-    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -16,11 +16,11 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from adapters import ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import Release
 from conformance.run.processes import child
 
 HARNESS = ("python-flint", "pytest", "packaging")  # what a run imports beside the framework, ml_dtypes and NumPy
-BIG = ("torch",)  # a copy of their gigabytes in uv's cache would outlive the environment
 PYPROJECT = ROOT / "pyproject.toml"
 
 
@@ -29,7 +29,7 @@ class NotInstalled(Exception):
 
 
 def make(release: Release, folder: Path, stop: Event) -> str:
-    """Make the environment in `folder`, which does not exist yet; the path of its Python.
+    """Make the environment in `folder`, which does not exist yet, and return the path of its Python.
 
     Raises:
         NotInstalled: the release is not for this Python, or uv gave up.
@@ -41,7 +41,8 @@ def make(release: Release, folder: Path, stop: Event) -> str:
     constraints = folder.with_suffix(".txt")
     constraints.write_text("".join(f"{pin}\n" for pin in release.constraints), encoding="utf-8")
     python = str(folder / "bin" / "python")
-    cache = ("--no-cache",) if release.framework in BIG else ()
+    # a copy of its gigabytes in uv's cache would outlive the environment
+    cache = ("--no-cache",) if FRAMEWORKS[release.framework].big else ()
     uv(stop, "venv", "--quiet", "--python", sys.executable, str(folder))
     uv(
         stop, "pip", "install", "--quiet", *cache, "--python", python, "--only-binary", ":all:",
@@ -51,7 +52,7 @@ def make(release: Release, folder: Path, stop: Event) -> str:
 
 
 def harness(pyproject: Path = PYPROJECT) -> list[str]:
-    """What `HARNESS` asks for: at most the version of `pyproject`, so that the release's own pins can be met."""
+    """Return the requirements of `HARNESS`: at most our own versions, so that a release's pins can be met."""
     data = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     groups: dict[str, list[Any]] = data["dependency-groups"]
     pins = {pin.partition("==")[0]: pin for group in groups.values() for pin in group if isinstance(pin, str)}

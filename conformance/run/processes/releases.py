@@ -23,11 +23,12 @@ from packaging.version import Version
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from adapters import MODES, ROOT
+from adapters import ROOT
+from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES, Release, named, releases
 from conformance import deviations, files, requirements
-from conformance.record import archive, records, timeline
-from conformance.record.records import BrokenRecord, Footer, Record
+from conformance.record import archive, reading, storage, timeline
+from conformance.record.records import PACKED, BrokenRecord, Footer, Record
 from conformance.requirements import TIERS
 from conformance.run.processes import environments, machine, supervisor
 
@@ -39,7 +40,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """How each release is judged, and where its record is kept."""
+    """The way each release is judged, and the folder of its record."""
 
     tier: str
     output: Path
@@ -48,11 +49,11 @@ class Plan:
 
     def record(self, release: Release) -> Path:
         """The file that a release's record is kept in."""
-        return self.output / f"{release.tag}{records.PACKED}"
+        return self.output / f"{release.tag}{PACKED}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `python -m conformance releases` takes."""
+    """Add the options of `python -m conformance releases`."""
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"of {', '.join(PACKAGES)}, or one release: jax-0.7.2; else all"
     )
@@ -83,28 +84,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _judge_missing(wanted: Sequence[Release], plan: Plan, jobs: int) -> int:
-    console = Console()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     missing = [release for release in wanted if not judged(plan, release)]
-    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are judged", highlight=False)
+    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are judged")
     try:
         problems = judge_all(missing, plan, jobs, console)
     except KeyboardInterrupt:
         print("releases: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
     for line in closing(plan.output, {release.framework for release in wanted}):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line)
     return 1 if problems else 0
 
 
 def judged(plan: Plan, release: Release) -> bool:
-    """Whether there is a finished record of this tier, made by a suite that judges as this one does."""
+    """Return whether there is a finished record of this tier, made by a suite that judges as this one does."""
     try:
-        record = records.read(plan.record(release))
+        record = reading.read(plan.record(release))
     except BrokenRecord:
         return False
-    whole = record.footer is not None and record.footer.error is None
-    header = record.header
-    return whole and header.tier == plan.tier and machine.same_suite(header.suite_commit, release.framework)
+    same = record.header.tier == plan.tier
+    return not record.unfinished and same and machine.same_suite(record.header.suite_commit, release.framework)
 
 
 def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
@@ -135,8 +135,7 @@ def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Consol
                 problem = keep(record, plan.record(release))
                 problems += [problem] if problem else []
                 progress.advance(whole)
-                line = f"{release.tag} {f'cannot be judged: {problem}' if problem else counts(record)}"
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                console.print(f"{release.tag} {f'cannot be judged: {problem}' if problem else counts(record)}")
         except BaseException:
             plan.stop.set()  # the processes are in sessions of their own, which the terminal does not interrupt
             pool.shutdown(cancel_futures=True)
@@ -145,12 +144,12 @@ def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Consol
 
 
 def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], None]) -> Record:
-    """The record of a release, from an environment that is gone when this returns.
+    """Judge a release in an environment that is removed afterwards, and return its record.
 
     Raises:
         KeyboardInterrupt: the plan was stopped.
     """
-    mode = MODES[release.framework][0]
+    mode = FRAMEWORKS[release.framework].usual
     with tempfile.TemporaryDirectory(prefix="softmark-") as beside:
         folder = Path(beside)
         order = supervisor.Order(
@@ -167,63 +166,61 @@ def judge(release: Release, plan: Plan, report: Callable[[supervisor.Progress], 
             if not record.checks:
                 return refused(release, order, reason)
             record = replace(record, footer=replace(record.footer, error=reason))
-    found = record.header.framework["version"]
-    if Version(found).public != release.version:
-        return refused(release, order, f"the environment holds {release.framework} {found}")
+    version = record.header.framework["version"]
+    if Version(version).public != release.version:
+        return refused(release, order, f"the environment holds {release.framework} {version}")
     return record
 
 
 def refused(release: Release, order: supervisor.Order, problem: str) -> Record:
-    """A record that says why a release could not be judged."""
+    """Return a record that says why a release could not be judged."""
     header = machine.unknown(release.framework, order.target, order.tier)
     header = replace(header, framework={**header.framework, "version": release.version})
     return Record(order.record, header, [], Footer(0, machine.now(), error=" ".join(problem.split())))
 
 
 def _reason(error: str, log: Path) -> str:
-    """An error of the runner's; where it leads to the log, which will be gone, the log's last line."""
-    said = error.partition("; see ")[0].partition("see ")[0]
+    """Return the supervisor's error, with the log's last line where it names the log, which is removed."""
+    reason = error.partition("; see ")[0].partition("see ")[0]
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return error if said == error else ": ".join(filter(None, (said, last)))
+    return error if reason == error else ": ".join(filter(None, (reason, last)))
 
 
 def keep(record: Record, path: Path) -> str | None:
-    """Write the record, and return why nothing was judged, if so; that takes the place of no finished record."""
-    problem = record.footer.error if record.footer else "the run was cut off"
-    if problem is None or not _finished(path):
+    """Write the record and return why it is not whole, if so; such a record replaces no finished one."""
+    if record.unfinished is None or not _finished(path):
         files.write(path, archive.pack(record))
-    return problem
+    return record.unfinished
 
 
 def _finished(path: Path) -> bool:
     try:
-        footer = records.read(path).footer
+        return reading.read(path).unfinished is None
     except BrokenRecord:
         return False
-    return footer is not None and footer.error is None
 
 
 def counts(record: Record) -> str:
-    """How many requirements are in which state: "holds 98, deviation 7, absent 20"."""
-    (found,) = timeline.timelines([record], requirements.load(), deviations.load())
-    states = Counter(row.cells[0].state for row in found.rows)
+    """Return how many requirements are in which state: "holds 98, deviation 7, absent 20"."""
+    (history,) = timeline.timelines([record], requirements.load(), deviations.load())
+    states = Counter(row.cells[0].state for row in history.rows)
     return ", ".join(f"{state} {states[state]}" for state in timeline.STATES if states[state])
 
 
 def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
-    """In which release each deviation of these frameworks came and went, and what fails beside them."""
+    """Return lines that say in which release each deviation came and went, and which failures are not listed."""
     read = []
-    for path in records.find([folder]):
+    for path in storage.find([folder]):
         try:
-            read.append(records.read(path))
+            read.append(reading.read(path))
         except BrokenRecord as error:
             print(f"releases: {error}", file=sys.stderr)
     chosen = [record for record in read if record.header.framework["name"] in set(frameworks)]
     days = {release.tag: release.day for release in releases()}
     lines = []
-    for found in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
-        lines.append(f"{found.target}, {len(found.releases)} releases")
-        lines += [f"  {span.entry.id}: {span.sentence}" for span in found.spans]
-        lines += [f"  {row.requirement.id} fails otherwise: {told}" for row, told in found.failures()]
+    for history in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
+        lines.append(f"{history.target}, {len(history.releases)} releases")
+        lines += [f"  {span.entry.id}: {span.sentence}" for span in history.spans]
+        lines += [f"  {row.requirement.id} fails otherwise: {failure}" for row, failure in history.failures()]
     return lines

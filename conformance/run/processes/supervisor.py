@@ -11,18 +11,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 from adapters import BUILT_IN, ROOT, UnknownAdapter
-from conformance import deviations
-from conformance.record import records
+from conformance import deviations, files
+from conformance.record import records, writing
+from conformance.record.reading import read
 from conformance.run.processes import child, machine
 
 USAGE = 2  # pytest's exit code where it was interrupted, or could not begin: unknown adapter, absent device
 START = 600.0  # seconds until the first check begins: imports, the adapter's constructor, collection
+MOST = 5  # deaths in a row, after which a target is given up: a dead device takes no hours
 EXIT = 60.0  # seconds from the footer to the end of the process
 
 
@@ -57,13 +59,13 @@ class Order:
 
     @property
     def running(self) -> Path:
-        """Where the process says which check it is at: the id, then how many are done and how many there are."""
+        """The file in which the process names its check: the id, the number that are done, and of how many."""
         return running_file(self.record)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a target has come."""
+    """Progress of a target."""
 
     target: str
     check: str
@@ -72,12 +74,12 @@ class Progress:
 
 
 def running_file(record: Path) -> Path:
-    """Where the check in progress stands while `record` is being written."""
+    """Return the file that holds the check in progress while `record` is being written."""
     return record.with_suffix(".running")
 
 
 def parse(text: str) -> tuple[str, str, str]:
-    """Adapter, device and mode of "torch:cpu:eager"; device and mode may be left out.
+    """Return adapter, device and mode of "torch:cpu:eager"; device and mode may be left out.
 
     Raises:
         UnknownAdapter: the name is not built in and has no ":Class".
@@ -116,38 +118,33 @@ def run_all(orders: list[Order], jobs: int, report: Callable[[Progress], None]) 
 
 
 def run(order: Order, report: Callable[[Progress], None], stop: Event | None = None) -> records.Record:
-    """Judge one target; every check ends in a row, whatever it does to its process.
+    """Judge one target; every check ends in a row, whatever it does to its process, unless too many die in a row.
 
     Raises:
         KeyboardInterrupt: `stop` was set; what is recorded stays, and resuming goes on behind it.
     """
     stop = stop or Event()
-    if order.resume and _complete(order):
-        return records.read(order.record)
     order.running.unlink(missing_ok=True)
     resume = order.resume and order.record.exists()
     if not resume:
         order.record.unlink(missing_ok=True)  # what another run left is nothing that this one judged
+    in_a_row = 0  # checks that ended their process, with none between them that did not
     while True:
-        if resume:
-            records.trim(order.record)
+        before = len(read(order.record).checks) if resume else 0
         lost = _process(replace(order, resume=resume), report, stop)
-        if not isinstance(lost, records.Check):
-            if lost:
-                _write_error(order, lost)
-            return records.read(order.record)
-        _append(order, lost)
+        if isinstance(lost, records.Check):
+            row = _append(order, lost)
+            alone = len(read(order.record).checks) == before + 1
+            in_a_row = 0 if row.entry else in_a_row * alone + 1
+            error = f"given up after {MOST} deaths in a row: {row.message}" if in_a_row == MOST else None
+        else:
+            # one that died while the adapter was checked: a second process leaves that out
+            error = None if lost and not resume and _begun(order) else lost
+        if error:
+            _write_error(order, error)
+        if error is not None:
+            return read(order.record)
         resume = True
-
-
-def _complete(order: Order) -> bool:
-    try:
-        record = records.read(order.record)
-    except records.BrokenRecord:
-        order.record.unlink(missing_ok=True)
-        return False
-    whole = record.footer is not None and record.footer.error is None and not record.footer.unmatched
-    return whole and record.header.tier == order.tier and record.header.suite_commit == machine.commit()
 
 
 def command(order: Order) -> list[str]:
@@ -168,30 +165,32 @@ def command(order: Order) -> list[str]:
 
 def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Check | str:
     """Run one process; return the row of a check that ended it, or what else went wrong, or "" if nothing did."""
-    # the shell's PYTEST_ADDOPTS would leave checks out
+    # the shell's PYTEST_ADDOPTS, or a plug-in that happens to be installed, would leave checks out
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), plain.get("PYTHONPATH")]))
+    plain |= {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", child.TIED: str(os.getpid())}
     start = max(START, order.check_timeout)
     with order.log.open("w", encoding="utf-8") as log:
         ended = child.run(
             command(order), stop=stop, limit=start, progress=_advanced(order, report),
-            env=plain | {"PYTHONPATH": path}, stdout=log, stderr=subprocess.STDOUT,
+            env=plain, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     if ended.stopped:
         raise KeyboardInterrupt
+    reason = _interrupted(order) if ended.code == USAGE else ""
+    death = ", ".join(filter(None, (str(ended), reason)))
     if order.running.exists():
         late = f"no answer within {order.check_timeout:g} s"
-        return _row(order, *(("timeout", late) if ended.late else ("crash", _death(order, ended))))
+        return _row(order, "timeout", late) if ended.late else _row(order, "crash", death)
+    if "cannot " in reason:
+        return reason
     if _judged(order):
         if ended.late:
             return f"the process still ran {EXIT:g} s after its last check"
         return "" if ended.code in (0, 1) else f"the process ended ({ended}) after its last check"
     if ended.late:
         return f"no check began within {start:g} s; see {order.log}"
-    reason = _reason(order)
-    if ended.code == USAGE and "cannot " in reason:
-        return reason
-    return f"the process ended ({_death(order, ended)}) before its first check; see {order.log}"
+    return f"the process ended ({death}) before its first check; see {order.log}"
 
 
 def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], float | None]:
@@ -215,20 +214,22 @@ def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], 
     return more
 
 
-def _judged(order: Order) -> bool:
-    """Return whether the record has its footer, which follows the last check."""
+def _begun(order: Order) -> bool:
+    """Return whether the record has its header and nothing else."""
     with suppress(records.BrokenRecord):
-        return records.read(order.record).complete
+        record = read(order.record)
+        return record.footer is None and not record.checks
     return False
 
 
-def _death(order: Order, ended: child.Ended) -> str:
-    """Return how the process ended; what an adapter raised to interrupt pytest is named."""
-    reason = _reason(order) if ended.code == USAGE else ""
-    return ", ".join(filter(None, (str(ended), reason)))
+def _judged(order: Order) -> bool:
+    """Return whether the record has its footer, which follows the last check."""
+    with suppress(records.BrokenRecord):
+        return read(order.record).footer is not None
+    return False
 
 
-def _reason(order: Order) -> str:
+def _interrupted(order: Order) -> str:
     """Return why pytest was interrupted, which it writes between exclamation marks; "" where it was not."""
     lines = order.log.read_text(encoding="utf-8", errors="replace").splitlines()
     reasons = [line.strip("! ").removeprefix("_pytest.outcomes.Exit: ") for line in lines if line.startswith("!")]
@@ -240,36 +241,31 @@ def _row(order: Order, outcome: str, message: str) -> records.Check:
     return records.Check(requirement, operation, dtype, case, outcome, message=f"{order.target}: {message}")
 
 
-def _append(order: Order, row: records.Check) -> None:
-    """Add the row of the check that ended its process; a known deviation may be just that.
+def _append(order: Order, row: records.Check) -> records.Check:
+    """Add the row of the check that ended its process, and return it; a known deviation may be just that.
 
     A process that died after it had judged the check leaves a row of it, which this one replaces.
     """
-    version = records.read(order.record).header.framework["version"]
-    records.trim(order.record, without=row.id)
+    version = read(order.record).header.framework["version"]
+    writing.trim(order.record, without=row.id)
     known = deviations.load(order.deviations) if order.deviations else deviations.load()
     for entry in known:
         concerned = entry.concerns(order.adapter, version, order.device, order.mode)
         if concerned and entry.covers(row.requirement, row.operation, row.dtype, row.case):
             row = replace(row, entry=entry.id)
-    _add(order, row)
+    with closing(writing.Writer(order.record)) as writer:
+        writer.write(row)
     order.running.unlink(missing_ok=True)
+    return row
 
 
 def _write_error(order: Order, error: str) -> None:
     """Say in the footer what went wrong outside any check; what the record holds already stays."""
     try:
-        record = records.read(order.record)
-        footer = record.footer or records.Footer(rows=len(record.checks), end=machine.now())
-        records.trim(order.record)
+        record = read(order.record)
     except records.BrokenRecord:
-        order.record.unlink(missing_ok=True)
-        footer = records.Footer(rows=0, end=machine.now())
-        _add(order, machine.unknown(order.adapter, order.target, order.tier))
-    _add(order, replace(footer, error=error))
-
-
-def _add(order: Order, row: records.Header | records.Check | records.Footer) -> None:
-    writer = records.Writer(order.record)
-    writer.write(row)
-    writer.close()
+        header = machine.unknown(order.adapter, order.target, order.tier)
+        record = records.Record(order.record, header, [], None)
+    footer = record.footer or records.Footer(rows=len(record.checks), end=machine.now())
+    text = writing.whole(record.header, record.checks, replace(footer, error=error))
+    files.write(order.record, text)

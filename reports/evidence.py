@@ -1,6 +1,6 @@
-"""All that the site is made of: records of today and of the releases, asv's results, the suite's own data.
+"""Reads what comparisons and the site are made of: records of today and of the releases, and asv's results.
 
-asv is imported where results are read: records alone make a site too, where asv is not installed.
+asv is imported only to read results: without asv, the records alone make a site.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from conformance import deviations as known
 from conformance import requirements as specification
 from conformance.deviations import Deviation
-from conformance.record import records as reader
+from conformance.record import reading, storage
 from conformance.record.records import BrokenRecord, Record
 from conformance.requirements import Requirement
 from reports import model
@@ -21,7 +21,7 @@ from reports import model
 if TYPE_CHECKING:
     from benchmarks.asv.results import Results
 
-RECORDS = Path(__file__).resolve().parent.parent / "records"
+RECORDS = Path(__file__).resolve().parent / "records"
 RELEASES = RECORDS / "releases"
 
 
@@ -31,11 +31,11 @@ class NoEvidence(ValueError):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What every page is made of.
+    """The records, results and rules that every page is made of.
 
-    `records` holds the newest record of each target in the order of `report.targets`, `history` those of the
-    releases, `results` the benchmarks' (None where there are none), `problems` a line for each thing left out;
-    `asv` leads to asv's site ("" where there is none).
+    `records` holds the newest record of each target in the order of `report.targets`, `history` the records of
+    the releases, `results` the benchmarks' results or None, `problems` a line for each file that was left out,
+    and `asv` the address of asv's site or "".
     """
 
     records: tuple[Record, ...]
@@ -49,7 +49,19 @@ class Evidence:
 
 
 def gather(places: Sequence[Path], releases: Path = RELEASES, timings: Path | None = None) -> Evidence:
-    """Read the records at `places`, those of the `releases` and asv's results (of its own folder unless given).
+    """Read the records at `places` and of the `releases`, and asv's results in `timings` (reports/asv).
+
+    Raises:
+        NoEvidence: there is no record at `places`, or a place does not exist.
+    """
+    today, problems = read(places)
+    history, broken = _records([releases]) if releases.is_dir() else ([], [])
+    problems += broken
+    return assemble(today, history, _results(timings, problems), problems=problems)
+
+
+def read(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
+    """Return the records at `places`, and a line for each file that is not a record.
 
     Raises:
         NoEvidence: there is no record at `places`, or a place does not exist.
@@ -57,25 +69,23 @@ def gather(places: Sequence[Path], releases: Path = RELEASES, timings: Path | No
     missing = [str(place) for place in places if not place.exists()]
     if missing:
         raise NoEvidence(f"{', '.join(missing)}: no such file or folder")
-    problems: list[str] = []
-    today = _records(places, problems)
-    if not today:
+    found, problems = _records(places)
+    if not found:
         named = ", ".join(map(str, places))
         empty = f"{named}: no records (*.jsonl, *.jsonl.xz) here; make some with python -m conformance"
         raise NoEvidence("; ".join(problems) or empty)
-    history = _records([releases], problems) if releases.is_dir() else []
-    return assemble(today, history, _results(timings, problems), problems=problems)
+    return found, problems
 
 
 def assemble(
     today: Iterable[Record],
     history: Iterable[Record] = (),
-    found: Results | None = None,
+    results: Results | None = None,
     requirements: Mapping[str, Requirement] | None = None,
     entries: Sequence[Deviation] | None = None,
     problems: Iterable[str] = (),
 ) -> Evidence:
-    """The evidence that these make, by this suite's specification and deviations unless others are given."""
+    """Return the evidence of these records, by this suite's specification and deviations unless given."""
     today = list(today)
     requirements = specification.load() if requirements is None else requirements
     entries = known.load() if entries is None else entries
@@ -83,7 +93,7 @@ def assemble(
         records=tuple(model.latest(today)),
         report=model.assemble(today, requirements, entries),
         history=tuple(history),
-        results=found,
+        results=results,
         specification=requirements,
         deviations=tuple(entries),
         problems=tuple(problems),
@@ -94,22 +104,24 @@ def _results(timings: Path | None, problems: list[str]) -> Results | None:
     try:
         from benchmarks.asv import results
     except ImportError as error:
-        problems.append(f"the benchmarks' results: {error}; the group `bench` of pyproject.toml has it")
+        problems.append(
+            f"the benchmarks' results are not read: {error}; the group `bench` of pyproject.toml has it"
+        )
         return None
     try:
-        found = results.read(timings)
+        timed = results.read(timings)
     except (ValueError, OSError) as error:  # NoResults and BadReleases are such
         problems.append(" ".join(str(error).split()))
         return None
-    problems += found.problems
-    return found
+    problems += timed.problems
+    return timed
 
 
-def _records(places: Sequence[Path], problems: list[str]) -> list[Record]:
-    read = []
-    for path in dict.fromkeys(reader.find(list(places))):
+def _records(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
+    found, problems = [], []
+    for path in dict.fromkeys(storage.find(list(places))):
         try:
-            read.append(reader.read(path))
+            found.append(reading.read(path))
         except BrokenRecord as error:
             problems.append(" ".join(str(error).split()))
-    return read
+    return found, problems

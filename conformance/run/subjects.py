@@ -1,0 +1,58 @@
+"""List the checks of a target: every requirement on each of its operations, the target's formats and all cases.
+
+It depends on no selection of pytest's: what `-k`, `-x` or a dead worker leave out was asked all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+
+from adapters.protocol import Adapter
+from conformance import HERE, requirements
+from conformance.record.records import CheckSet
+from conformance.run.target import Subject
+
+# What a tier asks of some formats only: each is compiled anew, and an 8-bit one that is wrong is so throughout.
+PARTLY: dict[str, dict[str, tuple[str, ...]]] = {
+    "quick": {
+        "bfloat16": ("ACC", "SPV", "RNG", "GRD"),
+        "float64": ("ACC", "SPV", "RNG", "GRD"),
+        "float8_e4m3fn": ("ACC",),
+        "float8_e5m2": ("ACC",),
+    },
+    "full": {"float8_e4m3fn": ("ACC",), "float8_e5m2": ("ACC",)},
+}
+
+
+def takes_part(dtype: str, family: str, tier: str) -> bool:
+    """Return whether a format is judged on a family: float32 and float16 always, any in the exhaustive tier."""
+    return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
+
+
+def subjects(adapter: Adapter, marker: pytest.Mark, tier: str) -> Iterator[Subject]:
+    """Yield what the test with this `requirement` marker judges of an adapter."""
+    requirement = requirements.load()[marker.args[0]]
+    for operation in requirement.operations:
+        for dtype in sorted(adapter.dtypes):
+            if takes_part(dtype, requirement.family, tier):
+                for case in marker.kwargs["cases"](operation, dtype, tier):
+                    yield Subject(requirement, operation, dtype, case)
+
+
+def check_id(subject: Subject) -> str:
+    """Return the id of the check, as in a record."""
+    return "/".join((subject.requirement.id, subject.operation, subject.dtype, subject.case.name))
+
+
+def asked(adapter: Adapter, tier: str) -> CheckSet:
+    """Return all checks of an adapter in a tier."""
+    tests = (
+        test
+        for path in sorted(HERE.glob("test_*.py"))
+        for test in vars(import_module(f"{HERE.name}.{path.stem}")).values()
+    )
+    markers = (mark for test in tests for mark in getattr(test, "pytestmark", ()) if mark.name == "requirement")
+    return CheckSet.of(check_id(subject) for marker in markers for subject in subjects(adapter, marker, tier))
