@@ -85,8 +85,13 @@ def ratio(form: Form, machine: Machine, case: Known) -> float:
     return worst(got, case.softmax, allowed)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("dtype", FORMATS)
+WIDE = {from_logs, high_reciprocal}  # of float32 and wider
+
+
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [(form, dtype) for form in FORMS for dtype in FORMATS if dtype == "float32" or form not in WIDE],
+)
 def test_each_form_is_within_grade_d(form: Form, dtype: str) -> None:
     for n in (1, 2, 3, 33, 300):
         cases = [known_logits(dtype, n), known(np.arange(n)[None] * 2.0**-12, dtype)]

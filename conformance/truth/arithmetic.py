@@ -39,9 +39,7 @@ class Arithmetic:
     additions: int  # h, the most on any path of the sum
     flushes: bool = False  # subnormal results become zero
     functions: Functions = DEFAULT  # of the elementwise format
-    blocked: bool = (
-        False  # sums of any length are taken in blocks or pairs; no step is another than the plain one
-    )
+    blocked: bool = False  # sums of any length are taken in blocks or pairs; nothing is rescaled
 
     def path(self, count: int) -> int:
         """The most additions on any path of a sum of `count` numbers that is not along a row."""
@@ -63,9 +61,14 @@ class Arithmetic:
         return self.u + self.functions.slope * self.u * (1 + self.u)
 
     @property
+    def plain(self) -> bool:
+        """Whether softmax is a quotient, correctly rounded: in grade B, and where elements have 16 bits or 8."""
+        return self.blocked or self.element.precision < 24
+
+    @property
     def division(self) -> int:
         """Roundings of a quotient: one; or two of a reciprocal (PTX rcp.approx, an ulp), and its product's."""
-        return 1 if self.blocked else 3
+        return 1 if self.plain else 3
 
     @property
     def lost_gap(self) -> float:
@@ -114,8 +117,8 @@ def arithmetic(
 
     B: all in float32 or wider, h = ⌈log₂ n⌉ + 8, rounded once. C: the same with h = n − 1. D: elementwise in
     the format itself, the sum in float32 or wider. E: everything in the format itself. C, D and E also grant that
-    an online sum is rescaled, that a quotient is a product with a reciprocal, that softmax is exp(log_softmax).
-    `errors` holds the functions by format, where they are measured.
+    an online sum is rescaled and, in float32 and wider, that a quotient is a product with a reciprocal and that
+    softmax is exp(log_softmax). `errors` holds the functions by format, where they are measured.
     """
     own = format_of(output)
     wide = own if own.precision >= 24 else format_of("float32")

@@ -27,7 +27,9 @@ or than there are larger logits that differ.
 What the steps do to the gap adds up to the gap, and exp(0) is 1.
 
 Grade B, which is good practice and no *must*, grants none of the three: R = 0, d = 1, and softmax is a quotient.
-Elsewhere d = 3, since a reciprocal may be off by an ulp, and a product follows.
+Elsewhere d = 3, since a reciprocal may be off by an ulp, and a product follows. Elements, and sums, of 16 bits
+or 8 are treated as in grade B: a log-probability near −8 would be good to e^±0.02 in bfloat16, so that kernels
+keep it, and the reciprocal and what is rescaled, in float32.
 
 The hypotheses, and what becomes of a result that does not meet them:
 
@@ -96,7 +98,7 @@ class Spread:
 
 def rescalings(rows: Rows, how: Arithmetic) -> Floats:
     """R of each row, (r, 1)."""
-    if how.blocked:
+    if how.blocked or how.total.precision < 24:
         return np.zeros_like(rows.log_total)
     most = np.array([climbs(gaps.tobytes()) for gaps in rows.gap], np.float64)[:, None]
     within: Floats = np.minimum(how.additions, most)
@@ -149,7 +151,7 @@ def drift(rows: Rows, how: Arithmetic) -> Floats:
 
 def probability_error(rows: Rows, how: Arithmetic) -> Floats:
     """Largest |p̂ − g| of each element before the rounding to the output."""
-    return quotient_error(rows, how) if how.blocked else saved_error(rows, how)
+    return quotient_error(rows, how) if how.plain else saved_error(rows, how)
 
 
 def quotient_error(rows: Rows, how: Arithmetic) -> Floats:
