@@ -258,7 +258,7 @@ def test_command_writes_the_pages(
     assert pages.main(["--records", place, "--output", str(tmp_path / "new" / "pages")]) == 0
     found = {path.name for path in (tmp_path / "new" / "pages").iterdir()}
     assert found == {"unreported.md", "grades.md", "scope.md", "coverage.md"}
-    assert len(re.findall("^wrote ", capsys.readouterr().out, re.MULTILINE)) == 3
+    assert len(re.findall("^wrote ", capsys.readouterr().out, re.MULTILINE)) == 4
 
 
 @pytest.mark.parametrize(
