@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.record import reading, records, storage
+from conformance.terminal import complain, run
 from reports import choose, compare, html, markdown, model, terminal
 from reports.console import console
 from reports.site import build
@@ -40,12 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output = console()
         terminal.show(report, output)
         for path in written:
-            output.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+            output.print(f"wrote {path}", soft_wrap=True)
     except ReportError as error:
-        print(f"reports: {error}", file=sys.stderr)
+        complain(f"reports: {error}")
         return 2
     for message in broken:
-        print(f"reports: left out: {message}", file=sys.stderr)
+        complain(f"reports: left out: {message}")
     return 1 if broken else 0
 
 
@@ -105,4 +106,4 @@ def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)
