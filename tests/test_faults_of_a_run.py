@@ -180,3 +180,58 @@ def test_a_process_that_the_framework_left_behind_ends_with_its_target(
     monkeypatch.setenv("PIDFILE", str(tmp_path / "pid"))
     assert judge("LeavesProcess").code == 0
     assert ends(int((tmp_path / "pid").read_text()))
+
+
+FAILING = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def fails(request):
+    if "ACC-03" in request.node.name:
+        raise RuntimeError("the setup fails")
+"""
+# What is asked of pytest itself, in the line or in the shell, of which adapter, and the exit code.
+PARTS: dict[str, tuple[str, str, str, int]] = {
+    "selected": ("Tiny", "-k ACC-03", "", 0),
+    "selected in the shell": ("Tiny", "", "-k ACC-03", 0),
+    "deselected": ("Tiny", "--deselect conformance/test_accuracy.py", "", 0),
+    "collected only": ("Tiny", "", "--collect-only", 0),
+    "planned only": ("Tiny", "--setup-plan", "", 0),
+    "stopped at the first failure": ("RaisesMemoryError", "-x", "", 1),
+    "stopped at the first failure in the shell": ("RaisesMemoryError", "", "--maxfail 1", 1),
+    "with a setup that fails": ("Tiny", "-p failing_setup", "", 1),
+    "killed with a worker": ("Segfaults", "-n 2", "", 1),
+    "ended with a worker": ("ExitsWith0", "-n 2", "", 1),
+    "interrupted": ("Interrupts", "", "", 2),
+    "killed": ("IsKilled", "", "", -9),
+    "without assertions": ("Tiny", "", "", 2),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_run_of_pytest_that_did_not_judge_all_holds_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    adapter, options, addopts, code = PARTS[name]
+    (tmp_path / "failing_setup.py").write_text(FAILING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTEST_ADDOPTS", addopts)
+    path = tmp_path / "part.jsonl"
+    line = [sys.executable, *["-O"] * (name == "without assertions"), "-m", "pytest", "-q", "conformance"]
+    line += ["--adapter", f"tests.dying:{adapter}", "--record", str(path), "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*line, *options.split()], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    # pytest-xdist may give up behind a dead worker
+    assert done.returncode in ((code, 3) if "-n" in options else (code,)), done.stdout
+    if name == "without assertions":
+        assert "cannot judge without assertions" in done.stdout + done.stderr
+        assert not path.exists()
+        return
+    record = reading.read(path)
+    assert record.partial
+    assert record.footer is None or f"{path} is partial: {record.partial}\n" in done.stdout
+    assert problems(record)[0].startswith("incomplete: ")
+    assert summary(record, []).state == "incomplete"
+    with pytest.raises(BadBaseline, match="is incomplete"):
+        baseline.load(path, [])

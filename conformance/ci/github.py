@@ -45,7 +45,7 @@ def _command(title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    return visible(text.replace("\r", "\n")).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text.replace("\r\n", "\n")).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
