@@ -13,6 +13,7 @@ import numpy as np
 import optax
 
 from adapters.frameworks import require_mode
+from adapters.functions import along, as_is, refuse
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # A derivative is compiled for one value of each of these; the other arguments are arrays.
@@ -47,16 +48,16 @@ class Adapter:
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(jax.vmap(function)))
         self.exp = compiled(jnp.exp)
         self.log = compiled(jnp.log)
-        self._softmax = compiled(with_where(jax.nn.softmax), static_argnames=("axis",))
-        self._log_softmax = compiled(with_where(jax.nn.log_softmax), static_argnames=("axis",))
+        self.softmax = compiled(with_where(jax.nn.softmax), static_argnames=("axis",))
+        self.log_softmax = compiled(with_where(jax.nn.log_softmax), static_argnames=("axis",))
         self._logsumexp = compiled(jax.nn.logsumexp, static_argnames=("axis",))
         index, probability = optax.softmax_cross_entropy_with_integer_labels, optax.softmax_cross_entropy
         self._index = compiled(with_axis(index), static_argnames=("axis",))
         self._probability = compiled(with_axis(probability), static_argnames=("axis",))
-        self._vjp = compiled(self._plain_vjp, static_argnames=STATIC)
-        self._both = compiled(self._plain_both, static_argnames=STATIC)
-        self._jvp = compiled(self._plain_jvp, static_argnames=STATIC)
-        self._hvp = compiled(self._plain_hvp, static_argnames=STATIC)
+        self.vjp = compiled(self._plain_vjp, static_argnames=STATIC)
+        self.value_and_vjp = compiled(self._plain_value_and_vjp, static_argnames=STATIC)
+        self.jvp = compiled(self._plain_jvp, static_argnames=STATIC)
+        self.hvp = compiled(self._plain_hvp, static_argnames=STATIC)
 
     def asarray(self, x: Any) -> Array:
         """Put the array on the device; JAX computes there what is computed from it."""
@@ -73,53 +74,15 @@ class Adapter:
         else:
             x.block_until_ready()  # jax.block_until_ready looks for a tree of arrays, which costs a microsecond
 
-    def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """Call jax.nn.softmax."""
-        return self._softmax(x, axis=axis, where=where)
-
-    def log_softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
-        """Call jax.nn.log_softmax."""
-        return self._log_softmax(x, axis=axis, where=where)
-
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
         """Call jax.nn.logsumexp."""
         return self._logsumexp(x, axis=axis)
 
-    def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-    ) -> Array:
+    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **options: Any) -> Array:
         """Call optax.softmax_cross_entropy_with_integer_labels, or softmax_cross_entropy for probabilities."""
-        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
-            raise NotProvided("Optax's cross-entropies have no reduction, weight, ignore_index or smoothing")
+        refuse("Optax's cross-entropies", options)
         function = self._index if labels.dtype.kind in "iu" else self._probability
         return function(logits, labels, axis=axis)
-
-    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Call jax.vjp."""
-        return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
-
-    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """Return the value and the gradient of one jax.vjp."""
-        value, gradient = self._both(operation, x, cotangent, **kwargs)
-        return value, gradient
-
-    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """Call jax.jvp."""
-        return self._jvp(operation, x, tangent, **kwargs)
-
-    def hvp(
-        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
-    ) -> Array:
-        """Call jax.vjp of jax.vjp."""
-        return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), compiled in mode "jit"."""
@@ -139,7 +102,9 @@ class Adapter:
         function, point = along(wrt, getattr(self, operation), x, kwargs)
         return jax.vjp(function, point)[1](cotangent)[0]
 
-    def _plain_both(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+    def _plain_value_and_vjp(
+        self, operation: str, x: Array, cotangent: Array, **kwargs: Any
+    ) -> tuple[Array, Array]:
         value, pullback = jax.vjp(*along("x", getattr(self, operation), x, kwargs))
         return value, pullback(cotangent)[0]
 
@@ -155,11 +120,6 @@ class Adapter:
 
         function, point = along(wrt, gradient, x, kwargs)
         return jax.vjp(function, point)[1](tangent)[0]
-
-
-def as_is(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
-    """Return `function` itself; the signature is that of jax.jit."""
-    return function
 
 
 def with_where(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -185,12 +145,3 @@ def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(logits, labels)
 
     return last
-
-
-def along(
-    wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
-) -> tuple[Callable[[Array], Any], Array]:
-    """Return `function` as a function of its argument `wrt` alone, and the value of that argument."""
-    if wrt == "x":
-        return lambda value: function(value, **kwargs), x
-    return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters import load
 from adapters.frameworks import require_mode
+from adapters.functions import refuse
 from adapters.protocol import Array, NotProvided
 
 
@@ -57,20 +58,9 @@ class Adapter:
         """Call keras.ops.logsumexp."""
         return self._ops.logsumexp(x, axis=axis)
 
-    def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-    ) -> Array:
+    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **options: Any) -> Array:
         """Call keras.ops.sparse_categorical_crossentropy, or the one without "sparse" for probabilities."""
-        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
-            raise NotProvided("keras.ops' cross-entropies have no reduction, weight, ignore_index or smoothing")
+        refuse("keras.ops' cross-entropies", options)
         if not self._is_integer(labels.dtype):
             return self._ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
         if self.mode != "torch" and axis not in (-1, len(logits.shape) - 1):

@@ -30,6 +30,7 @@ class Adapter:
     features = frozenset(
         {"index_labels", "reduction", "class_weight", "ignore_index", "elementary", "threads", "logsumexp"}
     )
+    asarray = to_numpy = staticmethod(np.asarray)
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -39,14 +40,6 @@ class Adapter:
         self.device = device
         self.mode = mode
         self._session = lru_cache(maxsize=256)(session)
-
-    def asarray(self, x: Any) -> Array:
-        """Return the array itself."""
-        return np.asarray(x)
-
-    def to_numpy(self, x: Array) -> Any:
-        """Return the array itself."""
-        return np.asarray(x)
 
     def synchronize(self, x: Array) -> None:
         """Do nothing: ONNX Runtime returns `x` computed."""

@@ -21,10 +21,9 @@ class Adapter:
 
     name = "scipy"
     version: str = scipy.__version__
-    dtypes = frozenset(
-        {"float16", "float32", "float64"}
-    )  # the formats of ml_dtypes run, but SciPy does not document them
+    dtypes = frozenset({"float16", "float32", "float64"})
     features = frozenset({"logsumexp"})
+    asarray = to_numpy = staticmethod(np.asarray)  # its arrays are NumPy's
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
         """Raise ValueError for an unknown mode, DeviceUnavailable for an absent device."""
@@ -33,14 +32,6 @@ class Adapter:
         require_mode("scipy", mode)
         self.device = device
         self.mode = mode
-
-    def asarray(self, x: Any) -> Array:
-        """Return the array itself."""
-        return np.asarray(x)
-
-    def to_numpy(self, x: Array) -> Any:
-        """Return the array itself."""
-        return np.asarray(x)
 
     def synchronize(self, x: Array) -> None:
         """Do nothing: SciPy returns `x` computed."""
@@ -64,20 +55,6 @@ class Adapter:
     def softmax_cross_entropy(self, logits: Array, labels: Array, **kwargs: Any) -> Array:
         """Raise NotProvided."""
         raise NotProvided("SciPy has no softmax cross-entropy")
-
-    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Raise NotProvided."""
-        raise NotProvided("SciPy has no automatic differentiation")
-
-    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """Raise NotProvided."""
-        raise NotProvided("SciPy has no automatic differentiation")
-
-    def hvp(
-        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
-    ) -> Array:
-        """Raise NotProvided."""
-        raise NotProvided("SciPy has no automatic differentiation")
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 # TensorFlow prints notes about its build while it is imported.
@@ -19,6 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism
 
 from adapters.frameworks import require_mode
+from adapters.functions import as_is, refuse
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
@@ -28,6 +29,14 @@ DEVICES = {"cpu": "/CPU:0", "cuda": "/GPU:0"}
 
 # Compared by identity: dtypes are singletons, and is_integer and == take longer than the rest of a call.
 INTEGERS = frozenset(map(id, (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint64, tf.uint32, tf.uint16, tf.uint8)))
+
+# autograph would rewrite the source of a function, and warns where two lambdas share a line.
+GRAPH = partial(tf.function, autograph=False)
+COMPILERS: dict[str, Callable[..., Any]] = {
+    "eager": as_is,
+    "graph": GRAPH,
+    "xla": partial(GRAPH, jit_compile=True),  # as one cluster
+}
 
 
 class Adapter:
@@ -52,7 +61,7 @@ class Adapter:
         self.device = device
         self.mode = mode
         self._device = DEVICES[device]
-        compiled = {"eager": as_is, "graph": graph, "xla": xla}[mode]
+        compiled = COMPILERS[mode]
         self._compiled = lru_cache(maxsize=64)(compiled)
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(mapped(function)))
         self.exp = compiled(tf.math.exp)
@@ -62,10 +71,10 @@ class Adapter:
         self._logsumexp = compiled(tf.reduce_logsumexp)
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
         self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
-        self._vjp = compiled(self._plain_vjp)
-        self._both = compiled(self._plain_both)
-        self._jvp = compiled(self._plain_jvp)
-        self._hvp = compiled(self._plain_hvp)
+        self.vjp = compiled(self._plain_vjp)
+        self.value_and_vjp = compiled(self._plain_value_and_vjp)
+        self.jvp = compiled(self._plain_jvp)
+        self.hvp = compiled(self._plain_hvp)
 
     def asarray(self, x: Any) -> Array:
         """Make a tensor on the device."""
@@ -97,44 +106,14 @@ class Adapter:
         """tf.reduce_logsumexp."""
         return self._logsumexp(x, axis=axis)
 
-    def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-    ) -> Array:
+    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **options: Any) -> Array:
         """Call tf.nn.sparse_softmax_cross_entropy_with_logits, or the one without "sparse" for probabilities."""
-        if reduction != "none" or weight is not None or ignore_index is not None or label_smoothing:
-            raise NotProvided("tf.nn's cross-entropies have no reduction, weight, ignore_index or smoothing")
+        refuse("tf.nn's cross-entropies", options)
         if id(labels.dtype) not in INTEGERS:
             return self._probability(labels=labels, logits=logits, axis=axis)
         if axis != -1 and axis != logits.shape.rank - 1:
             raise NotProvided(f"tf.nn.sparse_softmax_cross_entropy_with_logits has no axis; got {axis}")
         return self._index(labels=labels, logits=logits)
-
-    def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Call tf.GradientTape.gradient."""
-        return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
-
-    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
-        """Return the value that tf.GradientTape recorded, and its gradient."""
-        value, gradient = self._both(operation, x, cotangent, **kwargs)
-        return value, gradient
-
-    def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
-        """Call tf.autodiff.ForwardAccumulator."""
-        return self._jvp(operation, x, tangent, **kwargs)
-
-    def hvp(
-        self, operation: str, x: Array, cotangent: Array, tangent: Array, *, wrt: str = "x", **kwargs: Any
-    ) -> Array:
-        """Call tf.GradientTape.gradient within another tape."""
-        return self._hvp(operation, x, cotangent, tangent, wrt=wrt, **kwargs)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), traced or compiled in modes "graph" and "xla"."""
@@ -159,7 +138,9 @@ class Adapter:
             value = getattr(self, operation)(x, **kwargs)
         return provided(tape.gradient(value, point, output_gradients=cotangent), operation, wrt)
 
-    def _plain_both(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+    def _plain_value_and_vjp(
+        self, operation: str, x: Array, cotangent: Array, **kwargs: Any
+    ) -> tuple[Array, Array]:
         with tf.GradientTape() as tape:
             tape.watch(x)
             value = getattr(self, operation)(x, **kwargs)
@@ -184,24 +165,6 @@ def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` mapped over every row by tf.vectorized_map."""
     # By default a function that cannot be vectorised runs row by row; this way it raises.
     return lambda *arrays: tf.vectorized_map(lambda rows: function(*rows), arrays, fallback_to_while_loop=False)
-
-
-def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` itself."""
-    return function
-
-
-def graph(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` traced into a graph."""
-    # autograph would rewrite the source of `function`, and warns where two lambdas share a line.
-    traced: Callable[..., Any] = tf.function(function, autograph=False)
-    return traced
-
-
-def xla(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` compiled by XLA as one cluster."""
-    compiled: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
-    return compiled
 
 
 def provided(gradient: Array | None, operation: str, wrt: str) -> Array:

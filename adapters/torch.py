@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from adapters.frameworks import require_mode
+from adapters.functions import along, as_is
 from adapters.protocol import FEATURES, Array, DeviceUnavailable, NotProvided
 
 # ml_dtypes' formats → (a NumPy format of the same width, the PyTorch format)
@@ -25,7 +26,6 @@ FOREIGN = {
     "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
     "float8_e5m2": (np.uint8, torch.float8_e5m2),
 }
-DEFAULT_IGNORE_INDEX = -100  # cross_entropy's default; it takes no None
 
 
 class Adapter:
@@ -98,26 +98,12 @@ class Adapter:
         return self._logsumexp(x, dim=axis)
 
     def softmax_cross_entropy(
-        self,
-        logits: Array,
-        labels: Array,
-        *,
-        axis: int = -1,
-        reduction: str = "none",
-        weight: Array | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
+        self, logits: Array, labels: Array, *, axis: int = -1, reduction: str = "none", **options: Any
     ) -> Array:
         """Call torch.nn.functional.cross_entropy, whose class axis is 1, or 0 for a single row."""
         require_class_axis(logits, axis)
-        return self._cross_entropy(
-            logits,
-            labels,
-            weight=weight,
-            ignore_index=DEFAULT_IGNORE_INDEX if ignore_index is None else ignore_index,
-            reduction=reduction,
-            label_smoothing=label_smoothing,
-        )
+        given = {name: value for name, value in options.items() if value is not None}  # it takes no None
+        return self._cross_entropy(logits, labels, reduction=reduction, **given)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Call torch.func.vjp."""
@@ -196,11 +182,6 @@ class Adapter:
         return torch.func.vjp(function, point)[1](tangent)[0]
 
 
-def as_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` itself."""
-    return function
-
-
 def whole() -> Callable[..., Any]:
     """Return torch.compile set up to compile a function as one graph, or to raise."""
     # By default, PyTorch stops compiling at the ninth shape of a function:
@@ -220,15 +201,6 @@ def whole() -> Callable[..., Any]:
             return compiled(lambda *args, **kwargs: function(*args, **kwargs))
 
     return framed
-
-
-def along(
-    wrt: str, function: Callable[..., Any], x: Array, kwargs: dict[str, Any]
-) -> tuple[Callable[[Array], Any], Array]:
-    """Return `function` as a function of its argument `wrt` alone, and the value of that argument."""
-    if wrt == "x":
-        return lambda value: function(value, **kwargs), x
-    return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]
 
 
 def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = None, **_: Any) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from conformance.requirements import TIERS
 
@@ -71,8 +71,15 @@ class Deviation:
             and device == self.device
             and mode in self.modes
             and _any(platform.machine(), self.machines)
-            and SpecifierSet(self.versions, prereleases=True).contains(Version(version))
+            and self._names(version)
         )
+
+    def _names(self, version: str) -> bool:
+        """Return whether the version is among the entry's; one that no order is known of is in none."""
+        try:
+            return SpecifierSet(self.versions, prereleases=True).contains(Version(version))
+        except InvalidVersion:
+            return False
 
     def covers(self, requirement: str, operation: str, dtype: str, case: str) -> bool:
         """Return True if one of its scopes includes a check."""

@@ -76,7 +76,7 @@ def test_near_zero_is_relatively_accurate(check: Check) -> None:
         for values in (judgement.got, judgement.truth.value, judgement.error)
     )
     check.show(got, truth, relative=float(np.max(error / allowed)))
-    assert (error <= allowed).all()
+    assert check.holds(error <= allowed, got, truth)
 
 
 @pytest.mark.requirement("ACC-05", cases=sums)
@@ -85,7 +85,7 @@ def test_row_sums_to_one(check: Check) -> None:
     totals = judgement.got.sum(axis=-1)
     allowed = judgement.tolerance["D"].sum(axis=-1)
     check.show(totals, np.ones_like(totals), ratio_of_sums=float(np.max(np.abs(totals - 1) / allowed)))
-    assert (np.abs(totals - 1) <= allowed).all()
+    assert check.holds(np.abs(totals - 1) <= allowed, totals, 1.0)
 
 
 @pytest.mark.requirement("ACC-06", cases=sums)
@@ -98,13 +98,18 @@ def test_exponential_of_log_softmax_is_softmax(check: Check) -> None:
         off = np.abs(np.exp(logs.got) - plain.got)
     worst = np.unravel_index(int(np.argmax(off - allowed)), off.shape)
     check.show(np.exp(logs.got[worst]), plain.got[worst], allowed=float(allowed[worst]))
-    assert (off <= allowed).all()
+    assert check.holds(off <= allowed, np.exp(logs.got), plain.got)
 
 
 @pytest.mark.requirement("ACC-07", cases=many)
 def test_rounding_is_unbiased(check: Check) -> None:
     ulps = check.judgement().ulps
-    check.show(str(ulps.size), "mean 0", bias=float(ulps.mean()), variance=float(ulps.var()))
+    check.show(
+        f"mean {ulps.mean():.3g} ulps of {ulps.size}",
+        "a mean nearer 0 than 0.1 ulps",
+        bias=float(ulps.mean()),
+        variance=float(ulps.var()),
+    )
     assert abs(ulps.mean()) < 0.1
 
 

@@ -10,21 +10,22 @@ or the report cannot be written.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.record import reading, records, storage
 from conformance.terminal import complain, run
-from reports import choose, compare, html, markdown, model, terminal
+from reports import choose, compare, evidence, html, markdown, model, terminal
 from reports.console import console
+from reports.evidence import RELEASES, NoEvidence
 from reports.site import build
 
 COMMANDS = {"build": build, "compare": compare, "choose": choose}  # name → module with `add_arguments` and `run`
 
 
-class ReportError(Exception):
-    """No report can be made; the message says why, on one line."""
+class NotWritten(Exception):
+    """The report cannot be written; the message says why, on one line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _command(arguments[0], arguments[1:])
     options = _parser().parse_args(arguments)
     try:
-        read, broken = _read(options.records)
+        read, broken = evidence.read(options.records)
         report = model.assemble(read)
         # first, so that a pager which is closed early does not cost the files
         written = _write(report, options.output or _beside(options.records[0]), not options.no_html)
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.show(report, output)
         for path in written:
             output.print(f"wrote {path}", soft_wrap=True)
-    except ReportError as error:
+    except (NoEvidence, NotWritten) as error:
         complain(f"reports: {error}")
         return 2
     for message in broken:
@@ -51,10 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str, arguments: Sequence[str]) -> int:
+    """Run a command on the evidence that its options name; exit code 2: there is none."""
     module = COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"python -m reports {name}", description=module.__doc__)
+    parser.set_defaults(releases=RELEASES)
     module.add_arguments(parser)
-    return int(module.run(parser.parse_args(arguments)))
+    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
+    options = parser.parse_args(arguments)
+    gc.disable()  # the records live to the end, and scanning them takes a third
+    try:
+        found = evidence.gather(options.records, options.releases, options.results)
+        for problem in found.problems:
+            complain(f"{name}: left out: {problem}")
+        return int(module.run(options, found))
+    except NoEvidence as error:
+        complain(f"{name}: {error}")
+        return 2
+    finally:
+        gc.enable()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,24 +86,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(places: list[Path]) -> tuple[list[records.Record], list[str]]:
-    """Return the records at `places`, and a line for each file that is not a record."""
-    for place in places:
-        if not place.exists():
-            raise ReportError(f"{place}: no such file or folder")
-    read, broken = [], []
-    for path in dict.fromkeys(storage.find(places)):
-        try:
-            read.append(reading.read(path))
-        except records.BrokenRecord as error:
-            broken.append(" ".join(str(error).split()))
-    if not read:
-        named = ", ".join(map(str, places))
-        empty = f"{named}: no records (*.jsonl, *.jsonl.xz) here; make some with python -m conformance"
-        raise ReportError("; ".join(broken) or empty)
-    return read, broken
-
-
 def _beside(first: Path) -> Path:
     return first if first.is_dir() else first.parent
 
@@ -101,7 +98,7 @@ def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ReportError(f"cannot write to {folder}: {error.strerror or error}") from error
+        raise NotWritten(f"cannot write to {folder}: {error.strerror or error}") from error
     return [folder / name for name in texts]
 
 

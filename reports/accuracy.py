@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,21 @@ from conformance.record.accuracy_keys import FORWARD, number, place, ratio
 from conformance.record.records import Check
 from conformance.truth.arithmetic import GRADES
 from reports.checks import Judged
-from reports.spread import ErrorSpread, spread
 from reports.witness import rows
 
 REQUIRED = "D"  # the grade whose bound is "must"
 FORMATS = ("float64", "float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
 DIRECTIONS = (FORWARD, "vjp", "jvp", "hvp")
+
+
+@dataclass(frozen=True)
+class ErrorSpread:
+    """The mean and the variance of the signed errors of `elements` outputs, and the largest error, in ulps."""
+
+    elements: int
+    bias: float
+    variance: float
+    largest: float
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,33 @@ def _grade(checks: list[Check]) -> Grade | None:
         check=worst,
         witness=rows(worst),
     )
+
+
+def spread(checks: Iterable[Check]) -> ErrorSpread | None:
+    """Return the spread over all outputs of `checks`; a call that several of them judge counts once.
+
+    None if no check has the three numbers, as in older records, or none has an output.
+    """
+    spreads = {(check.case, repr(check.witness.get("call"))): part for check in checks if (part := _told(check))}
+    parts = spreads.values()
+    elements = sum(part.elements for part in parts)
+    if not elements:
+        return None
+    shares = [part.elements / elements for part in parts]
+    bias = sum(share * part.bias for share, part in zip(shares, parts, strict=True))
+    # not E[x²] − bias², which cancels; and no **, which raises where a square overflows
+    around = [part.variance + (part.bias - bias) * (part.bias - bias) for part in parts]
+    variance = sum(share * value for share, value in zip(shares, around, strict=True))
+    return ErrorSpread(elements, bias, variance, max(part.largest for part in parts))
+
+
+def _told(check: Check) -> ErrorSpread | None:
+    elements, bias, variance, largest = (
+        number(check.measured.get(key)) for key in ("elements", "bias", "variance", "ulps")
+    )
+    if elements is None or bias is None or variance is None or not 0 < elements < math.inf:
+        return None
+    return ErrorSpread(int(elements), bias, variance, math.nan if largest is None else largest)
 
 
 def _order(at: tuple[str, str, str]) -> tuple[tuple[int, str], ...]:

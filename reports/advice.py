@@ -70,7 +70,7 @@ class Ground:
 
 def advise(sides: Sequence[Operand], columns: Mapping[str, TargetCosts | None], ground: Ground) -> list[Advice]:
     """Return the facts of each operand in their order; `costs` are their costs by name."""
-    timed = {name: _cells(column, ground) for name, column in columns.items() if column}
+    timed = {name: costs_of(column, ground) for name, column in columns.items() if column}
     return [
         Advice(
             side,
@@ -171,7 +171,7 @@ def _grades(record: Record, ground: Ground) -> Iterator[Fact]:
 Cells = dict[tuple[str, Cell], Cost]
 
 
-def _cells(column: TargetCosts, ground: Ground) -> Cells:
+def costs_of(column: TargetCosts, ground: Ground) -> Cells:
     """Return the costs of the cells that the task uses: its calls, shapes and format."""
     task = ground.task
     return {

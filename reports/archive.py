@@ -25,7 +25,8 @@ def archive(source: Path, folder: Path) -> list[Path]:
     kept = latest(map(read, paths))
     for record in kept:
         _whole(record)
-    packed = {folder / _name(record): pack(record) for record in kept}
+    names = (file_name(record.header.target).removesuffix(PLAIN) + PACKED for record in kept)
+    packed = {folder / name: pack(record) for name, record in zip(names, kept, strict=True)}
     folder.mkdir(parents=True, exist_ok=True)
     for path, data in packed.items():
         path.write_bytes(data)
@@ -38,10 +39,6 @@ def _whole(record: Record) -> None:
     if record.partial:
         advice = "python -m conformance --resume goes on where it stopped"
         raise BrokenRecord(f"{record.path}: incomplete, {record.partial}; {advice}")
-
-
-def _name(record: Record) -> str:
-    return file_name(record.header.target).removesuffix(PLAIN) + PACKED
 
 
 def main(arguments: list[str]) -> int:

@@ -67,15 +67,6 @@ class Counts:
         """The worst kind present, "none" if there are no checks."""
         return self.items[0][0] if self.items else "none"
 
-    @property
-    def total(self) -> int:
-        """The number of checks."""
-        return sum(number for _, number in self.items)
-
-    def of(self, kind: str) -> int:
-        """Return the number of checks of one kind."""
-        return dict(self.items).get(kind, 0)
-
 
 @dataclass(frozen=True)
 class Part:

@@ -19,12 +19,12 @@ from conformance.ci.markup import escape
 from conformance.terminal import complain
 from reports import tasks
 from reports.accuracy import FORMATS as GRADED
-from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise
+from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise, costs_of
 from reports.checks import parts, split_target
 from reports.console import console
 from reports.differences import cost
 from reports.differences.operands import Operand, operands
-from reports.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
+from reports.evidence import RECORDS, Evidence
 from reports.markdown import linked
 
 DEVICES = ("cpu", "cuda")
@@ -43,23 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--dtype", default="float32", choices=GRADED)
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of lines")
-    parser.add_argument("--records", type=Path, default=RECORDS, metavar="DIR", help="default: reports/records")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
+    parser.add_argument(
+        "--records", nargs=1, type=Path, default=[RECORDS], metavar="DIR", help="default: reports/records"
+    )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, evidence: Evidence) -> int:
     """Print the facts; the exit code."""
     try:
-        evidence = gather([options.records], RELEASES, options.results)
         advice, notes = collect(evidence, options.task, options.device, options.dtype)
-    except NoEvidence as error:
-        complain(f"choose: {error}")
-        return 2
     except Missing as error:
         complain(f"choose: {error}")
         return 1
-    for problem in evidence.problems:
-        complain(f"choose: left out: {problem}")
     task = tasks.load()[options.task]
     head = f"{task.title}; {options.dtype} on {options.device}"
     if options.markdown:
@@ -112,17 +107,9 @@ def _notes(
     for side in here:
         if side not in judged and split_target(side.target)[0] != OURS:
             yield f"{side.name} has nothing in {ground.dtype} for this use: left out."
-    task = ground.task
     for side in judged:
         column = columns[side.name]
-        cells = [
-            cell
-            for _, cell in (column.costs if column else ())
-            if cell.format == ground.dtype
-            and cell.shape in task.shapes
-            and (cell.operation, cell.direction) in task.calls
-        ]
-        if not cells:
+        if not (column and costs_of(column, ground)):
             how = _how(side, ground.dtype)
             yield f"{side.name} is not timed in {ground.dtype} at the shapes of this use: {how}."
 

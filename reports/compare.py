@@ -15,7 +15,7 @@ from reports.console import console
 from reports.differences import markdown, terminal
 from reports.differences.comparison import compare
 from reports.differences.operands import UnknownOperand, find, operands
-from reports.evidence import RECORDS, RELEASES, NoEvidence, gather
+from reports.evidence import RECORDS, RELEASES, Evidence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,22 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("second", metavar="B", help="another one")
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of a table")
     parser.add_argument("--all", action="store_true", help="every row of the tables")
-    parser.add_argument("--records", type=Path, default=RECORDS, metavar="DIR", help="default: reports/records")
+    parser.add_argument(
+        "--records", nargs=1, type=Path, default=[RECORDS], metavar="DIR", help="default: reports/records"
+    )
     parser.add_argument("--releases", type=Path, default=RELEASES, metavar="DIR", help="records of the releases")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, evidence: Evidence) -> int:
     """Print the differences and return the exit code."""
     try:
-        evidence = gather([options.records], options.releases, options.results)
         known = [operand for group in operands(evidence.records, evidence.history) for operand in group]
         first, second = (find(name, known) for name in (options.first, options.second))
-    except (NoEvidence, UnknownOperand, BrokenRecord) as error:
+    except (UnknownOperand, BrokenRecord) as error:
         complain(f"compare: {error}")
         return 2
-    for problem in evidence.problems:
-        complain(f"compare: left out: {problem}")
     comparison = compare(first, second, evidence)
     if options.markdown:
         print(markdown.render(comparison, options.all), end="")

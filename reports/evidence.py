@@ -54,17 +54,27 @@ def gather(places: Sequence[Path], releases: Path = RELEASES, timings: Path | No
     Raises:
         NoEvidence: there is no record at `places`, or a place does not exist.
     """
+    today, problems = read(places)
+    history, broken = _records([releases]) if releases.is_dir() else ([], [])
+    problems += broken
+    return assemble(today, history, _results(timings, problems), problems=problems)
+
+
+def read(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
+    """Return the records at `places`, and a line for each file that is not a record.
+
+    Raises:
+        NoEvidence: there is no record at `places`, or a place does not exist.
+    """
     missing = [str(place) for place in places if not place.exists()]
     if missing:
         raise NoEvidence(f"{', '.join(missing)}: no such file or folder")
-    problems: list[str] = []
-    today = _records(places, problems)
-    if not today:
+    found, problems = _records(places)
+    if not found:
         named = ", ".join(map(str, places))
         empty = f"{named}: no records (*.jsonl, *.jsonl.xz) here; make some with python -m conformance"
         raise NoEvidence("; ".join(problems) or empty)
-    history = _records([releases], problems) if releases.is_dir() else []
-    return assemble(today, history, _results(timings, problems), problems=problems)
+    return found, problems
 
 
 def assemble(
@@ -107,11 +117,11 @@ def _results(timings: Path | None, problems: list[str]) -> Results | None:
     return timed
 
 
-def _records(places: Sequence[Path], problems: list[str]) -> list[Record]:
-    read = []
+def _records(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
+    found, problems = [], []
     for path in dict.fromkeys(storage.find(list(places))):
         try:
-            read.append(reading.read(path))
+            found.append(reading.read(path))
         except BrokenRecord as error:
             problems.append(" ".join(str(error).split()))
-    return read
+    return found, problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance.deviations import Deviation
@@ -49,14 +49,6 @@ class Finding:
     expected: str = ""
     statement: str = ""  # the requirement's, where the title names it
 
-    @property
-    def line(self) -> str:
-        """The finding in one line of plain text."""
-        link = "".join(part.text for part in self.link)
-        title = f"{self.title}: {self.statement}" if self.statement else self.title
-        named = (title, ", ".join(self.targets), self.reason, link)
-        return " — ".join(part for part in named if part)
-
 
 @dataclass(frozen=True)
 class Section:
@@ -73,41 +65,40 @@ def sections(
 ) -> tuple[Section, ...]:
     """Return every section, also those without findings: nothing found is an answer too."""
     known = {entry.id: entry for entry in entries}
-
-    def of(name: str, title: str, note: str, wanted: Callable[[Judged], bool]) -> Section:
-        return Section(name, title, note, _faults([judged for judged in checks if wanted(judged)]))
-
+    by_kind: dict[str, list[Judged]] = defaultdict(list)
+    for judged in checks:
+        by_kind[judged.kind].append(judged)
     return (
-        of(
+        Section(
             "failures",
             "Failures of what every implementation must do",
             "These fail the run. None of them is a known deviation.",
-            lambda judged: judged.fails,
+            _faults(by_kind["fail"]),
         ),
-        of(
+        Section(
             "crashes",
             "Crashes and timeouts",
             "The process that ran the check died or gave no answer in time.",
-            lambda judged: judged.check.outcome in ("crash", "timeout"),
+            _faults(by_kind["crash"] + by_kind["timeout"]),
         ),
         Section(
             "deviations",
             "Known deviations",
             "Each still fails as deviations.toml says it does; none of them fails the run.",
-            _known([judged for judged in checks if judged.check.outcome == "deviation"], known),
+            _known(by_kind["deviation"], known),
         ),
-        of(
+        Section(
             "should",
             "Failures of good practice",
             "These have level should (or report): they are listed here and do not fail the run.",
-            lambda judged: judged.kind in ("fail (should)", "fail (report)"),
+            _faults(by_kind["fail (should)"] + by_kind["fail (report)"]),
         ),
         Section(
             "stale",
             "Entries of deviations.toml to narrow",
             "These are listed as failing, yet they pass or match no check. They fail the run until they are "
             "narrowed.",
-            _stale(records, checks, known),
+            _stale(records, by_kind["fixed"], known),
         ),
     )
 
@@ -177,8 +168,7 @@ def _stale(
 ) -> tuple[Finding, ...]:
     passing: dict[str, list[Judged]] = defaultdict(list)
     for judged in checks:
-        if judged.check.outcome == "fixed":
-            passing[judged.check.entry or judged.check.id].append(judged)
+        passing[judged.check.entry or judged.check.id].append(judged)
     unmatched: dict[str, list[str]] = defaultdict(list)
     for record in records:
         for name in record.footer.unmatched if record.footer else ():
@@ -186,11 +176,8 @@ def _stale(
     findings = []
     for name in sorted({*passing, *unmatched}):
         group, entry = passing.get(name, []), entries.get(name)
-        reasons = (
-            [f"{plural(len(group))} that it lists pass{'es' * (len(group) == 1)} ({where(group)})"]
-            if group
-            else []
-        )
+        passes = f"{plural(len(group))} that it lists pass{'es' * (len(group) == 1)} ({where(group)})"
+        reasons = [passes] if group else []
         reasons += ["it matches no check"] if name in unmatched else []
         findings.append(
             Finding(

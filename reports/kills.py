@@ -61,11 +61,11 @@ def survivors(caught: Kills) -> list[str]:
 def table(caught_by: Kills) -> str:
     """Return the matrix as Markdown: `X` is a listed pair that catches, `x` another, `!` one that misses."""
     columns = judging()
-    lines = ["| class | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, caught in sorted(caught_by.items()):
-        cells = [_cell(name in requirement.catches, column in caught) for column, requirement in columns.items()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    rows = (
+        (name, *(_cell(name in column.catches, column.id in caught) for column in columns.values()))
+        for name, caught in sorted(caught_by.items())
+    )
+    return table_of(("class", *columns), rows)
 
 
 def judging() -> dict[str, Requirement]:
@@ -157,7 +157,8 @@ def main(arguments: list[str]) -> int:
     write = "--write" in arguments
     places = [Path(argument) for argument in arguments if argument != "--write"]
     try:
-        kills_of = kills(_read(places)) if places else _judged()
+        with tempfile.TemporaryDirectory() as folder:
+            kills_of = kills(_read(places)) if places else judge(Path(folder))
         missing = survivors(kills_of)
         if not write:
             print(table(kills_of))
@@ -170,11 +171,6 @@ def main(arguments: list[str]) -> int:
     for line in missing:
         print(line, file=sys.stderr)
     return 1 if missing else 0
-
-
-def _judged() -> dict[str, set[str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        return judge(Path(folder))
 
 
 def _read(places: list[Path]) -> list[records.Record]:

@@ -71,11 +71,6 @@ def assemble(
     )
 
 
-def lines(report: Report, section: str = "deviations") -> tuple[str, ...]:
-    """Return a line for each finding of a section ("failures", "crashes", "deviations", "should", "stale")."""
-    return tuple(finding.line for part in report.sections if part.name == section for finding in part.findings)
-
-
 def latest(records: Iterable[Record]) -> list[Record]:
     """Return the record of each target that started last, sorted by target; the fuller one of a tie."""
     used: dict[str, Record] = {}

@@ -16,9 +16,9 @@ from conformance.record import reading
 from conformance.record.records import BrokenRecord, Record
 from conformance.record.storage import find
 from reports import grades, model, scope, unreported
+from reports.evidence import RECORDS
 
 HERE = Path(__file__).parent
-RECORDS = HERE / "records"
 COMMAND = "python -m reports.pages"
 
 

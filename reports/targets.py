@@ -21,7 +21,6 @@ class TargetSummary:
     state: str
     verdict: str
     seconds: float
-    file: str
 
     @property
     def adapter(self) -> str:
@@ -56,7 +55,6 @@ def summary(record: Record, checks: Sequence[Judged]) -> TargetSummary:
         state=state,
         verdict=verdict,
         seconds=sum(judged.check.seconds for judged in checks),
-        file=record.path.name,
     )
 
 

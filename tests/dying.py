@@ -7,6 +7,7 @@ logits. The tables hold what is done, and what must be seen of it.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -165,7 +166,7 @@ IN_A_CHECK: dict[str, tuple[Callable[[], Any], str, str]] = {
     "IsInterrupted": (dies(signal.SIGINT), "crash", "exit code 2, KeyboardInterrupt"),
     "Interrupts": (raises(KeyboardInterrupt()), "crash", "exit code 2, KeyboardInterrupt"),
     "EndsPytest": (lambda: pytest.exit("fine", returncode=0), "fail", "RuntimeError: pytest.exit: fine"),
-    "RaisesSystemExit0": (raises(SystemExit(0)), "fail", "SystemExit: 0"),
+    "RaisesSystemExit0": (raises(SystemExit(0)), "fail", "got: SystemExit: 0\n  expected: a result"),
     "RaisesSystemExit2": (raises(SystemExit(2)), "fail", "SystemExit: 2"),
     "RaisesGeneratorExit": (raises(GeneratorExit()), "fail", "GeneratorExit: "),
     "RaisesMemoryError": (raises(MemoryError("4 EiB")), "fail", "MemoryError: 4 EiB"),
@@ -256,6 +257,33 @@ for _name, _row in AT_THE_END.items():
 _class("BeginsWithSleep", Begins, "begin", sleeps)
 _class("EndsWithThread", Begins, "begin", lambda: threading.Thread(target=sleeps).start())
 _class("EndsWithSleep", Begins, "begin", _at_exit(sleeps))
+
+
+class DiesInSoftmax(Tiny):
+    """Dies of every softmax, the first of which is asked for before any check."""
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """Abort."""
+        os.abort()
+
+
+class DiesFromThenOn(Tiny):
+    """Answers in the check that it begins with, and from the second one on dies of everything."""
+
+    def asarray(self, x: Any) -> Any:
+        """Convert, or abort."""
+        here = os.environ.get("PYTEST_CURRENT_TEST", "ACC-01-softmax-n33-")  # none while the adapter is checked
+        if "ACC-01-softmax-" not in here or "n33-" not in here:
+            os.abort()
+        return super().asarray(x)
+
+
+class Waits(Tiny):
+    """Waits on the row of 257, with the lock that any other thread of this process would need."""
+
+    def fault(self) -> None:
+        Path(os.environ["PIDFILE"]).write_text(str(os.getpid()))
+        ctypes.PyDLL(None).sleep(600)
 
 
 class Markup(Tiny):

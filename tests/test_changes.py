@@ -95,7 +95,7 @@ def test_what_changes_with_every_release_is_no_step() -> None:
 def test_a_step_says_how_much_how_sure_and_that_it_lasts() -> None:
     (step,) = changes.find(series(SERIES["a step in the middle"], 0.01, 0), "latency")
     assert step.factor == pytest.approx(1.5, rel=0.05)
-    assert (step.worse, step.lasts, step.confidence) == (True, True, "high")
+    assert (step.worse, step.ended, step.confidence) == (True, None, "high")
     assert step.detected
     assert step.different
     assert (step.before.release.version, step.after.release.version) == ("0.3.0", "0.4.0")
@@ -107,7 +107,7 @@ def test_an_excursion_is_two_steps_of_which_the_first_has_ended() -> None:
     up, down = sorted(found, key=lambda step: not step.worse)
     assert up.ended is not None
     assert (up.ended.release.version, up.worse) == ("0.4.0", True)
-    assert (down.lasts, down.worse) == (True, False)
+    assert (down.ended, down.worse) == (None, False)
     assert down.size == pytest.approx(5, rel=0.1)
 
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import benchmarks.timing.rounds
 from adapters.releases import Release
 from benchmarks.timing.cells import Cell
 from benchmarks.timing.rounds import Row, Run
+from conformance.run.processes import environments
 from reports.timing import compare
 from reports.timing.compare import ERROR, MARGIN, ROUNDS, Contestant, Ratio, outside, ratio
 from tests.asv_results import release
@@ -331,25 +333,21 @@ def test_a_release_that_cannot_be_installed_is_one_line(
     err = capsys.readouterr().err
     assert err.startswith("compare: numpy-1.0.0: needs Python >=3.0,<3.1")
     assert (err.count("\n"), rounds.asked) == (1, [])
-    assert not (compare.ENVIRONMENTS / old.tag / "release.json").exists()  # so it is tried again
+    assert not (compare.ENVIRONMENTS / old.tag).exists()  # so it is tried again
 
 
 def test_a_release_is_installed_once_and_measured_by_its_own_python(
     old: Release, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed: list[list[str]] = []
+    installed: list[tuple[Release, Path]] = []
 
-    def command(arguments: list[str]) -> None:
-        installed.append(arguments)
-        folder = Path(arguments[-1])
-        folder.mkdir(parents=True, exist_ok=True)
-        if "install.py" in arguments[1]:
-            (folder / "release.json").write_text((Path(arguments[2]) / "release.json").read_text())
-            assert "numpy==1.0.0\n" in (Path(arguments[2]) / "requirements.txt").read_text()
+    def make(made: Release, folder: Path, stop: Event) -> None:
+        installed.append((made, folder))
+        folder.mkdir()
 
-    monkeypatch.setattr(compare, "command", command)
+    monkeypatch.setattr(environments, "make", make)
     assert run(old.tag, "numpy") == 0
     assert run(old.tag, "numpy") == 0
     folder = compare.ENVIRONMENTS / old.tag
-    assert [arguments[-1] for arguments in installed] == [str(folder)] * 2
+    assert installed == [(old, folder)]
     assert rounds.asked[0][0] == str(folder / "bin" / "python")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,3 +242,38 @@ def test_a_run_of_pytest_that_did_not_judge_all_holds_nowhere(
     assert summary(record, []).state == "incomplete"
     with pytest.raises(BadBaseline, match="is incomplete"):
         baseline.load(path, [])
+
+
+def test_death_while_the_adapter_is_checked_costs_no_check(judge: Callable[..., Seen]) -> None:
+    record = judge("DiesInSoftmax").record
+    assert record is not None
+    assert record.complete
+    assert {check.operation for check in record.checks if check.outcome == "crash"} == {"softmax", "log_softmax"}
+    assert "pass" in {check.outcome for check in record.checks}
+
+
+def test_a_target_is_given_up_after_five_deaths_in_a_row(judge: Callable[..., Seen]) -> None:
+    record = judge("DiesFromThenOn").record
+    assert record is not None
+    assert [check.outcome for check in record.checks] == ["pass", *["crash"] * 5]
+    (problem,) = problems(record)
+    assert problem.startswith(
+        "given up after 5 deaths in a row: tests.dying:DiesFromThenOn:cpu:eager: signal SIG"
+    )
+    assert record.partial == "6 of the 30 checks asked were judged"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that ends one process with another")
+def test_a_process_ends_with_its_supervisor_whatever_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pid"
+    monkeypatch.setenv("PIDFILE", str(file))
+    line = [sys.executable, "-m", "conformance", "--targets", "tests.dying:Waits", "--output", str(tmp_path)]
+    started = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (file.exists() and file.read_text()):
+        assert started.poll() is None
+        time.sleep(0.1)
+    started.kill()
+    started.wait()
+    assert ends(int(file.read_text()))

@@ -16,6 +16,7 @@ from conformance.record import archive, reading, records, storage
 from conformance.record.records import Record
 from conformance.record.verdict import problems
 from reports import grades, pages, scope, unreported
+from reports.evidence import RECORDS
 from reports.findings import UNREPORTED
 from tests.samples import (
     CALL,
@@ -45,7 +46,7 @@ def measured(ratio: float = 0.4) -> Record:
 # What is committed
 
 
-COMMITTED = [reading.read(path) for path in storage.find([pages.RECORDS])]
+COMMITTED = [reading.read(path) for path in storage.find([RECORDS])]
 
 
 def test_committed_pages_are_those_of_the_committed_records() -> None:

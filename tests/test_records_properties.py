@@ -369,7 +369,7 @@ def everywhere(found: list[Record]) -> str:
     terminal.show(report, Console(file=file, width=100))
     for record in found:
         archive.pack(record)
-    return "".join((html.render(report), markdown.render(report), file.getvalue(), *model.lines(report)))
+    return "".join((html.render(report), markdown.render(report), file.getvalue()))
 
 
 @few

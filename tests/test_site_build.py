@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +33,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def site(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    build.add_arguments(parser)
-    return build.run(parser.parse_args(arguments))
+    return command.main(["build", *arguments])
 
 
 def test_every_entry_of_the_navigation_has_its_page() -> None:

@@ -23,8 +23,7 @@ from reports.differences.cost import Cost, TargetCosts
 from reports.differences.operands import operands
 from reports.evidence import RECORDS, Evidence, assemble, gather
 from reports.site import build, differences, pair_answers
-from reports.site.differences import default
-from reports.site.pairs import data
+from reports.site.differences import data, default
 from tests import browser
 from tests.samples import CALL, ENTRY, HOSTILE, REQUIREMENTS, check, graded, hostile_record, record
 

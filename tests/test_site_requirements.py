@@ -186,8 +186,8 @@ def test_a_mark_is_the_worst_over_the_modes_of_a_framework() -> None:
     )
     (index, *_) = requirements.pages(made)
     groups: Any = index.values["groups"]
-    (one, (cell,)), *_ = groups[0].rows
-    assert (one.id, cell.worst, cell.total) == ("ACC-01", "fail", 2)
+    (one, (cell,)), *_ = groups[0][2]
+    assert (one.id, cell.worst, cell.items) == ("ACC-01", "fail", (("fail", 1), ("pass", 1)))
 
 
 def test_a_requirement_that_the_suite_does_not_know_is_named() -> None:

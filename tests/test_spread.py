@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from conformance.record.records import Check
-from reports.spread import spread
+from reports.accuracy import spread
 from tests.samples import check, graded
 
 

@@ -86,11 +86,6 @@ class Step:
         return self.factor > 1
 
     @property
-    def lasts(self) -> bool:
-        """True if no release since has undone it."""
-        return self.ended is None
-
-    @property
     def confirmed(self) -> bool:
         """True if at least half of it, as a logarithm, is seen against the roofline too."""
         return self.roofs is None or math.log(ratio(*self.roofs)) / math.log(self.factor) >= 0.5

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def big(framework: str) -> bool:
-    """Whether a copy of a framework's gigabytes in pip's cache would outlive the environment."""
+    """Return True if a copy of a framework's gigabytes in pip's cache would outlive the environment."""
     table: dict[str, Any] = tomllib.loads(FRAMEWORKS.read_text(encoding="utf-8"))[framework]
     return bool(table.get("big"))
 

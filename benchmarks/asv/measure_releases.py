@@ -72,7 +72,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure of each release, and how; None leaves it to asv's configuration and the suite."""
+    """The cells and rounds to measure of each release; None leaves it to asv's configuration and the suite."""
 
     tier: str = "core"
     rounds: int | None = None

@@ -73,12 +73,18 @@ def metric(unit: str, timed: bool = False) -> Callable[[Any], Any]:
 
 
 class CellMetrics:
-    """Base of the metrics of the cells of a block; a subclass adds `setup_cache` and `params`."""
+    """Base of the metrics of the cells of a block; a subclass adds `setup_cache` and `block`."""
 
     block: Block
+    params: tuple[list[str], ...]
     param_names = PARAMS
     version = VERSION
     timeout = 60.0
+
+    def __init_subclass__(cls) -> None:
+        """Give asv the parameters of the block."""
+        if hasattr(cls, "block"):
+            cls.params = cls.block.params
 
     def timing(self, cache: Cache, key: str, params: tuple[str, ...]) -> Samples:
         """Return the medians of the rounds."""

@@ -23,53 +23,45 @@ class Eager(_Core, metrics.TimeMetrics):
     """Each operation in eager mode, in float32."""
 
     block = CORE["Eager"]
-    params = block.params
 
 
 class Compiled(_Core, metrics.TimeMetrics):
     """Each operation compiled by jax.jit, torch.compile, or TensorFlow's XLA."""
 
     block = CORE["Compiled"]
-    params = block.params
 
 
 class Half(_Core, metrics.TimeMetrics):
     """Each operation in bfloat16."""
 
     block = CORE["Half"]
-    params = block.params
 
 
 class Dispatch(_Core, metrics.DispatchMetrics):
     """The cost of a call beside its arithmetic, at small shapes."""
 
     block = Block(MODES, ("float32",), CORE_SMALL)
-    params = block.params
 
 
 class Memory(_Core, metrics.MemoryMetrics):
     """The memory of a call, at large shapes."""
 
     block = Block(MODES, ("float32",), CORE_LARGE)
-    params = block.params
 
 
 class Fresh(_Core, metrics.FreshMetrics):
     """The seconds of a call that takes its memory from the system."""
 
     block = Block(MODES, ("float32",), CORE_LARGE, ("1",))
-    params = block.params
 
 
 class Checks(_Core, metrics.CheckMetrics):
     """The error and the compilation time of a call."""
 
     block = Block(MODES, ("float32",), CORE_SHAPES)
-    params = block.params
 
 
 class HalfChecks(_Core, metrics.CheckMetrics):
     """The error and the compilation time of a call in bfloat16."""
 
     block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"))
-    params = block.params

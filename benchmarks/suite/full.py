@@ -22,32 +22,27 @@ class Shapes(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """The shapes that the core tier leaves out."""
 
     block = FULL["Shapes"]
-    params = block.params
 
 
 class Formats(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """Each operation in float16, bfloat16 and float64."""
 
     block = FULL["Formats"]
-    params = block.params
 
 
 class Peaked(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """Logits of ten times the spread."""
 
     block = FULL["Peaked"]
-    params = block.params
 
 
 class Ignored(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """Cross-entropies of which three labels in ten are ignored."""
 
     block = FULL["Ignored"]
-    params = block.params
 
 
 class Further(_Full, metrics.TimeMetrics, metrics.CheckMetrics):
     """The operations that an adapter may lack."""
 
     block = FULL["Further"]
-    params = block.params

@@ -22,11 +22,9 @@ class Device(_Device):
     """Each operation in float32."""
 
     block = Block(MODES, ("float32",), CORE_SHAPES, ("all",))
-    params = block.params
 
 
 class HalfDevice(_Device):
     """Each operation in bfloat16."""
 
     block = Block(MODES, ("bfloat16",), ("imagenet", "llama2"), ("all",))
-    params = block.params

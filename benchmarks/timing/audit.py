@@ -1,4 +1,4 @@
-"""What a time must never stand without: the error of the same call, its memory, and that it was a call at all.
+"""Check each time: the error of the same call, its memory, and that it was a call at all.
 
 What is `Rejected` are the traps that make a benchmark fast and wrong: a constant, a call not waited for, another
 format than asked, inputs that are not where they are used, or whose subnormals slow a core.
@@ -34,7 +34,7 @@ ASLEEP = 1.5  # times as long as it took until a result was seen: by then it is 
 
 
 class Rejected(Exception):
-    """What was timed is not the call that it claims to be."""
+    """The call that was timed is not the one that it claims to be."""
 
 
 def outputs(result: Any, adapter: Adapter) -> list[Array]:

@@ -1,4 +1,4 @@
-"""What is measured: shapes from real models, and the cells of each tier.
+"""Shapes from real models, and the cells that each tier measures.
 
 A cell is one operation in one direction, mode, format, shape and thread setting; asv's parameters are its
 fields, in this order, for every benchmark.
@@ -50,7 +50,7 @@ class Shape:
 
     @property
     def small(self) -> bool:
-        """Whether float32 logits are at most 2 MiB: what a call costs beside its work shows here."""
+        """Return True if float32 logits are at most 2 MiB: the cost of a call beside its work shows here."""
         return 4 * math.prod(self.on("cpu")) <= 2 << 20
 
 
@@ -188,6 +188,6 @@ def cells(tier: str) -> list[Cell]:
 
 
 def kept(tier: str, framework: str, cell: Cell) -> bool:
-    """Whether `tier` asks a framework for a cell."""
+    """Return True if `tier` asks a framework for a cell."""
     usual = cell.mode == FRAMEWORKS[framework].usually_timed
     return tier != "core" or usual or cell.shape in CORE_KEEPS[cell.mode]

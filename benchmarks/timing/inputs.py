@@ -36,12 +36,12 @@ class Inputs:
 
     @property
     def arrays(self) -> list[Array]:
-        """Those that there are, in the order of a call."""
+        """Return the arrays that there are, in the order of a call."""
         return [array for array in (self.logits, self.labels, self.cotangent) if array is not None]
 
 
 def variants(cell: Cell, device: str) -> int:
-    """How many variants rotate."""
+    """Return the number of variants that rotate."""
     return VARIANTS if cell.bytes(device) < LARGE else 2
 
 

@@ -1,4 +1,4 @@
-"""What a call through an adapter costs over the bare call: `python -m benchmarks.timing.overhead [adapter ...]`.
+"""`python -m benchmarks.timing.overhead [adapter ...]`: measure the cost of a call through an adapter.
 
 The bare calls are those that `adapters/frameworks.toml` spells, made of the framework's own functions alone.
 Both sides are timed in turn (A B A B …) on a tiny array; the minimum of the repeats is the cost. Each target is
@@ -13,8 +13,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from time import perf_counter_ns
+from timeit import Timer
 from typing import Any
 
 import numpy as np
@@ -31,19 +30,12 @@ SPELLED = {name: spelling for name in TIMED_FRAMEWORKS if (spelling := FRAMEWORK
 NAMES = [name for name, spelling in SPELLED.items() if not spelling.written_out]
 SHAPE = (8, 16)
 REPEATS = 300
-BATCH_NS = 500_000  # calls are timed in batches of about this long: far above the clock's resolution
+BATCH = 5e-4  # calls are timed in batches of about so many seconds: far above the clock's resolution
 
 Call = Callable[[], Any]
 
 
-@dataclass(frozen=True)
-class Overhead:
-    """Nanoseconds a call, bare and through the adapter."""
-
-    target: str
-    operation: str
-    bare: float
-    adapter: float
+Overhead = tuple[str, str, float, float]  # target, operation, nanoseconds bare and through the adapter
 
 
 def bare(spelling: Spelling, decorator: str, x: Any, labels: Any) -> dict[str, Call]:
@@ -64,18 +56,11 @@ def bare(spelling: Spelling, decorator: str, x: Any, labels: Any) -> dict[str, C
 
 def interleaved(bare: Call, through: Call) -> tuple[float, float]:
     """Nanoseconds a call of each, timed in turn; the minimum over the repeats."""
-    batch(bare, 20), batch(through, 20)  # compile, fill caches
-    count = max(1, int(BATCH_NS / batch(bare, 20)))
-    pairs = [(batch(bare, count), batch(through, count)) for _ in range(REPEATS)]
-    return min(first for first, _ in pairs), min(second for _, second in pairs)
-
-
-def batch(call: Call, count: int) -> float:
-    """Nanoseconds a call over `count` calls in a row."""
-    start = perf_counter_ns()
-    for _ in range(count):
-        call()
-    return (perf_counter_ns() - start) / count
+    first, second = Timer(bare), Timer(through)
+    first.timeit(20), second.timeit(20)  # compile, fill caches
+    count = max(1, int(BATCH / (first.timeit(20) / 20)))
+    times = [(first.timeit(count), second.timeit(count)) for _ in range(REPEATS)]
+    return 1e9 * min(time for time, _ in times) / count, 1e9 * min(time for _, time in times) / count
 
 
 def measure(name: str, mode: str) -> list[Overhead]:
@@ -91,7 +76,7 @@ def measure(name: str, mode: str) -> list[Overhead]:
         for operation, form in CALLS
     }
     return [
-        Overhead(f"{name}:cpu:{mode}", operation, *interleaved(call, through[operation]))
+        (f"{name}:cpu:{mode}", operation, *interleaved(call, through[operation]))
         for operation, call in calls.items()
     ]
 
@@ -122,9 +107,8 @@ def main() -> None:
         table.add_column(column, min_width=21)
     for column in ("bare", "adapter", "difference"):
         table.add_column(column, justify="right")
-    for row in measured(names):
-        figures = (row.bare, row.adapter, row.adapter - row.bare)
-        table.add_row(row.target, row.operation, *(f"{figure:,.0f}" for figure in figures))
+    for target, operation, bare, through in measured(names):
+        table.add_row(target, operation, *(f"{figure:,.0f}" for figure in (bare, through, through - bare)))
     Console().print(table)
 
 

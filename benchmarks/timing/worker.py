@@ -102,7 +102,7 @@ class Bench:
         return self._loaded[mode]
 
     def row(self, cell: Cell) -> Row:
-        """What is known of a cell, or why nothing is."""
+        """Return the measurements of a cell, or the reason that there are none."""
         began = time.perf_counter()
         try:
             adapter = self.adapter(cell.mode)
@@ -227,7 +227,7 @@ class Bench:
         return None if peak is None or self._hidden is not False else peak / cell.bytes(self.device)
 
     def ceilings(self, mode: str) -> Ceilings:
-        """Those of this process: every mode has the same machine below it."""
+        """Return the ceilings of this process: every mode has the same machine below it."""
         if self._ceilings is None:
             plain = mode if self.device == "cpu" else "eager"  # which compiles nothing for the sizes of a copy
             self._ceilings = Ceilings(self.adapter(plain), self.threads, partial(self.adapter, "compiled"))

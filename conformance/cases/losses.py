@@ -41,7 +41,7 @@ def every_reduction(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 
 def integers(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """As many classes as 8-bit labels tell apart and one more, and likewise for 16 bits."""
+    """One class more than 8-bit labels tell apart, and one more than 16-bit labels do."""
     yield Case("n257", normal(3, 257, seed=3), labels="np.array([200, 127, 3])")
     if tier != "quick" and dtype == "float32":
         yield Case("n65537", normal(3, 65537, seed=3), labels="np.array([40000, 32767, 3])")

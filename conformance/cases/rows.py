@@ -22,7 +22,7 @@ def regimes(n: int, seed: int = 0) -> str:
 
 
 def rows_of(n: int) -> int:
-    """How many rows `regimes` has."""
+    """Return the number of rows that `regimes` has."""
     return 6 if n <= 5000 else 2
 
 

@@ -28,10 +28,11 @@ def fence(text: str, language: str = "") -> str:
     return f"{marks}{language}\n{visible(text.strip())}\n{marks}"
 
 
-def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of cells that are already Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+def table_of(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int | None = None) -> str:
+    """Return a table of cells that are already Markdown; columns after the first `texts` are aligned right."""
+    left = len(head) if texts is None else texts
+    marks = ["---" if column < left else "---:" for column in range(len(head))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, marks, *rows))
 
 
 def list_of(items: Iterable[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""What a cross-entropy is asked of, and the exact weight that each class has in each row's loss.
+"""The arguments of a cross-entropy, and the exact weight that each class has in each row's loss.
 
 Every form reduces to L_i = share · Σ_j −q_ij · log_softmax(x_i)_j, with q exact: for labels t (one-hot for
 an index), smoothing ε and class weights w it is q_j = w_j · ((1 − ε) · t_j + ε/n), and 0 in ignored rows.

@@ -60,7 +60,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Setting:
-    """What bounds are made of: the rows with magnitudes of what multiplies them, and for a loss its weights.
+    """The quantities of a bound: the rows, magnitudes of their factors, and for a loss its weights.
 
     `reduced` says that `copies` of the losses are reduced to one number.
     """
@@ -98,12 +98,12 @@ class Operation:
 
     @property
     def per_row(self) -> bool:
-        """Whether there is one result a row."""
+        """Return True if there is one result a row."""
         return self.kind != "row"
 
     @property
     def labelled(self) -> bool:
-        """Whether it takes labels."""
+        """Return True if it takes labels."""
         return self.kind == "loss"
 
     def tolerance(self, setting: Setting, how: Arithmetic, derivative: str = "") -> Floats:

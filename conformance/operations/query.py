@@ -25,7 +25,7 @@ SOURCES = tuple(Path(str(path)) for path in (oracle.__file__, labels.__file__, _
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked: an operation or a derivative of it, on rows (r, n) of exact float64.
+    """An operation or a derivative of it, asked on rows (r, n) of exact float64.
 
     Rows have their class axis last. A row with a NaN or +inf, or of −inf alone, has no true value: all of it is
     NaN. `derivative` is "", "vjp", "jvp" or "hvp"; `cotangent` and `tangent` have the shapes of the result and of
@@ -52,12 +52,12 @@ class Query:
 
     @property
     def per_row(self) -> bool:
-        """Whether the result has one number a row (a loss or its derivative along a tangent)."""
+        """Return True if the result has one number a row (a loss or its derivative along a tangent)."""
         return self.of.per_row and self.derivative in ("", "jvp")
 
     @property
     def reduced(self) -> bool:
-        """Whether losses are reduced to one number."""
+        """Return True if losses are reduced to one number."""
         return self.loss is not None and self.loss.reduction != "none"
 
     @property
@@ -119,14 +119,14 @@ def _point(query: Query, i: int, target: Target | None) -> Point:
 
 
 def rows(query: Query) -> Rows:
-    """What the bounds need of the logits: the true probabilities and their logarithms."""
+    """Return the true probabilities and their logarithms, which the bounds need."""
     plain = replace(query, derivative="", cotangent=None, tangent=None, wrt="x", loss=None)
     asked = (replace(plain, operation=module.OPERATION.name) for module in (softmax, log_softmax))
     return Rows.of(query.rows, *map(truth, asked))
 
 
 def setting(query: Query) -> Setting:
-    """What the bounds of `query` are made of."""
+    """Return the quantities that the bounds of `query` are made of."""
     asked = [target for target in query.targets if target is not None]
     return Setting(
         rows(query),

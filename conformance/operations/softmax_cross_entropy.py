@@ -103,7 +103,7 @@ def _share(at: Setting) -> Running:
 
 
 def _upstream(at: Setting, how: Arithmetic) -> Running:
-    """What multiplies a row's gradient: its cotangent, times the share of a reduction."""
+    """Return the factor of a row's gradient: its cotangent, times the share of a reduction."""
     c = at.cotangent
     upstream = c if c.value.ndim == 0 else Running(c.value[..., None])
     if _weights(at).share == 1:

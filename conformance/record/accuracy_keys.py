@@ -1,4 +1,4 @@
-"""Where a check stands in the tables of accuracy, and how large its error is there."""
+"""Find the place of a check in the tables of accuracy, and its error there."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ HEX = re.compile(r"[+-]?\b0x[01]\.?[0-9a-f]{0,13}p[+-]?\d{1,4}\b")
 
 
 def place(check: Check) -> tuple[str, str, str] | None:
-    """The operation with its label form, the format and the direction; None where the check grades nothing."""
+    """Return operation with label form, format and direction; None where the check grades nothing."""
     if check.requirement[:3] not in FAMILIES or not check.measured:
         return None
     return form(check), check.dtype, direction(check)
 
 
 def form(check: Check) -> str:
-    """The operation, a cross-entropy with the form of its labels where the record tells it."""
+    """Return the operation, a cross-entropy with the form of its labels where the record tells it."""
     labels = label_form(check)
     return f"{check.operation} ({labels})" if labels else check.operation
 
 
 def label_form(check: Check) -> str | None:
-    """ "index" or "probability": the labels of a cross-entropy, None where the record does not tell."""
+    """Return "index" or "probability", the labels of a cross-entropy; None where the record does not tell."""
     call = _call(check)
     labels = "probability" if call.get("wrt") == "labels" else call.get("form")
     operation = OPERATIONS.get(check.operation)
@@ -36,7 +36,7 @@ def label_form(check: Check) -> str | None:
 
 
 def direction(check: Check) -> str:
-    """ "forward", "vjp", "jvp" or "hvp"; "vjp, by labels" where the labels are varied."""
+    """Return "forward", "vjp", "jvp" or "hvp"; "vjp, by labels" where the labels are varied."""
     call = _call(check)
     derivative, by = call.get("derivative"), call.get("wrt")
     if not isinstance(derivative, str) or not derivative:
@@ -45,13 +45,13 @@ def direction(check: Check) -> str:
 
 
 def ratio(check: Check, grade: str) -> float | None:
-    """The largest error over the bound of `grade` in this check; None where it was not measured."""
+    """Return the largest error over the bound of `grade` in this check; None where it was not measured."""
     ratios = check.measured.get("ratio")
     return number(ratios.get(grade)) if isinstance(ratios, dict) else None
 
 
 def number(text: Any) -> float | None:
-    """The value of a hex float, of a number or of "inf"; None where it is none of these, or no float holds it."""
+    """Return the value of a hex float, a number or "inf"; None for anything else, or where no float holds it."""
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         return None
     if isinstance(text, str) and text.lstrip("+-") not in ("inf", "nan") and not HEX.fullmatch(text):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,10 @@ CHECKSUM = b', "checksum": "'  # the last field of a footer: it covers every byt
 Row = Header | Check | Footer
 DEEPEST = 16  # objects and lists nested in a row; the suite writes four
 TOO_DEEP = f"nested deeper than {DEEPEST} levels"
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: version1.upgrade}
+ROWS: dict[str, Callable[..., Row]] = {"header": Header, "check": Check, "footer": Footer}
+OF_THE_LINE = ("kind", "judged", "checksum")  # fields of a line that no row keeps
+SECONDS = ("seconds", "oracle_seconds")
+UPGRADES = (version1.upgrade,)  # of format 1, and of each later one but the newest
 
 
 def read(path: Path) -> Record:
@@ -73,47 +75,28 @@ def _format(fields: Mapping[str, Any]) -> int:
     if fields.get("kind") != "header":
         return FORMAT  # what the row is instead is said where it is read
     version = fields.get("format")
-    if type(version) is not int or not min(UPGRADES) <= version <= FORMAT:
+    if type(version) is not int or not 1 <= version <= FORMAT:
         by = fields.get("suite_commit")
         named = f" (commit {brief(by)})" if by else ""
         raise ValueError(
-            f"format {brief(version)}, this suite reads {min(UPGRADES)} to {FORMAT}: run that target again, or "
+            f"format {brief(version)}, this suite reads 1 to {FORMAT}: run that target again, or "
             f"read the record with the suite that wrote it{named}"
         )
     return version
 
 
-@cache
-def _kinds(version: int) -> Mapping[str, Mapping[str, Any]]:
-    newest = schema.kinds()
-    return newest if version == FORMAT else version1.kinds(newest)
-
-
 def _row(fields: dict[str, Any], version: int) -> Row:
-    kind, kinds = fields.get("kind"), _kinds(version)
+    kind, kinds = fields.get("kind"), schema.kinds()
     if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(f"{brief(kind)} is no kind of row ({', '.join(kinds)}); not a Softmark record")
+    for upgrade in UPGRADES[version - 1 :]:
+        fields = upgrade(kind, fields)
     schema.hold(fields, kinds[kind])
-    for step in range(version, FORMAT):
-        fields = UPGRADES[step](fields)
-    return BUILD[kind]({name: value for name, value in fields.items() if name != "kind"})
-
-
-def _header(fields: dict[str, Any]) -> Header:
-    asked = fields.pop("asked", None)
-    return Header(**fields, asked=asked and CheckSet(**asked))
-
-
-def _check(fields: dict[str, Any]) -> Check:
-    return Check(**{**fields, "seconds": float(fields["seconds"])})
-
-
-def _footer(fields: dict[str, Any]) -> Footer:
-    spent = float(fields.pop("oracle_seconds", 0.0))
-    return Footer(**{name: fields[name] for name in ("rows", "end", "unmatched", "error")}, oracle_seconds=spent)
-
-
-BUILD: dict[str, Callable[[dict[str, Any]], Row]] = {"header": _header, "check": _check, "footer": _footer}
+    values = {name: value for name, value in fields.items() if name not in OF_THE_LINE}
+    values |= {name: float(values[name]) for name in SECONDS if name in values}
+    if values.get("asked"):
+        values["asked"] = CheckSet(**values["asked"])
+    return ROWS[kind](**values)
 
 
 def _place(row: Row, before: Sequence[Row], lines: dict[str, int]) -> None:

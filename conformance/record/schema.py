@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ TYPES: dict[str, tuple[type, ...]] = {
 Schema = Mapping[str, Any]
 
 
+@cache
 def kinds() -> dict[str, dict[str, Any]]:
-    """Return the schema of each kind of row in the newest format."""
+    """Return the schema of each kind of row."""
     branches = json.loads(FILE.read_text(encoding="utf-8"))["oneOf"]
     return {branch["properties"]["kind"]["const"]: branch for branch in branches}
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from operator import attrgetter
 
 from packaging.version import InvalidVersion, Version
 
@@ -138,14 +139,11 @@ def timelines(
 
     Of two records of one release and target the one that started last is taken.
     """
-    by_target = groupby(sorted(records, key=_target), key=_target)
+    target_of = attrgetter("header.target")
+    by_target = groupby(sorted(records, key=target_of), key=target_of)
     return tuple(
         _timeline(target, list(found), specification, entries, days or {}) for target, found in by_target
     )
-
-
-def _target(record: Record) -> str:
-    return record.header.target
 
 
 def _timeline(

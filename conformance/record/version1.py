@@ -1,27 +1,25 @@
-"""Reads format 1, which did not say what was asked, had no checksum, and came to have `oracle_seconds` midway."""
+"""Turns the rows of format 1 into those of format 2, which says what was asked and seals the file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-NEWER = {"header": ("suite_digest", "asked"), "footer": ("judged", "checksum")}
-OPTIONAL = ("oracle_seconds",)  # the first records of this format do not have it
+NEWER: dict[str, dict[str, Any]] = {
+    "header": {"suite_digest": "", "asked": None},
+    "footer": {"judged": {"count": 0, "digest": "0" * 64}, "checksum": "0" * 64},
+}
 
 
-def kinds(newest: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the schema of each kind of row in format 1: that of format 2 without what is newer."""
-    return {kind: _older(branch, NEWER.get(kind, ())) for kind, branch in newest.items()}
+def upgrade(kind: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row as format 2 has it; where format 1 says nothing, with values that stand for nothing.
 
-
-def _older(branch: Mapping[str, Any], newer: tuple[str, ...]) -> dict[str, Any]:
-    properties = {name: part for name, part in branch["properties"].items() if name not in newer}
-    if "format" in properties:
-        properties["format"] = {"const": 1}
-    required = [name for name in branch["required"] if name not in (*newer, *OPTIONAL)]
-    return {**branch, "properties": properties, "required": required}
-
-
-def upgrade(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row as format 2 has it; what it does not say keeps the default of its field."""
-    return {**row, "format": 2} if row["kind"] == "header" else row
+    Raises:
+        ValueError: the row has a field that format 1 does not have.
+    """
+    newer = NEWER.get(kind, {})
+    for name in row:
+        if name in newer:
+            raise ValueError(f"a {kind} has no field {name!r}")
+    if kind == "header":
+        return {**row, **newer, "format": 2}
+    return {"oracle_seconds": 0.0, **row, **newer} if kind == "footer" else row  # the first footers lack it

@@ -57,11 +57,11 @@ class Call:
         return self.x.dtype.name
 
     def run(self, adapter: Adapter) -> Array:
-        """What the framework returns, as NumPy in the same format."""
+        """Return the answer of the framework, as NumPy in the same format."""
         return adapter.to_numpy(self.native(adapter))  # type: ignore[no-any-return]  # adapters hold Any
 
     def native(self, adapter: Adapter) -> Any:
-        """What the framework returns, in its own array type."""
+        """Return the answer of the framework, in its own array type."""
         return self.function(adapter)(*self.arrays(adapter))
 
     def arrays(self, adapter: Adapter) -> list[Any]:
@@ -188,7 +188,7 @@ class Traits:
     errors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def arithmetic(self, grade: str, dtype: str, n: int) -> Arithmetic:
-        """What `grade` grants to such a target."""
+        """Return the arithmetic that `grade` grants to such a target."""
         return arithmetic(grade, dtype, n, self.flushes, self.errors)
 
 

@@ -24,8 +24,6 @@ def row_of(check: Check, call: pytest.CallInfo[None]) -> records.Check:
         KeyboardInterrupt, pytest.exit.Exception: the run was stopped within the test.
     """
     outcome, message = _outcome(check, call)
-    if outcome == "fail" and "call" not in check.witness:
-        check.describe(check.case)
     return records.Check(
         requirement=check.subject.requirement.id,
         operation=check.operation,
@@ -51,8 +49,16 @@ def _outcome(check: Check, call: pytest.CallInfo[None]) -> tuple[str, str | None
         return "crash", f"{check.target.name}: {error}"
     if isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
         raise error
-    reason = "" if type(error) is AssertionError and not error.args else f"\n  {_first_line(error)}"
-    return "fail", check.explain() + reason
+    reason = _first_line(error)
+    if not isinstance(error, AssertionError):  # what was right before it raised is not what failed
+        check.bound, check.witness = None, {"got": reason, "expected": "a result"}
+        reason = ""
+    if "call" not in check.witness:
+        check.describe(check.case)
+    check.witness.setdefault("got", check.observed or reason)
+    check.witness.setdefault("expected", "as required")
+    # what pytest says of an assertion are the names and numbers of our own code
+    return "fail", check.explain() + (f"\n  {reason}" if reason and not reason.startswith("assert") else "")
 
 
 def told(error: BaseException) -> str:

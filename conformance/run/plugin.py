@@ -21,8 +21,8 @@ from conformance.record.records import BrokenRecord
 from conformance.record.resuming import NotResumed, resume
 from conformance.record.writing import Writer
 from conformance.requirements import TIERS
-from conformance.run import outcome
-from conformance.run.processes import machine
+from conformance.run import admission, outcome
+from conformance.run.processes import child, machine
 from conformance.run.processes.supervisor import running_file
 from conformance.run.recorder import Recorder, attach
 from conformance.run.subjects import asked, check_id, subjects
@@ -31,6 +31,7 @@ from conformance.terminal import one_line
 
 TARGET = pytest.StashKey[Target]()
 WRITER = pytest.StashKey[Writer]()
+MISTAKE = "a mistake of the adapter"
 COUNTS = pytest.StashKey[tuple[int, int]]()  # checks begun in this file, and all of them
 
 
@@ -47,7 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and end with the supervisor that started this process, if one did."""
+    child.tie()
     config.addinivalue_line(
         "markers", "requirement(id, cases): the requirement that a test judges, and what yields its cases"
     )
@@ -72,6 +74,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     if config.getoption("--record") is not None:
         config.stash[WRITER] = _writer(config)
+    _admit(config)
     recorder = Recorder(target_of(config).name, known_deviations(config), config.stash.get(WRITER, None))
     config.pluginmanager.register(recorder, "softmark-recorder")
 
@@ -94,6 +97,25 @@ def _writer(config: pytest.Config) -> Writer:
         pytest.exit(f"cannot write the record {path}: {error}", returncode=2)
 
 
+def _admit(config: pytest.Config) -> None:
+    """Check what the adapter's methods return, but for one that was judged already; a mistake ends the run.
+
+    The record has begun by then: a process that dies of a call goes on behind it, and each check meets it anew.
+    """
+    writer = config.stash.get(WRITER, None)
+    if writer and config.getoption("--resume"):
+        return
+    target = target_of(config)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            admission.answers(target.adapter)
+    except admission.AdapterMistake as mistake:
+        if writer:
+            writer.close()
+            writer.path.unlink()  # it would be taken for a run that was cut off
+        pytest.exit(f"cannot judge {target.name}: {MISTAKE}: {mistake}", returncode=2)
+
+
 def target_of(config: pytest.Config) -> Target:
     """Return the target under test, loaded once; a usage error ends the run with exit code 2."""
     if TARGET not in config.stash:
@@ -101,6 +123,9 @@ def target_of(config: pytest.Config) -> Target:
         try:
             with warnings.catch_warnings(action="ignore"):  # what a framework warns of is no failure of it
                 adapter = adapters.load(name, device=device, mode=mode)
+                admission.describes_itself(adapter)
+        except admission.AdapterMistake as mistake:
+            pytest.exit(one_line(f"cannot judge {name}:{device}:{mode}: {MISTAKE}: {mistake}"), returncode=2)
         except BaseException as error:  # of any kind: the adapter is another's code
             ours = isinstance(error, ValueError | DeviceUnavailable | ImportError)
             reason = one_line(outcome.told(error) if ours else f"{type(error).__name__}: {outcome.told(error)}")

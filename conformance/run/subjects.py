@@ -1,4 +1,4 @@
-"""What is asked of a target: every requirement on each of its operations, the target's formats and all cases.
+"""List the checks of a target: every requirement on each of its operations, the target's formats and all cases.
 
 It depends on no selection of pytest's: what `-k`, `-x` or a dead worker leave out was asked all the same.
 """

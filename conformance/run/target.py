@@ -38,7 +38,7 @@ class Target:
     _judged: dict[str, Judgement] = field(default_factory=dict)
 
     def flushes(self, dtype: str) -> bool:
-        """Whether a softmax whose value is a quarter of the smallest normal comes out as zero; probed once.
+        """Return True if a softmax of a quarter of the smallest normal comes out as zero; probed once.
 
         8-bit formats are taken to keep it: what is computed in them varies too much to be a probe.
         """
@@ -66,7 +66,7 @@ class Target:
         )
 
     def in_one_thread(self, call: Call) -> Any:
-        """What the framework returns in a process of its own that may use one core.
+        """Return the answer of the framework in a process of its own that may use one core.
 
         Raises:
             NotProvided: the device is not the CPU, or there is but one core.
@@ -85,7 +85,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Subject:
-    """What one check is about."""
+    """The subject of one check."""
 
     requirement: Requirement
     operation: str
@@ -138,7 +138,7 @@ class Check:
 
     @property
     def op(self) -> Operation:
-        """What is known of the operation."""
+        """Return the operation as data."""
         return operations.get(self.operation)
 
     @property
@@ -169,7 +169,7 @@ class Check:
         self.need(*features, *axis, *(asked[option] for option in self.case.options))
 
     def result(self, case: Case | None = None) -> Floats:
-        """What the framework returns for the case, as exact float64."""
+        """Return the answer of the framework for the case, as exact float64."""
         return exact((case or self.case).call(self.operation, self.dtype).run(self.adapter))
 
     def judge(self, grade: str = "D", case: Case | None = None) -> float:
@@ -204,6 +204,22 @@ class Check:
         self.measured |= {name: number(float(value)) for name, value in numbers.items()}
         self.describe(case or self.case)
 
+    def holds(self, condition: Any, got: Any, expected: Any) -> bool:
+        """Return whether a condition holds at every element; the first one where it does not is kept.
+
+        `got` and `expected` are shaped as the condition, or one value for all; a text is kept as it is.
+        """
+        condition = np.asarray(condition)
+        if condition.all():
+            return True
+        at = np.unravel_index(int(np.argmin(condition)), condition.shape)
+        pair = [v if isinstance(v, str) else np.broadcast_to(v, condition.shape)[at] for v in (got, expected)]
+        told = self.witness.get("call")
+        self.bound, self.witness = None, {}  # what was within its bound is not what failed
+        self.show(pair[0], pair[1])
+        self.witness |= {"element": [int(i) for i in at]} | ({"call": told} if told else {})
+        return False
+
     def describe(self, case: Case) -> None:
         """Keep what the call was, and its logits where they are few."""
         self.witness["call"] = case.describe(self.operation, self.dtype)
@@ -231,6 +247,9 @@ class Check:
         self.observed = " / ".join(found)
         places = "; ".join(f"{where}: {answer}" for where, answer in answers.items())
         outside = [answer for answer in found if answer not in self.subject.requirement.choices]
+        if outside or len(found) > 1:
+            self.witness.setdefault("got", self.observed)
+            self.witness.setdefault("expected", f"one of {', '.join(self.subject.requirement.choices)}")
         if outside:
             allowed = ", ".join(self.subject.requirement.choices)
             raise AssertionError(f"{self.observed} is not among the legal answers ({allowed}): {places}")
@@ -250,7 +269,7 @@ class Check:
             lines.append(f"  error over the bound of grade {self.bound}: {ratio}")
         if "call" in self.witness:
             lines.append(f"  logits: {self.witness['call']['expression']}")
-        for name in ("input", "index", "logit", "max", "got", "expected", "error", "bound"):
+        for name in ("input", "element", "index", "logit", "max", "got", "expected", "error", "bound"):
             if name in self.witness:
                 lines.append(f"  {name}: {self.witness[name]}")
         return "\n".join(lines)

@@ -34,7 +34,7 @@ _KEPT = 64  # truths in memory at a time; the tests of one case follow one anoth
 
 
 def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...]) -> Truth:
-    """The truth of `query`, a dataclass, from memory, from disk or from `evaluate`, which `sources` define."""
+    """Return the truth of `query`, a dataclass: from memory, disk, or `evaluate`, which `sources` define."""
     began = time.perf_counter()
     digest = _digest(query, sources)
     if digest not in _MEMORY:
@@ -46,7 +46,7 @@ def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...
 
 
 def seconds() -> float:
-    """How long this process has waited for true values."""
+    """Return the seconds that this process has waited for true values."""
     return _SPENT[0]
 
 

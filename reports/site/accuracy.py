@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.record.accuracy_keys import FORWARD, place, ratio
 from conformance.record.records import Check, Record
@@ -58,59 +59,8 @@ class HeatCell:
         return next((tone for end, tone in TONES.items() if self.worst <= end), "o3")
 
 
-@dataclass(frozen=True)
-class HeatRow:
-    """One operation, format and direction of one target; a cell for each range of row lengths."""
-
-    operation: str
-    dtype: str
-    direction: str
-    grade: Grade
-    cells: tuple[HeatCell | None, ...]
-
-
-@dataclass(frozen=True)
-class TargetSection:
-    """One target: its lines for results and for derivatives, by title."""
-
-    target: TargetSummary
-    tables: tuple[tuple[str, tuple[HeatRow, ...]], ...]
-    outside: int
-    places: int
-
-
-@dataclass(frozen=True)
-class Multiple:
-    """One operation over all targets and formats; `worst` names the target that errs most in each format."""
-
-    title: str
-    dtypes: tuple[str, ...]
-    rows: tuple[tuple[TargetSummary, tuple[HeatCell | None, ...]], ...]
-    worst: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class OutsideBound:
-    """An input that takes targets outside the bound, with the witness of the first of them."""
-
-    place: str
-    worst: float
-    length: int | None
-    case: str
-    requirement: str
-    known: bool  # as a deviation, in all of the targets
-    targets: tuple[str, ...]
-    witness: tuple[tuple[str, str], ...]
-    code: str | None
-
-    @property
-    def named(self) -> str:
-        """The targets, modes of one framework together: "jax:cpu (eager, jit)"."""
-        modes: dict[str, list[str]] = defaultdict(list)
-        for target in self.targets:
-            adapter, device, mode = split_target(target)
-            modes[f"{adapter}:{device}" if device else adapter].append(mode)
-        return ", ".join(f"{name} ({', '.join(own)})" if any(own) else name for name, own in modes.items())
+HeatRow = tuple[AccuracyRow, Grade, list[HeatCell | None]]  # a cell for each range of row lengths
+GridRow = tuple[TargetSummary, list[HeatCell | None]]  # a cell for each format
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
@@ -150,30 +100,39 @@ def row_length(check: Check) -> int | None:
     return int(named[1]) if named else None
 
 
-def outside(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> list[OutsideBound]:
-    """List the errors outside the bound, largest first; targets that err alike on one input share an entry."""
+def outside(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> list[dict[str, Any]]:
+    """Describe the errors outside the bound, largest first; targets that err alike share an entry."""
     groups: dict[tuple[str, str, str], list[tuple[str, Grade]]] = defaultdict(list)
     for row, target, grade in _cells(targets, tables):
         if grade.worst > 1:
             groups[_named(row), grade.check.case, short(grade.worst)].append((target, grade))
-    made = [_outside(named, case, group) for (named, case, _), group in groups.items()]
-    return sorted(made, key=lambda error: -error.worst)
+    made = [_outside(named, group) for (named, *_), group in groups.items()]
+    return sorted(made, key=lambda error: -error["grade"].worst)
 
 
-def _outside(named: str, case: str, group: Sequence[tuple[str, Grade]]) -> OutsideBound:
+def _outside(named: str, group: Sequence[tuple[str, Grade]]) -> dict[str, Any]:
+    """Describe an input that takes targets outside the bound, with the witness of the first of them."""
     target, grade = group[0]
     code = reproduction(target, grade.check)
-    return OutsideBound(
-        place=named,
-        worst=grade.worst,
-        length=row_length(grade.check),
-        case=case,
-        requirement=grade.check.requirement,
-        known=all(grade.check.outcome == "deviation" for _, grade in group),
-        targets=tuple(target for target, _ in group),
-        witness=values(grade.check, code is not None),
-        code=code,
-    )
+    return {
+        "place": named,
+        "grade": grade,
+        "length": row_length(grade.check),
+        "known": all(grade.check.outcome == "deviation" for _, grade in group),
+        "target": target,
+        "named": _together(target for target, _ in group),
+        "witness": values(grade.check, code is not None),
+        "code": code,
+    }
+
+
+def _together(targets: Iterable[str]) -> str:
+    """Name targets, modes of one framework together: "jax:cpu (eager, jit)"."""
+    modes: dict[str, list[str]] = defaultdict(list)
+    for target in targets:
+        adapter, device, mode = split_target(target)
+        modes[f"{adapter}:{device}" if device else adapter].append(mode)
+    return ", ".join(f"{name} ({', '.join(own)})" if any(own) else name for name, own in modes.items())
 
 
 def within(targets: Sequence[str], tables: Iterable[AccuracyTable]) -> str:
@@ -199,11 +158,11 @@ def _named(row: AccuracyRow) -> str:
 
 def _scale() -> list[tuple[str, str]]:
     """Return the legend: the class and the text of each colour."""
-    ends = list(TONES)
-    texts = [f"up to {end:g}" for end in ends[:-1]]
+    *ends, _ = TONES
+    texts = [*(f"up to {end:g}" for end in ends), f"above {ends[-1]:g}"]
     return [
-        (TONES[end], f"{OUTSIDE} {text}" if end > 1 else text)
-        for end, text in zip(ends, [*texts, f"above {ends[-2]:g}"], strict=True)
+        (tone, f"{OUTSIDE} {text}" if end > 1 else text)
+        for (end, tone), text in zip(TONES.items(), texts, strict=True)
     ]
 
 
@@ -237,26 +196,18 @@ def _section(
     tables: Iterable[AccuracyTable],
     ranges: dict[int | None, str],
     store: Witnesses,
-) -> TargetSection:
+) -> dict[str, object]:
     """Return the section of the target in column `at` of the tables."""
     worst = _worst(record)
 
     def line(row: AccuracyRow, grade: Grade) -> HeatRow:
         here = (row.operation, row.dtype, row.direction)
         checks = [worst.get((here, column)) for column in ranges]
-        cells = tuple(_cell(target.name, check, "", store) if check else None for check in checks)
-        return HeatRow(*here, grade, cells)
+        return row, grade, [_cell(target.name, check, "", store) if check else None for check in checks]
 
-    made = {
-        table.title: tuple(line(row, grade) for row in table.rows if (grade := row.cells[at])) for table in tables
-    }
-    grades = [line.grade for lines in made.values() for line in lines]
-    return TargetSection(
-        target,
-        tuple((title, lines) for title, lines in made.items() if lines),
-        sum(grade.worst > 1 for grade in grades),
-        len(grades),
-    )
+    made = {table.title: [line(row, grade) for row in table.rows if (grade := row.cells[at])] for table in tables}
+    grades = [grade for lines in made.values() for _, grade, _ in lines]
+    return {"target": target, "tables": made, "grades": grades}
 
 
 def _worst(record: Record) -> dict[tuple[tuple[str, str, str], int | None], Check]:
@@ -277,7 +228,7 @@ def _cell(target: str, check: Check, letter: str, store: Witnesses) -> HeatCell:
 
 def _multiples(
     targets: Sequence[TargetSummary], tables: Iterable[AccuracyTable], store: Witnesses
-) -> list[Multiple]:
+) -> list[dict[str, object]]:
     """Return a grid for each operation and part, with every format that a target has."""
     groups: dict[str, list[AccuracyRow]] = defaultdict(list)
     for table in tables:
@@ -288,19 +239,15 @@ def _multiples(
 
 def _multiple(
     title: str, targets: Sequence[TargetSummary], rows: Sequence[AccuracyRow], store: Witnesses
-) -> Multiple:
+) -> dict[str, object]:
     dtypes = sorted({row.dtype for row in rows}, key=by_format)
-    grid = []
+    grid: list[GridRow] = []
     for at, target in enumerate(targets):
-        cells = []
-        for dtype in dtypes:
-            grades = [grade for row in rows if row.dtype == dtype and (grade := row.cells[at])]
-            cells.append(_joined(target.name, grades, store) if grades else None)
-        if any(cells):
-            grid.append((target, tuple(cells)))
-    return Multiple(
-        title, tuple(dtypes), tuple(grid), tuple(_most(grid, at, name) for at, name in enumerate(dtypes))
-    )
+        grades = [[grade for row in rows if row.dtype == dtype and (grade := row.cells[at])] for dtype in dtypes]
+        if any(grades):
+            grid.append((target, [_joined(target.name, own, store) if own else None for own in grades]))
+    worst = [_most(grid, at, name) for at, name in enumerate(dtypes)]
+    return {"title": title, "dtypes": dtypes, "rows": grid, "worst": worst}
 
 
 def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> HeatCell:
@@ -309,7 +256,7 @@ def _joined(target: str, grades: Sequence[Grade], store: Witnesses) -> HeatCell:
     return _cell(target, worst.check, letter, store)
 
 
-def _most(grid: Sequence[tuple[TargetSummary, tuple[HeatCell | None, ...]]], at: int, dtype: str) -> str:
+def _most(grid: Iterable[GridRow], at: int, dtype: str) -> str:
     """Return the target that errs most: "float32 0.32 (jax:cpu:jit and 1 other)"."""
     named = [(cell, target.name) for target, cells in grid if (cell := cells[at])]
     worst = max(named, key=lambda pair: pair[0].worst)[0]

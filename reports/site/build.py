@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from reports.evidence import RECORDS, RELEASES, Evidence, NoEvidence, gather
+from reports.evidence import RECORDS, RELEASES, Evidence
 from reports.html import CSS
 from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
 from reports.site.page import HERE, Page
@@ -42,39 +40,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "records", nargs="*", type=Path, default=[RECORDS], metavar="DIR_OR_FILE", help="default: reports/records"
     )
     parser.add_argument("--releases", type=Path, default=RELEASES, metavar="DIR", help="records of the releases")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="asv's results; default: reports/asv")
     parser.add_argument("--asv", metavar="FOLDER_OR_URL", help="asv's site to link to; default: .asv/html")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help=f"default: {OUTPUT}")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, evidence: Evidence) -> int:
     """Build the site and say where it is; exit code 1: something was left out, 2: there is no site."""
     try:
-        asv = address(options.asv, options.output)
-        with uncollected():
-            evidence = replace(gather(options.records or [RECORDS], options.releases, options.results), asv=asv)
-            write(texts(evidence), options.output)
-    except (NoEvidence, NotBuilt) as error:
+        evidence = replace(evidence, asv=address(options.asv, options.output))
+        write(texts(evidence), options.output)
+    except NotBuilt as error:
         print(f"build: {error}", file=sys.stderr)
         return 2
-    for problem in evidence.problems:
-        print(f"build: left out: {problem}", file=sys.stderr)
     if not charts.available():
         print(f"build: {charts.MISSING}", file=sys.stderr)
     files = [path for path in options.output.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     print(f"wrote {len(files)} files, {size / 1e6:.1f} MB: open {options.output / 'index.html'}")
     return 1 if evidence.problems else 0
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Turn the garbage collector off: the records live to the end, and scanning them takes a third."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def address(asv: str | None, output: Path) -> str:

@@ -1,16 +1,24 @@
-"""The page of differences: a script shows two operands that the reader chooses, from tables made in Python."""
+"""The page of differences: a script shows two operands that the reader chooses, from look-up tables.
+
+Operands that answer alike share a *behaviour*, those with the same grades an *accuracy*, and those timed in one
+release and mode a *cost*; each two of these are compared once, the lower number first. All texts are made here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from reports.differences import phrases
+from reports.checks import plural
+from reports.differences import cost, phrases
 from reports.differences.causes import SORTS
-from reports.differences.comparison import compare
-from reports.differences.operands import operands
+from reports.differences.comparison import compare, notes
+from reports.differences.cost import TargetCosts
+from reports.differences.operands import Operand, operands
 from reports.evidence import Evidence
+from reports.site import pair_answers, pair_numbers
+from reports.site.numbered import Tables
 from reports.site.page import Page
-from reports.site.pairs import data
 
 ADDRESS = "differences.html"
 DEFAULT = ("tensorflow:cpu:eager", "jax:cpu:jit")  # the pair that is shown first, if both are there
@@ -44,3 +52,57 @@ def default(names: Sequence[str]) -> tuple[str, str]:
     there = [name for name in DEFAULT if name in names]
     first, second, *_ = [*dict.fromkeys((*there, *names)), *names]
     return first, second
+
+
+def data(every: Sequence[Operand], evidence: Evidence) -> dict[str, Any]:
+    """Return all that the script shows."""
+    tables = Tables()
+    costs = [cost.target_costs(evidence.results, operand.target, operand.version) for operand in every]
+    behaviours, answers = pair_answers.behaviours(every, evidence, tables)
+    accuracies, graded = pair_numbers.accuracies(every, evidence.specification, tables)
+    timings, timed = pair_numbers.timings(every, costs, tables)
+    return {
+        "sections": _sections(),
+        "summary": phrases.sentence("{shared}", "{counts}"),
+        "nothing": phrases.NOTHING,
+        "operands": [
+            {
+                "name": operand.name,
+                "release": timed_target.release if timed_target else "",
+                "behaviour": behaviours[place],
+                "accuracy": accuracies[place],
+                "cost": timings[place],
+            }
+            for place, (operand, timed_target) in enumerate(zip(every, costs, strict=True))
+        ],
+        "pairs": _pairs(every, costs, tables),
+        **answers,
+        **graded,
+        **timed,
+        "texts": tables.texts.rows,
+        "links": tables.links.rows,
+        "lines": tables.lines.rows,
+        "programs": tables.programs.rows,
+    }
+
+
+def _sections() -> list[dict[str, Any]]:
+    """Return the sections of the page in their order; those with a head are tables."""
+    lists = [{"key": sort, "heading": heading} for sort, heading in SORTS.items() if sort != "measured"]
+    described = (
+        ("grades", phrases.GRADES, phrases.GRADE_RULE, phrases.GRADE_HEAD),
+        ("costs", phrases.COSTS, f"{{releases}}. {phrases.COST_RULE}", phrases.COST_HEAD),
+        ("measured", SORTS["measured"], phrases.MEASURED_RULE, phrases.MEASURED_HEAD),
+    )
+    return [*lists, *(dict(zip(("key", "heading", "rule", "head"), row, strict=True)) for row in described)]
+
+
+def _pairs(every: Sequence[Operand], costs: Sequence[TargetCosts | None], tables: Tables) -> list[list[Any]]:
+    """Return the number of common checks and the notes of each two operands, and of each beside itself."""
+
+    def entry(a: int, b: int) -> tuple[int, list[int]]:
+        shared = len(every[a].check_ids & every[b].check_ids)
+        sentences = dict.fromkeys(notes(every[a], every[b], shared, (costs[a], costs[b])))
+        return tables.texts.number(plural(shared)), list(map(tables.texts.number, sentences))
+
+    return [[entry(a, b) for a in range(b + 1)] for b in range(len(every))]

@@ -34,21 +34,6 @@ LOOKS = {
 
 
 @dataclass(frozen=True)
-class FamilyHistory:
-    """The requirements of one family: those that changed, and those that are the same in every release."""
-
-    name: str
-    changing: tuple[RequirementHistory, ...]
-    steady: tuple[RequirementHistory, ...]
-
-    @property
-    def counts(self) -> str:
-        """The number of unchanged requirements in each state: "9 hold, 1 deviation"."""
-        states = Counter(_steady(row).state for row in self.steady)
-        return ", ".join(f"{states[state]} {state}" for state in LOOKS if states[state])
-
-
-@dataclass(frozen=True)
 class News:
     """The changes of one release: deviations that came and went, and other changes of requirements."""
 
@@ -65,50 +50,39 @@ class News:
         return len(self.came) + len(self.went) + len(self.changes)
 
 
-@dataclass(frozen=True)
-class FrameworkHistory:
-    """One framework's releases, and its requirements through them."""
-
-    timeline: Timeline
-    anchor: str
-    groups: tuple[FamilyHistory, ...]
-
-    @property
-    def framework(self) -> str:
-        """The adapter's name."""
-        return split_target(self.timeline.target)[0]
-
-    @property
-    def tiers(self) -> str:
-        """The tiers of its records."""
-        return ", ".join(dict.fromkeys(release.tier for release in self.timeline.releases))
-
-    def heading(self, span: Span) -> str:
-        """Return the anchor of a deviation."""
-        return f"{self.anchor}-{span.entry.id}"
-
-
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the page, also if there are no records of releases."""
     days = {release.tag: release.day for release in releases()}
     histories = timelines(evidence.history, evidence.specification, evidence.deviations, days)
-    tables = [table(timeline, f"releases-{number}") for number, timeline in enumerate(histories, 1)]
-    values = {"tables": tables, "news": news(histories), "history_looks": LOOKS, "meanings": STATES}
-    values |= {"steady": _steady, "counted": counted}
+    values = {"tables": list(map(table, histories)), "news": news(histories), "history_looks": LOOKS}
+    values |= {"meanings": STATES, "steady": _steady, "counted": counted}
     yield Page("history.html", "History", "history.html.j2", "history.html", values)
 
 
-def table(timeline: Timeline, anchor: str) -> FrameworkHistory:
-    """Return the table of a target: its families in their usual order, then unknown families."""
+def table(timeline: Timeline) -> dict[str, object]:
+    """Return the table of a framework: its families in their usual order, then unknown families."""
     families = dict.fromkeys((*FAMILIES, *(row.requirement.family for row in timeline.rows)))
     groups = []
     for family in families:
         rows = [row for row in timeline.rows if row.requirement.family == family]
-        changing = tuple(row for row in rows if row.changes)
-        steady = tuple(row for row in rows if not row.changes)
+        steady = [row for row in rows if not row.changes]
+        states = Counter(_steady(row).state for row in steady)
         if rows:
-            groups.append(FamilyHistory(f"{family}: {FAMILIES.get(family, 'unknown')}", changing, steady))
-    return FrameworkHistory(timeline, anchor, tuple(groups))
+            groups.append(
+                {
+                    "name": f"{family}: {FAMILIES.get(family, 'unknown')}",
+                    "changing": [row for row in rows if row.changes],
+                    "steady": steady,
+                    "counts": ", ".join(f"{states[state]} {state}" for state in LOOKS if states[state]),
+                }
+            )
+    tiers = dict.fromkeys(release.tier for release in timeline.releases)
+    return {
+        "framework": split_target(timeline.target)[0],
+        "timeline": timeline,
+        "tiers": ", ".join(tiers),
+        "groups": groups,
+    }
 
 
 def news(histories: Sequence[Timeline]) -> list[News]:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from reports.checks import Counts, all_checks, split_target
+from reports.checks import all_checks, split_target
 from reports.evidence import Evidence
 from reports.model import LEVELS
 from reports.site.page import Page
 from reports.site.ranking import LEVELS as STRICTEST
 from reports.site.ranking import RULE, faults
 from reports.site.requirements import path
+from reports.targets import Family
 
 MOST = 10
 BROKEN = ("crash", "timeout", "fail", "fixed", "fail (should)", "fail (report)", "deviation")
 TITLE = "What frameworks compute at the end of a model"
-
-
-@dataclass(frozen=True)
-class FamilyCell:
-    """The outcomes of one target in one family; `level` is the strictest level that is broken, or ""."""
-
-    counts: Counts
-    level: str
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
@@ -44,21 +36,14 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     yield Page("index.html", TITLE, "overview.html.j2", "index.html", values)
 
 
-def table(evidence: Evidence) -> tuple[tuple[str, str, tuple[FamilyCell, ...]], ...]:
-    """Return prefix, name and a cell for each target, for every family that has a check."""
+def table(evidence: Evidence) -> list[tuple[Family, list[str]]]:
+    """Return every family that has a check, with the strictest level that each target breaks, or ""."""
     broken: dict[tuple[str, str], set[str]] = {}
     for judged in all_checks(evidence.records, evidence.specification):
         if judged.kind in BROKEN:
             broken.setdefault((judged.check.requirement[:3], judged.target), set()).add(judged.level)
     names = [target.name for target in evidence.report.targets]
-    return tuple(
-        (
-            family.prefix,
-            family.name,
-            tuple(
-                FamilyCell(counts, min(broken.get((family.prefix, name), {""}), key=("", *STRICTEST).index))
-                for name, counts in zip(names, family.cells, strict=True)
-            ),
-        )
+    return [
+        (family, [min(broken.get((family.prefix, name), [""]), key=("", *STRICTEST).index) for name in names])
         for family in evidence.report.families
-    )
+    ]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from reports import templates
 from reports.evidence import Evidence
 from reports.html import LOOKS, STATES
+from reports.html import environment as templates
 
 HERE = Path(__file__).parent
 # address → name, in the order of the navigation; "#" stands nowhere in them
@@ -40,7 +40,7 @@ class Page:
 
 def environment() -> Environment:
     """Return the Jinja environment of every page: everything is escaped, and a missing value is an error."""
-    made = templates.environment([HERE, HERE.parent])
+    made = templates([HERE, HERE.parent])
     made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     made.globals |= {"navigation": NAVIGATION, "looks": LOOKS, "states": STATES}
     return made

@@ -43,15 +43,6 @@ class TargetOutcome:
     absent: str  # why, where the target lacks what is asked
 
 
-@dataclass(frozen=True)
-class FamilyRequirements:
-    """The requirements of a family, each with the outcomes of every framework over its targets."""
-
-    prefix: str
-    name: str
-    rows: tuple[tuple[Requirement, tuple[Counts, ...]], ...]
-
-
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the index, and a page for each requirement of the suite."""
     checks_of = by_requirement(evidence)
@@ -144,20 +135,13 @@ def _index(evidence: Evidence, checks_of: Mapping[str, Mapping[str, list[Judged]
             judged for name, checks in targets if split_target(name)[0] == framework for judged in checks
         )
 
-    groups = [
-        FamilyRequirements(
-            prefix,
-            name,
-            tuple(
-                (requirement, tuple(over(requirement.id, framework) for framework in names))
-                for requirement in evidence.specification.values()
-                if requirement.family == prefix
-            ),
-        )
-        for prefix, name in FAMILIES.items()
-    ]
+    families: dict[str, list[tuple[Requirement, list[Counts]]]] = {prefix: [] for prefix in FAMILIES}
+    for requirement in evidence.specification.values():
+        if requirement.family in families:
+            row = [over(requirement.id, framework) for framework in names]
+            families[requirement.family].append((requirement, row))
     values = {
-        "groups": tuple(group for group in groups if group.rows),
+        "groups": [(prefix, FAMILIES[prefix], rows) for prefix, rows in families.items() if rows],
         "frameworks": names,
         "levels": LEVELS,
         "unknown": tuple(sorted(set(checks_of) - set(evidence.specification))),

@@ -51,32 +51,12 @@ class Plot:
         return f"index.html#{self.benchmark}?{urlencode(query, quote_via=quote)}"
 
 
-@dataclass(frozen=True)
-class PlotRow:
-    """One setting: the newest value of each framework, and the plots of all."""
-
-    setting: dict[str, str]
-    plots: tuple[Plot, ...]
-
-    @property
-    def first(self) -> Plot:
-        """The plot whose newest values are shown."""
-        return self.plots[0]
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One point of the date axis; plots name it by its commit."""
-
-    framework: str
-    version: str
-    day: str
-    commit: str
+PlotRow = tuple[dict[str, str], list[Plot]]  # one setting and its plots; newest values are those of the first
 
 
 def write(html: Path) -> Path:
     """Write the page into a folder made by `asv publish`, and return it."""
-    from reports.templates import environment
+    from reports.html import environment
 
     index = json.loads((html / "index.json").read_text(encoding="utf-8"))
     jinja = environment([Path(__file__).parent])
@@ -134,26 +114,28 @@ def _tables(plots: list[Plot]) -> dict[str, list[PlotRow]]:
 
 
 def _row(plots: list[Plot]) -> PlotRow:
+    """Return the setting that plots have in common, and the plots by metric."""
     names = {name: _text(value) for name, value in plots[0].setting if name != "operation"}
     shape = {"shape": names.pop("shape")} if "shape" in names else {}
     order = [*METRICS, *(plot.metric for plot in plots)]
     by_metric = sorted(plots, key=lambda plot: order.index(plot.metric))
-    return PlotRow({**shape, **names, "benchmark": plots[0].block}, tuple(by_metric))
+    return {**shape, **names, "benchmark": plots[0].block}, by_metric
 
 
 def _ordered(rows: Iterable[PlotRow]) -> list[PlotRow]:
     ordered = list(rows)
-    shapes = list(dict.fromkeys(row.setting.get("shape") for row in ordered))
-    return sorted(ordered, key=lambda row: shapes.index(row.setting.get("shape")))
+    shapes = list(dict.fromkeys(setting.get("shape") for setting, _ in ordered))
+    return sorted(ordered, key=lambda row: shapes.index(row[0].get("shape")))
 
 
-def _releases(index: dict[str, Any]) -> list[Commit]:
+def _releases(index: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return framework, version, day and commit of each release: plots name it by its commit."""
     commits = []
     for tag, revision in index["tags"].items():
         day = datetime.fromtimestamp(index["revision_to_date"][str(revision)] / 1000, UTC).date()
         framework, _, version = tag.partition("-")
-        commits.append(Commit(framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
-    return sorted(commits, key=lambda release: (release.framework, release.day))
+        commits.append((framework, version, day.isoformat(), index["revision_to_hash"][str(revision)]))
+    return sorted(commits, key=lambda release: (release[0], release[2]))
 
 
 def _text(value: str) -> str:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import comb
-from pathlib import Path
+from threading import Event
 
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -28,9 +27,9 @@ from rich.text import Text
 from adapters import ROOT
 from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases, releases
-from benchmarks.asv import release_repository
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
 from benchmarks.timing.rounds import Run, audited, each, prefixed, reason, scratch
+from conformance.run.processes import environments
 from reports.timing.current import DEVICES, Unusable, installed, matching, version
 from reports.timing.terminal import call, compact, reasons, shapes
 from reports.timing.wording import number, order, quantity
@@ -179,24 +178,18 @@ def ready(side: Contestant, tell: Tell) -> Contestant:
     if side.python:
         return side
     folder = ENVIRONMENTS / side.name
-    python = str(folder / "bin" / "python")
-    if not (folder / "release.json").exists():  # written last
+    whole = folder / "whole"  # written last
+    if not whole.exists():
         tell(f"installing {side.name}")
         release = next(release for release in releases(side.framework) if release.tag == side.name)
-        with tempfile.TemporaryDirectory() as build:
-            for name, text in release_repository.files(release).items():
-                Path(build, name).write_text(text, encoding="utf-8")
-            command([sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder)])
-            command([python, str(ROOT / "benchmarks" / "asv" / "install.py"), build, str(folder)])
-    return replace(side, python=python)
-
-
-def command(arguments: Sequence[str]) -> None:
-    """Run a command; raise Unusable with its last line if it fails."""
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    if done.returncode:
-        output = done.stderr.strip().splitlines() or [f"{arguments[0]} failed"]
-        raise Unusable(output[-1].removeprefix("install: "))
+        shutil.rmtree(folder, ignore_errors=True)
+        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+        try:
+            environments.make(release, folder, Event())
+        except environments.NotInstalled as error:
+            raise Unusable(f"{side.name}: {error}") from error
+        whole.touch()
+    return replace(side, python=str(folder / "bin" / "python"))
 
 
 def compare(

@@ -9,6 +9,7 @@ from adapters.releases import Release
 from benchmarks.asv import changes
 from benchmarks.asv.changes import Step, Transition
 from benchmarks.asv.results import Machine
+from conformance.ci.markup import table_of
 from reports.checks import plural
 from reports.timing import reproductions, wording
 
@@ -70,7 +71,8 @@ def _blocks(group: Transition, machine: Machine) -> Iterator[str]:
             *(f"- {release.version}: {_pins(release)}" for release in (group.before, group.after)),
         ]
     )
-    yield _table(group, machine.device)
+    head = ("call", "on", group.before.version, group.after.version, "factor", "times the roofline")
+    yield table_of(head, (_row(step, machine.device) for step in group.steps[:SHOWN]), texts=2)
     left = len(group.steps) - SHOWN
     if left > 0:
         yield f"And {plural(left, 'more cell')}."
@@ -106,11 +108,6 @@ def _confidence(step: Step) -> str:
     return f"{step.confidence} ({', '.join(reasons)})"
 
 
-def _table(group: Transition, device: str) -> str:
-    head = ("call", "on", group.before.version, group.after.version, "factor", "times the roofline")
-    return wording.table(head, (_row(step, device) for step in group.steps[:SHOWN]), numbers_from=2)
-
-
 def _row(step: Step, device: str) -> tuple[str, ...]:
     roofs = step.roofs and " → ".join(wording.number(row.value) for row in step.roofs)
     return (
@@ -137,10 +134,7 @@ def _reproduction(group: Transition, device: str) -> Iterator[str]:
     yield "The worst cell in the framework alone; it prints the time of one call."
     yield f"```python\n{program}```"
     installs = (
-        f"pip install {' '.join(release.requirements)} && python reproduction.py" for release in _both(group)
+        f"pip install {' '.join(release.requirements)} && python reproduction.py"
+        for release in (group.before, group.after)
     )
     yield "```sh\n" + "\n".join(installs) + "\n```"
-
-
-def _both(group: Transition) -> tuple[Release, Release]:
-    return group.before, group.after

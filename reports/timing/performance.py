@@ -18,6 +18,7 @@ from benchmarks.asv import changes, results
 from benchmarks.asv.changes import Step, Transition
 from benchmarks.asv.results import Machine, NoResults, Result, Results
 from benchmarks.timing.cells import DIRECTIONS, MODES, OPERATIONS, Cell
+from conformance.ci.markup import table_of
 from reports.checks import plural
 from reports.timing import wording
 
@@ -163,7 +164,7 @@ def _machine(machine: Machine, rows: Sequence[Result], several: bool) -> Iterato
     if slowed := fresh(today, machine.device):
         yield "### Fresh memory"
         yield FRESH
-        yield wording.table(slowed[0], slowed[1:])
+        yield table_of(slowed[0], slowed[1:], texts=1)
     yield f"## Steps between releases{where}"
     yield from _steps(rows, machine.device)
 
@@ -220,7 +221,7 @@ def _table(table: PerformanceTable, device: str) -> str:
         (wording.where(line, device), *(_entry(table.entry(line, column)) for column in columns))
         for line in table.lines
     )
-    return wording.table(("", *map(head, columns)), rows)
+    return table_of(("", *map(head, columns)), rows, texts=1)
 
 
 def _entry(entry: Mapping[str, Result]) -> str:

@@ -107,7 +107,7 @@ def where(device: str) -> str:
     """Describe the machine in one line."""
     if device == "cuda":
         return "Device: " + ", ".join(f"{name} {value}" for name, value in devices.describe().items())
-    return f"Machine: {machine.cpu('model name') or 'a CPU'}, {plural(len(clock.cores()), 'core')}."
+    return f"Machine: {machine.proc('cpuinfo', 'model name') or 'a CPU'}, {plural(len(clock.cores()), 'core')}."
 
 
 def disturbance(measured: Timings) -> str:

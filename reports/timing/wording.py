@@ -115,12 +115,6 @@ def plain(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s().,:+/@-]", "", text).split())
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 1) -> str:
-    """Return a Markdown table whose columns from `numbers_from` on are numbers, aligned right."""
-    marks = ["---" if column < numbers_from else "---:" for column in range(len(head))]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, marks, *rows))
-
-
 def listed(parts: Sequence[str]) -> str:
     """Join texts: "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

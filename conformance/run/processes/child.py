@@ -6,9 +6,11 @@ processes loses those. Only a process that leaves its group on purpose escapes.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,12 +20,14 @@ from threading import Event
 from typing import Any
 
 POLL = 0.1  # seconds between two looks at a process
+TIED = "SOFTMARK_TIED"  # the variable that holds the id of a process to end with, for `tie`
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 PATIENCE = 60.0  # seconds that a command may take to end what it has started itself
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: its exit code, or the negative number of a signal.
+    """The end of a process: its exit code, or the negative number of a signal.
 
     `late`: it was killed at its deadline. `stopped`: it was killed because the stop event was set.
     """
@@ -72,6 +76,19 @@ def run(
         ran = process.poll() is None
         _end(process, grace)
     return Ended(process.returncode, late and ran, stopped and ran)
+
+
+def tie() -> None:
+    """Have the kernel kill this process with the one that `TIED` names, of whatever that dies; on Linux alone.
+
+    It is this process that asks: one that is forked to ask for another has the locks of threads that it lacks.
+    """
+    parent = os.environ.pop(TIED, None)  # no tie of what this one starts
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):  # it has ended already
+        os._exit(1)
 
 
 def _end(process: subprocess.Popen[Any], grace: float) -> None:

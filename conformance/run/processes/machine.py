@@ -37,11 +37,11 @@ def _described(target: str, tier: str) -> Header:
     return Header(
         target=target,
         framework={},
-        device_model=cpu("model name") or platform.processor(),
+        device_model=proc("cpuinfo", "model name") or platform.processor(),
         python=platform.python_version(),
         # the kernel's release is a matter of the one machine and of no arithmetic
         platform=" ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver()))),
-        cpu_flags=cpu("flags"),
+        cpu_flags=proc("cpuinfo", "flags"),
         threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         suite_commit=commit(),
         tier=tier,
@@ -60,22 +60,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def cpu(field: str) -> str:
-    """Return a field of /proc/cpuinfo; "" where there is none."""
+def proc(file: str, field: str) -> str:
+    """Return the first value of a field in /proc/`file`; "" where there is none."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = Path("/proc", file).read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are available, by /proc/meminfo; 0 where that does not exist."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), 0)
+    """Return the bytes of memory that are available; 0 where the system does not tell."""
+    return int(proc("meminfo", "MemAvailable").removesuffix(" kB") or 0) * 1024
 
 
 def gpu() -> str:

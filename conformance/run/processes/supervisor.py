@@ -25,6 +25,7 @@ from conformance.run.processes import child, machine
 
 USAGE = 2  # pytest's exit code where it was interrupted, or could not begin: unknown adapter, absent device
 START = 600.0  # seconds until the first check begins: imports, the adapter's constructor, collection
+MOST = 5  # deaths in a row, after which a target is given up: a dead device takes no hours
 LEFT_OUT = ("PYTEST_", "PYTHONOPTIMIZE")  # of the environment: what leaves out checks, or what they assert
 ENDED = re.compile(r"^\d+ (passed|failed|skipped)", re.MULTILINE)  # pytest's last line
 EXIT = 60.0  # seconds from the footer to the end of the process
@@ -120,7 +121,7 @@ def run_all(orders: list[Order], jobs: int, report: Callable[[Progress], None]) 
 
 
 def run(order: Order, report: Callable[[Progress], None], stop: Event | None = None) -> records.Record:
-    """Judge one target; every check ends in a row, whatever it does to its process.
+    """Judge one target; every check ends in a row, whatever it does to its process, unless too many die in a row.
 
     Where the record cannot be kept, because the disk is full or someone destroys it, what is returned says so.
 
@@ -139,13 +140,22 @@ def _recorded(order: Order, report: Callable[[Progress], None], stop: Event) -> 
     resume = order.resume and order.record.exists()
     if not resume:
         order.record.unlink(missing_ok=True)  # what another run left is nothing that this one judged
+    in_a_row = 0  # checks that ended their process, with none between them that did not
     while True:
+        before = len(read(order.record).checks) if resume else 0
         lost = _process(replace(order, resume=resume), report, stop)
-        if not isinstance(lost, records.Check):
-            if lost:
-                _write_error(order, lost)
+        if isinstance(lost, records.Check):
+            row = _append(order, lost)
+            alone = len(read(order.record).checks) == before + 1
+            in_a_row = 0 if row.entry else in_a_row * alone + 1
+            error = f"given up after {MOST} deaths in a row: {row.message}" if in_a_row == MOST else None
+        else:
+            # one that died while the adapter was checked: a second process leaves that out
+            error = None if lost and not resume and _begun(order) else lost
+        if error:
+            _write_error(order, error)
+        if error is not None:
             return read(order.record)
-        _append(order, lost)
         resume = True
 
 
@@ -178,7 +188,8 @@ def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> r
     # the shell's PYTEST_ADDOPTS, or a plug-in that happens to be installed, would leave checks out
     plain = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), plain.get("PYTHONPATH")]))
-    plain |= {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONIOENCODING": "utf-8:replace"}
+    plain |= {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", child.TIED: str(os.getpid())}
+    plain |= {"PYTHONIOENCODING": "utf-8:replace"}
     start = max(START, order.check_timeout)
     with order.log.open("w", encoding="utf-8") as log:
         ended = child.run(
@@ -235,6 +246,14 @@ def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], 
     return more
 
 
+def _begun(order: Order) -> bool:
+    """Return whether the record has its header and nothing else."""
+    with suppress(records.BrokenRecord):
+        record = read(order.record)
+        return record.footer is None and not record.checks
+    return False
+
+
 def _interrupted(order: Order) -> str:
     """Return why pytest was interrupted, which it writes between exclamation marks; "" where it was not."""
     lines = order.log.read_text(encoding="utf-8").splitlines() if order.log.exists() else []
@@ -247,8 +266,8 @@ def _row(order: Order, outcome: str, message: str) -> records.Check:
     return records.Check(requirement, operation, dtype, case, outcome, message=f"{order.target}: {message}")
 
 
-def _append(order: Order, row: records.Check) -> None:
-    """Add the row of the check that ended its process; a known deviation may be just that.
+def _append(order: Order, row: records.Check) -> records.Check:
+    """Add the row of the check that ended its process, and return it; a known deviation may be just that.
 
     A process that died after it had judged the check leaves a row of it, which this one replaces.
     """
@@ -262,6 +281,7 @@ def _append(order: Order, row: records.Check) -> None:
     with closing(writing.Writer(order.record)) as writer:
         writer.write(row)
     order.running.unlink(missing_ok=True)
+    return row
 
 
 def _write_error(order: Order, error: str) -> None:
