@@ -50,6 +50,9 @@ def judge(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Se
     def run(name: str, *options: str) -> Seen:
         target = f"tests.dying:{name}:cpu:eager"
         output, junit, text = tmp_path / "out", tmp_path / "junit.xml", tmp_path / "summary.md"
+        path = output / file_name(target)
+        output.mkdir()
+        path.write_text("of an earlier run\n")  # which is nothing of this one
         files = ["--output", str(output), "--junit", str(junit), "--summary", str(text), "--annotations"]
         code = command.main(["--targets", target, *files, *options])
         out, err = capfd.readouterr()
@@ -65,7 +68,6 @@ def judge(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Se
         said = [line for line in out.splitlines() if line.startswith(("holds", "FAILS"))]
         assert [line[:5] for line in said] in ([], ["holds" if code == 0 else "FAILS"])
         assert all("tests.dying:" in line for line in said)
-        path = output / file_name(target)
         return Seen(code, out, err, reading.read(path) if path.is_file() else None)
 
     return run
@@ -88,7 +90,8 @@ def test_a_fault_in_a_check_costs_that_check_alone(name: str, judge: Callable[..
     assert seen.record is not None
     assert problems(seen.record) == [f"ACC-03: 1 {outcome}"]
     (lost,) = [check for check in seen.record.checks if check.id == FAULTY]
-    assert str(lost.message).endswith(words)
+    end = f"\n  got: {words}\n  expected: a result" if outcome == "fail" else words
+    assert str(lost.message).endswith(end)
 
 
 @pytest.mark.parametrize("name", dying.HANGING)
@@ -96,6 +99,9 @@ def test_a_check_that_hangs_costs_that_check_and_its_limit(name: str, judge: Cal
     seen = judge(name, "--check-timeout", "5")
     assert seen.code == 1
     assert unlike_pass(seen.record) == [(FAULTY, "timeout")]
+    assert seen.record is not None
+    (late,) = [check for check in seen.record.checks if check.id == FAULTY]
+    assert str(late.message).endswith("no answer within 5 s")
 
 
 @pytest.mark.parametrize("name", ["Tiny", *dying.HARMLESS, "Markup"])
@@ -123,7 +129,12 @@ def test_death_after_the_last_check_and_a_destroyed_record_are_said_of_the_targe
     assert words in seen.out
     kept = words.startswith("the process")
     assert seen.code == (1 if kept else 2)
-    assert not kept or unlike_pass(seen.record) == []
+    if kept:
+        assert unlike_pass(seen.record) == []
+        assert seen.record is not None
+        assert seen.record.footer is not None
+        assert seen.record.footer.rows == CHECKS
+        assert seen.record.footer.oracle_seconds > 0
 
 
 @pytest.mark.parametrize(
@@ -242,6 +253,15 @@ def test_a_run_of_pytest_that_did_not_judge_all_holds_nowhere(
     assert summary(record, []).state == "incomplete"
     with pytest.raises(BadBaseline, match="is incomplete"):
         baseline.load(path, [])
+
+
+def test_options_of_pytest_in_the_shell_leave_no_check_out(
+    judge: Callable[..., Seen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k ACC-03")
+    seen = judge("Tiny")
+    assert seen.code == 0
+    assert unlike_pass(seen.record) == []
 
 
 def test_death_while_the_adapter_is_checked_costs_no_check(judge: Callable[..., Seen]) -> None:
