@@ -293,7 +293,7 @@ class Markup(Tiny):
 
 
 class MarkupOfTorch(Markup):
-    """Claims to be a framework that has known deviations."""
+    """Claims to be a framework that has known deviations, none of which is of such a version."""
 
     name = "torch"
 
