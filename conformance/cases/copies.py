@@ -11,13 +11,14 @@ from conformance.run.measure import Judgement, compare
 from conformance.run.target import Check
 from conformance.truth.arithmetic import GRADES
 from conformance.truth.formats import exact
-from conformance.truth.oracle import Truth
 
 
 def _times(judgement: Judgement, count: int) -> Judgement:
     """The judgement of a sum of `count` numbers, made from that of one of them."""
     truth = judgement.truth
-    scaled = Truth(truth.value * count, truth.residual * count, truth.radius * count)
+    scaled = replace(
+        truth, value=truth.value * count, residual=truth.residual * count, radius=truth.radius * count
+    )
     return replace(judgement, got=judgement.got * count, truth=scaled, error=judgement.error * count)
 
 
