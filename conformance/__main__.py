@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from adapters import MODES
 from adapters.frameworks import FRAMEWORKS
-from conformance import deviations, files
+from conformance import deviations, files, terminal
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
 from conformance.record.records import Record
@@ -46,24 +46,23 @@ def main(arguments: list[str] | None = None) -> int:
                 file.parent.mkdir(parents=True, exist_ok=True)
             held.enter_context(files.reserved(options.output))
         except (ValueError, OSError) as error:
-            print(f"conformance: {error}", file=sys.stderr)
+            terminal.complain(f"conformance: {error}")
             return 2
         return _judge(orders, before, options)
 
 
 def _judge(orders: list[supervisor.Order], before: Mapping[str, Record], options: argparse.Namespace) -> int:
-    console, began = Console(highlight=False, markup=False, soft_wrap=True), time.monotonic()
+    console, began = terminal.console(), time.monotonic()
     try:
         with child.interruptible():
             records = _with_progress(orders, options.jobs, console)
     except KeyboardInterrupt:
-        print(
-            f"conformance: interrupted; the same command with --resume continues in {options.output}",
-            file=sys.stderr,
+        terminal.complain(
+            f"conformance: interrupted; the same command with --resume continues in {options.output}"
         )
         return 130
-    code = _tell(records, before, console, time.monotonic() - began)
-    return max(code, _report(options, records, before))
+    code = _report(options, records, before)  # first: a pipe that closes early does not cost the files
+    return max(code, _tell(records, before, console, time.monotonic() - began))
 
 
 def _report(options: argparse.Namespace, records: list[Record], before: Mapping[str, Record]) -> int:
@@ -77,9 +76,8 @@ def _report(options: argparse.Namespace, records: list[Record], before: Mapping[
             with options.summary.open("a", encoding="utf-8") as file:
                 file.write(summary.render(records, before))
     except OSError as error:
-        print(
-            f"conformance: the records are in {options.output}, but another file cannot be written: {error}",
-            file=sys.stderr,
+        terminal.complain(
+            f"conformance: the records are in {options.output}, but another file cannot be written: {error}"
         )
         return 2
     return 0
@@ -132,34 +130,37 @@ def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
     deviations.load(options.deviations or deviations.FILE)  # errors in the file are reported before anything runs
     if options.jobs < 1:
         raise ValueError("--jobs is at least 1")
+    if not options.check_timeout > 0:
+        raise ValueError("--check-timeout is more than 0 seconds")
     return [
         supervisor.Order(
-            *supervisor.parse(name.strip()),
+            *target,
             tier=options.tier,
             output=options.output,
             check_timeout=options.check_timeout,
             resume=options.resume,
             deviations=options.deviations,
         )
-        for name in dict.fromkeys(names)
+        for target in dict.fromkeys(supervisor.parse(name.strip()) for name in names)
     ]
 
 
 def _with_progress(orders: list[supervisor.Order], jobs: int, console: Console) -> list[Record]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[check]}"),
+        TextColumn("{task.fields[check]}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
         def report(now: supervisor.Progress) -> None:
-            if now.target not in tasks:
-                tasks[now.target] = progress.add_task(now.target, total=now.total, check="")
-            progress.update(tasks[now.target], completed=now.done, total=now.total, check=now.check)
+            target, check = terminal.one_line(now.target), terminal.one_line(now.check)
+            if target not in tasks:
+                tasks[target] = progress.add_task(target, total=now.total, check="")
+            progress.update(tasks[target], completed=now.done, total=now.total, check=check)
 
         return supervisor.run_all(orders, jobs, report)
 
@@ -170,16 +171,18 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
         earlier = before.get(record.header.target)
         problems = baseline.problems(record, earlier)
         if not record.checks and record.footer and record.footer.error:
-            console.print(f"FAILS  {record.footer.error}")
+            target, error = record.header.target, record.footer.error
+            said = error if target in error else f"{target}: {error}"
+            console.print(f"FAILS  {terminal.one_line(said)}", soft_wrap=True)
             failed = True
             continue
         spent = sum(check.seconds for check in record.checks)
-        version = record.header.framework["version"]
+        named = terminal.one_line(f"{record.header.target} {record.header.framework['version']}")
         state = "FAILS" if problems else "holds"
         checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
-        console.print(f"{state}  {record.header.target} {version}: {checked}")
+        console.print(f"{state}  {named}: {checked}", soft_wrap=True)
         for line in [*problems, *baseline.notes(record, earlier)]:
-            console.print(f"       {line}")
+            console.print(f"       {terminal.one_line(line)}", soft_wrap=True)
         failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]
     spent = sum(check.seconds for check in checks)
@@ -187,7 +190,8 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
     share = f"; {oracle / spent:.0%} of {spent:.0f} s spent in checks was the oracle's" if spent else ""
     console.print(
         f"{len(checks)} checks of {len(records)} targets in {seconds:.0f} s, "
-        f"{len(checks) / max(seconds, 1e-9):.0f} a second{share}"
+        f"{len(checks) / max(seconds, 1e-9):.0f} a second{share}",
+        soft_wrap=True,
     )
     if any(record.footer and record.footer.error and not record.checks for record in records):
         return 2
@@ -195,4 +199,4 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    terminal.run(main)

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from conformance.terminal import complain, run
 from reports import choose, compare, evidence, html, markdown, model, terminal
 from reports.console import console
 from reports.evidence import RELEASES, NoEvidence
@@ -41,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output = console()
         terminal.show(report, output)
         for path in written:
-            output.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+            output.print(f"wrote {path}", soft_wrap=True)
     except (NoEvidence, NotWritten) as error:
-        print(f"reports: {error}", file=sys.stderr)
+        complain(f"reports: {error}")
         return 2
     for message in broken:
-        print(f"reports: left out: {message}", file=sys.stderr)
+        complain(f"reports: left out: {message}")
     return 1 if broken else 0
 
 
@@ -62,10 +63,10 @@ def _command(name: str, arguments: Sequence[str]) -> int:
     try:
         found = evidence.gather(options.records, options.releases, options.results)
         for problem in found.problems:
-            print(f"{name}: left out: {problem}", file=sys.stderr)
+            complain(f"{name}: left out: {problem}")
         return int(module.run(options, found))
     except NoEvidence as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        complain(f"{name}: {error}")
         return 2
     finally:
         gc.enable()
@@ -102,4 +103,4 @@ def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

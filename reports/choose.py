@@ -7,7 +7,6 @@ or a ranking. The exit code is 1 if no record has the device or format, 2 for an
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rich.text import Text
 from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing.cells import FORMATS
 from conformance.ci.markup import escape
+from conformance.terminal import complain
 from reports import tasks
 from reports.accuracy import FORMATS as GRADED
 from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise, costs_of
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace, evidence: Evidence) -> int:
     try:
         advice, notes = collect(evidence, options.task, options.device, options.dtype)
     except Missing as error:
-        print(f"choose: {error}", file=sys.stderr)
+        complain(f"choose: {error}")
         return 1
     task = tasks.load()[options.task]
     head = f"{task.title}; {options.dtype} on {options.device}"

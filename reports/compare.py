@@ -7,10 +7,10 @@ compared, whatever differs, and 2 if one of them does not exist.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from conformance.record.records import BrokenRecord
+from conformance.terminal import complain
 from reports.console import console
 from reports.differences import markdown, terminal
 from reports.differences.comparison import compare
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, evidence: Evidence) -> int:
         known = [operand for group in operands(evidence.records, evidence.history) for operand in group]
         first, second = (find(name, known) for name in (options.first, options.second))
     except (UnknownOperand, BrokenRecord) as error:
-        print(f"compare: {error}", file=sys.stderr)
+        complain(f"compare: {error}")
         return 2
     comparison = compare(first, second, evidence)
     if options.markdown:

@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conformance import terminal
+
 PLAIN_WIDTH = 160  # columns if the output is not a terminal
 
 
 def console() -> Console:
     """Return a console that is wide enough for the tables if its output is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return terminal.console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def table(title: str, *columns: str) -> Table:

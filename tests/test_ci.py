@@ -129,7 +129,7 @@ def test_a_message_cannot_end_its_command() -> None:
     (line,) = github.lines([sly], {})
     assert "\n" not in line
     assert "\r" not in line
-    assert "50%25%0D%0A::set-env" in line
+    assert "50%25%0A::set-env" in line
     assert "a%2Cb%3Acpu%3Aeager::" in line
 
 

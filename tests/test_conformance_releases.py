@@ -257,11 +257,11 @@ def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
     script = f"import sys, conformance.run.plugin, {', '.join(tests)}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     imported = set(done.stdout.split())
-    # what a run imports to write its record and to name an outcome decides none
+    # what a run imports to write its record, to name an outcome and to show it decides none
     recording = {"reading", "records", "resuming", "schema", "storage", "verdict", "version1", "writing"}
     told = {f"conformance.record.{name}" for name in recording}
     told |= {f"conformance.run.processes.{name}" for name in ("child", "machine", "supervisor")}
-    assert left_out & imported == {*told, "conformance.files"}
+    assert left_out & imported == {*told, "conformance.files", "conformance.terminal"}
     assert judges - imported <= left_out
 
 

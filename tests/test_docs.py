@@ -83,6 +83,14 @@ def test_the_baseline_is_of_the_example() -> None:
     assert found[f"{TARGET}:cpu:eager"].header.framework["name"] == "toy"
 
 
+def test_the_workflow_takes_each_action_at_a_commit() -> None:
+    actions = re.findall(r"uses: (\S+)(.*)", WORKFLOW.read_text(encoding="utf-8"))
+    assert len(actions) >= 5
+    for action, tag in actions:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
+        assert re.fullmatch(r"  # v\d+\.\d+\.\d+", tag)
+
+
 def test_the_workflow_runs_what_the_command_takes() -> None:
     yaml = pytest.importorskip("yaml")
     workflow: dict[Any, Any] = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))

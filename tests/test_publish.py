@@ -266,3 +266,13 @@ def test_a_commit_named_by_a_plot_is_found_in_the_index(html: Path) -> None:
     for tag, commit in release_repository.hashes(html.parent / "releases").items():
         assert all(f'id="{anchor}"' in text for anchor in (commit, commit[: CONFIG["hash_length"]]))
         assert tag.partition("-")[2] in text
+
+
+def test_each_vendored_file_is_the_one_that_was_taken() -> None:
+    sums = (publish.VENDOR / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in sums)}
+    ours = {"README.md", "SHA256SUMS", ".gitattributes"}
+    found = {path.relative_to(publish.VENDOR).as_posix() for path in publish.VENDOR.rglob("*") if path.is_file()}
+    assert found - ours == set(listed)
+    for name, digest in listed.items():
+        assert hashlib.sha256((publish.VENDOR / name).read_bytes()).hexdigest() == digest, name

@@ -120,7 +120,7 @@ def test_the_command_says_in_one_line_what_differs_and_exits_2(
     command = [sys.executable, "-m", "conformance", "--targets", "scipy", "--output", str(tmp_path), "--resume"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "FAILS  cannot go on in the record: it is of another run: " in done.stdout
+    assert "FAILS  scipy:cpu:eager: cannot go on in the record: it is of another run: " in done.stdout
     assert reading.read(path.rename(path.with_name("error.jsonl"))).unfinished
     assert path.with_name(f"{path.name}.old").exists()
 

@@ -62,7 +62,7 @@ def test_death_is_an_error_of_its_own_and_the_next_call_has_a_new_process() -> N
 
 @pytest.mark.skipif(cores() < 2, reason="one core: nothing to compare")
 def test_error_that_no_other_process_knows_is_told_by_its_name() -> None:
-    with pytest.raises(RuntimeError, match=r"^in one thread: Own: out of registers$"):
+    with pytest.raises(RuntimeError, match=r"^in one thread: Inner: out of registers$"):
         single_thread.run("tests.dying:RaisesInOneThread:cpu:eager", CALL)
 
 

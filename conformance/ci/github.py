@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from conformance.ci import baseline
 from conformance.ci.run_summary import statement
 from conformance.record.records import Record
+from conformance.terminal import visible
 
 MOST = 10
 
@@ -44,7 +45,7 @@ def _command(title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text.replace("\r\n", "\n")).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

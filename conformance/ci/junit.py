@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 from conformance.ci import baseline
 from conformance.record.records import Check, Record
 from conformance.record.verdict import counted
+from conformance.terminal import visible
 
-# XML 1.0 cannot hold these characters
-ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NONCHARACTERS = re.compile("[\ufffe\uffff]")  # XML 1.0 cannot hold these, nor most of what a terminal acts on
 
 
 def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
@@ -84,4 +84,4 @@ def _first(check: Check) -> str:
 
 
 def _legal(text: str) -> str:
-    return ILLEGAL.sub("\ufffd", text)
+    return NONCHARACTERS.sub("\ufffd", visible(text))

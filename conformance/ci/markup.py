@@ -6,6 +6,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from conformance.terminal import visible
+
 
 def escape(text: str) -> str:
     """Return `text` on one line, with everything escaped that Markdown or HTML would act on."""
@@ -14,7 +16,7 @@ def escape(text: str) -> str:
 
 def inert(text: str) -> str:
     """Return `text` with its line breaks, and everything else escaped that Markdown or HTML would act on."""
-    text = html.escape(text, quote=False)
+    text = html.escape(visible(text), quote=False)
     text = re.sub(r"([\\`*\[\]|~$])", r"\\\1", text)
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # within a word, it makes no emphasis
 
@@ -23,7 +25,7 @@ def fence(text: str, language: str = "") -> str:
     """Return `text` as a code block, fenced so that `text` cannot end it."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     marks = "`" * max(3, longest + 1)
-    return f"{marks}{language}\n{text.strip()}\n{marks}"
+    return f"{marks}{language}\n{visible(text.strip())}\n{marks}"
 
 
 def table_of(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int | None = None) -> str:

@@ -66,10 +66,10 @@ class Writer:
         return Record(self.path, self.header, self.checks, footer)
 
     def write(self, row: Check | Footer) -> None:
-        """Append one row; a footer closes the file."""
+        """Append one row; a footer closes the file, which then holds all of them whatever was done to it."""
         if isinstance(row, Footer):
-            self._file.write(seal(row, self.path.read_bytes(), judged_of(self.checks)))
             self.close()
+            files.write(self.path, whole(self.header, self.checks, row))
             return
         self.checks.append(row)
         self._file.write(line(row))

@@ -14,6 +14,7 @@ from conformance.record import records
 from conformance.record.verdict import LENIENT
 from conformance.run.single_thread import ProcessDied
 from conformance.run.target import Check
+from conformance.terminal import visible
 
 
 def row_of(check: Check, call: pytest.CallInfo[None]) -> records.Check:
@@ -43,7 +44,7 @@ def _outcome(check: Check, call: pytest.CallInfo[None]) -> tuple[str, str | None
         return {"choice": "choice", "report": "measured"}.get(check.subject.requirement.level, "pass"), None
     error = call.excinfo.value
     if isinstance(error, NotProvided):
-        return "absent", str(error)
+        return "absent", told(error)
     if isinstance(error, ProcessDied):
         return "crash", f"{check.target.name}: {error}"
     if isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
@@ -60,8 +61,16 @@ def _outcome(check: Check, call: pytest.CallInfo[None]) -> tuple[str, str | None
     return "fail", check.explain() + (f"\n  {reason}" if reason and not reason.startswith("assert") else "")
 
 
+def told(error: BaseException) -> str:
+    """Return what an error says; "" where it cannot."""
+    try:
+        return str(error)
+    except Exception:  # the error is another's code
+        return ""
+
+
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip().split("\nassert ")[0].splitlines()
+    text = told(error).strip().split("\nassert ")[0].splitlines()
     name = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
     return name + (text[0] if text else "")
 
@@ -77,13 +86,14 @@ def as_known(row: records.Check, entries: Iterable[Deviation]) -> records.Check:
 
 def show(report: pytest.TestReport, row: records.Check) -> None:
     """Give pytest's report the outcome of the row."""
+    report.sections = [(name, visible(text)) for name, text in report.sections]
     level = requirements.load()[row.requirement].level
     if row.outcome == "absent":
-        report.outcome, report.longrepr = "skipped", (row.requirement, 0, f"absent: {row.message}")
+        report.outcome, report.longrepr = "skipped", (row.requirement, 0, f"absent: {visible(row.message or '')}")
     elif row.outcome == "deviation" or (row.outcome == "fail" and level in LENIENT):
         report.outcome, report.wasxfail = "skipped", f"{row.outcome}: {row.entry or level}"
     elif row.outcome in ("fail", "crash"):
-        report.outcome, report.longrepr = "failed", row.message or ""
+        report.outcome, report.longrepr = "failed", visible(row.message or "")
     elif row.outcome == "fixed":
         report.outcome = "failed"
         report.longrepr = f"fixed: deviation {row.entry} lists {row.id}, which passes; narrow the entry"

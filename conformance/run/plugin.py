@@ -27,6 +27,7 @@ from conformance.run.processes.supervisor import running_file
 from conformance.run.recorder import Recorder, attach
 from conformance.run.subjects import asked, check_id, subjects
 from conformance.run.target import Check, Subject, Target
+from conformance.terminal import one_line
 
 TARGET = pytest.StashKey[Target]()
 WRITER = pytest.StashKey[Writer]()
@@ -79,11 +80,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _writer(config: pytest.Config) -> Writer:
-    path, tier, target = config.getoption("--record"), config.getoption("--tier"), target_of(config)
+    path, tier, target = config.getoption("--record").absolute(), config.getoption("--tier"), target_of(config)
     try:
         header = machine.header(target.adapter, target.name, tier, asked(target.adapter, tier))
     except Exception as error:  # of any kind: the adapter's formats and version are another's
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = one_line(f"{type(error).__name__}: {outcome.told(error)}")
         pytest.exit(f"cannot judge {target.name}: {reason}", returncode=2)
     try:
         if config.getoption("--resume") and path.exists():
@@ -124,10 +125,10 @@ def target_of(config: pytest.Config) -> Target:
                 adapter = adapters.load(name, device=device, mode=mode)
                 admission.describes_itself(adapter)
         except admission.AdapterMistake as mistake:
-            pytest.exit(f"cannot judge {name}:{device}:{mode}: {MISTAKE}: {mistake}", returncode=2)
+            pytest.exit(one_line(f"cannot judge {name}:{device}:{mode}: {MISTAKE}: {mistake}"), returncode=2)
         except BaseException as error:  # of any kind: the adapter is another's code
-            known = isinstance(error, ValueError | DeviceUnavailable | ImportError)
-            reason = str(error) if known else " ".join(f"{type(error).__name__}: {error}".split())
+            ours = isinstance(error, ValueError | DeviceUnavailable | ImportError)
+            reason = one_line(outcome.told(error) if ours else f"{type(error).__name__}: {outcome.told(error)}")
             pytest.exit(f"cannot judge {name}:{device}:{mode}: {reason}", returncode=2)
         config.stash[TARGET] = Target(f"{name}:{device}:{mode}", adapter)
     return config.stash[TARGET]
@@ -188,8 +189,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if WRITER in item.config.stash and item.get_closest_marker("requirement"):
         done, total = item.config.stash[COUNTS]
         item.config.stash[COUNTS] = (done + 1, total)
-        running = running_file(item.config.getoption("--record"))
+        running = running_file(item.config.stash[WRITER].path)
         files.write(running, f"{_check_id(item)}\n{done}\n{total}", durable=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Take a call of pytest.exit for an error like any other: no adapter ends the run."""
+    try:
+        return (yield)
+    except pytest.exit.Exception as error:
+        raise RuntimeError(f"pytest.exit: {error}") from error
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, replace
 
 import pytest
@@ -26,9 +27,12 @@ class Recorder:
     def __init__(self, target: str, entries: list[Deviation], writer: Writer | None) -> None:
         self.target, self.entries, self.writer = target, entries, writer
         self.rows = writer.checks if writer else []
+        self.process = os.getpid()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the row that the report carries."""
+        if os.getpid() != self.process:
+            os._exit(1)  # a copy, which an adapter forked and let go on: one judge is enough
         if hasattr(report, "softmark"):
             row = Check(**report.softmark)
             if self.writer:

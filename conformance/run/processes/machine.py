@@ -22,7 +22,7 @@ FOLDERS = ("adapters", "conformance")
 NO_JUDGES = (
     *(f"adapters/{name}" for name in ("faulty", "honest", "frameworks.toml", "releases.py", "releases.toml")),
     *(f"conformance/{name}" for name in ("run/processes", "record", "ci", "deviations.toml")),
-    *(f"conformance/{name}.py" for name in ("__main__", "files")),
+    *(f"conformance/{name}.py" for name in ("__main__", "files", "terminal")),
 )
 
 

@@ -8,7 +8,6 @@ record that says why, and the next run tries it again.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import ROOT
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES, Release, named, releases
-from conformance import deviations, files, requirements
+from conformance import deviations, files, requirements, terminal
 from conformance.record import archive, reading, storage, timeline
 from conformance.record.records import PACKED, BrokenRecord, Footer, Record
 from conformance.requirements import TIERS
@@ -78,22 +77,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise ValueError("uv is not installed; the group `bench` of pyproject.toml has it")
             held.enter_context(files.reserved(plan.output))
         except (ValueError, OSError) as error:
-            print(f"releases: {error}", file=sys.stderr)
+            terminal.complain(f"releases: {error}")
             return 2
         return _judge_missing(wanted, plan, options.jobs)
 
 
 def _judge_missing(wanted: Sequence[Release], plan: Plan, jobs: int) -> int:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = terminal.console()
     missing = [release for release in wanted if not judged(plan, release)]
     console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are judged")
     try:
         problems = judge_all(missing, plan, jobs, console)
     except KeyboardInterrupt:
-        print("releases: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
+        terminal.complain("releases: interrupted; what is finished is kept, and the same command goes on")
         return 130
     for line in closing(plan.output, {release.framework for release in wanted}):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     return 1 if problems else 0
 
 
@@ -135,7 +134,8 @@ def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Consol
                 problem = keep(record, plan.record(release))
                 problems += [problem] if problem else []
                 progress.advance(whole)
-                console.print(f"{release.tag} {f'cannot be judged: {problem}' if problem else counts(record)}")
+                line = f"{release.tag} {f'cannot be judged: {problem}' if problem else counts(record)}"
+                console.print(line, soft_wrap=True)
         except BaseException:
             plan.stop.set()  # the processes are in sessions of their own, which the terminal does not interrupt
             pool.shutdown(cancel_futures=True)
@@ -215,7 +215,7 @@ def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
         try:
             read.append(reading.read(path))
         except BrokenRecord as error:
-            print(f"releases: {error}", file=sys.stderr)
+            terminal.complain(f"releases: {error}")
     chosen = [record for record in read if record.header.framework["name"] in set(frameworks)]
     days = {release.tag: release.day for release in releases()}
     lines = []

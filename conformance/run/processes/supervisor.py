@@ -7,6 +7,7 @@ goes on behind it.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pathlib import Path
 from threading import Event
 
 from adapters import BUILT_IN, ROOT, UnknownAdapter
-from conformance import deviations, files
+from conformance import deviations, files, terminal
 from conformance.record import records, writing
 from conformance.record.reading import read
 from conformance.run.processes import child, machine
@@ -25,6 +26,8 @@ from conformance.run.processes import child, machine
 USAGE = 2  # pytest's exit code where it was interrupted, or could not begin: unknown adapter, absent device
 START = 600.0  # seconds until the first check begins: imports, the adapter's constructor, collection
 MOST = 5  # deaths in a row, after which a target is given up: a dead device takes no hours
+LEFT_OUT = ("PYTEST_", "PYTHONOPTIMIZE")  # of the environment: what leaves out checks, or what they assert
+ENDED = re.compile(r"^\d+ (passed|failed|skipped)", re.MULTILINE)  # pytest's last line
 EXIT = 60.0  # seconds from the footer to the end of the process
 
 
@@ -120,11 +123,20 @@ def run_all(orders: list[Order], jobs: int, report: Callable[[Progress], None]) 
 def run(order: Order, report: Callable[[Progress], None], stop: Event | None = None) -> records.Record:
     """Judge one target; every check ends in a row, whatever it does to its process, unless too many die in a row.
 
+    Where the record cannot be kept, because the disk is full or someone destroys it, what is returned says so.
+
     Raises:
         KeyboardInterrupt: `stop` was set; what is recorded stays, and resuming goes on behind it.
     """
-    stop = stop or Event()
-    order.running.unlink(missing_ok=True)
+    try:
+        return _recorded(order, report, stop or Event())
+    except (OSError, records.BrokenRecord) as error:
+        return _not_kept(order, f"the record was not kept: {error}")
+
+
+def _recorded(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Record:
+    for path in (order.running, order.log):  # a pipe in its place would wait for ever
+        path.unlink(missing_ok=True)
     resume = order.resume and order.record.exists()
     if not resume:
         order.record.unlink(missing_ok=True)  # what another run left is nothing that this one judged
@@ -147,6 +159,14 @@ def run(order: Order, report: Callable[[Progress], None], stop: Event | None = N
         resume = True
 
 
+def _not_kept(order: Order, error: str) -> records.Record:
+    """Return what a run has to say whose record is broken, and write it down where that can be done."""
+    with suppress(OSError):
+        _write_error(order, error)
+    header = machine.unknown(order.adapter, order.target, order.tier)
+    return records.Record(order.record, header, [], records.Footer(0, machine.now(), error=error))
+
+
 def command(order: Order) -> list[str]:
     """Return the pytest command of one target."""
     options = {
@@ -154,7 +174,7 @@ def command(order: Order) -> list[str]:
         "--device": order.device,
         "--mode": order.mode,
         "--tier": order.tier,
-        "--record": str(order.record),
+        "--record": str(order.record.absolute()),  # an adapter may change the folder
     }
     if order.deviations is not None:
         options["--deviations"] = str(order.deviations)
@@ -166,15 +186,17 @@ def command(order: Order) -> list[str]:
 def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Check | str:
     """Run one process; return the row of a check that ended it, or what else went wrong, or "" if nothing did."""
     # the shell's PYTEST_ADDOPTS, or a plug-in that happens to be installed, would leave checks out
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), plain.get("PYTHONPATH")]))
     plain |= {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", child.TIED: str(os.getpid())}
+    plain |= {"PYTHONIOENCODING": "utf-8:replace"}
     start = max(START, order.check_timeout)
     with order.log.open("w", encoding="utf-8") as log:
         ended = child.run(
             command(order), stop=stop, limit=start, progress=_advanced(order, report),
             env=plain, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
+    _make_visible(order.log)
     if ended.stopped:
         raise KeyboardInterrupt
     reason = _interrupted(order) if ended.code == USAGE else ""
@@ -184,13 +206,23 @@ def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> r
         return _row(order, "timeout", late) if ended.late else _row(order, "crash", death)
     if "cannot " in reason:
         return reason
-    if _judged(order):
+    record = read(order.record) if order.record.exists() else None
+    if record and record.footer:
         if ended.late:
             return f"the process still ran {EXIT:g} s after its last check"
         return "" if ended.code in (0, 1) else f"the process ended ({ended}) after its last check"
     if ended.late:
         return f"no check began within {start:g} s; see {order.log}"
+    if not order.log.exists() or ENDED.search(order.log.read_text(encoding="utf-8")):
+        raise records.BrokenRecord(f"{order.record}: {'its end' if record else 'the file'} is gone")
     return f"the process ended ({death}) before its first check; see {order.log}"
+
+
+def _make_visible(log: Path) -> None:
+    """Take out of a log what a terminal or a viewer would act on: the adapter and its framework write into it."""
+    with suppress(FileNotFoundError):  # the folder is gone
+        text = log.read_text(encoding="utf-8", errors="replace")
+        files.write(log, terminal.visible(text), durable=False)
 
 
 def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], float | None]:
@@ -222,16 +254,9 @@ def _begun(order: Order) -> bool:
     return False
 
 
-def _judged(order: Order) -> bool:
-    """Return whether the record has its footer, which follows the last check."""
-    with suppress(records.BrokenRecord):
-        return read(order.record).footer is not None
-    return False
-
-
 def _interrupted(order: Order) -> str:
     """Return why pytest was interrupted, which it writes between exclamation marks; "" where it was not."""
-    lines = order.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = order.log.read_text(encoding="utf-8").splitlines() if order.log.exists() else []
     reasons = [line.strip("! ").removeprefix("_pytest.outcomes.Exit: ") for line in lines if line.startswith("!")]
     return reasons[-1] if reasons else ""
 
