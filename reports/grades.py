@@ -99,8 +99,9 @@ def hexed(value: object) -> str:
 
 def _elementary(records: Sequence[Record]) -> Iterator[str]:
     yield (
-        "Each cell holds E / L: the largest errors of a framework's own exponential and of its logarithm, in "
-        "unit roundoffs of the format, at the arguments that softmax and log_softmax give them."
+        "Each cell holds E₀ / L, or E₀ + E₁·|x| / L: the largest errors of a framework's own exponential, near 0 "
+        "and growing with its argument x, and of its logarithm, in unit roundoffs of the format, at the "
+        "arguments that softmax and log_softmax give them."
     )
     errors = {
         (record.header.target, check.dtype): _pair(check)
@@ -122,5 +123,8 @@ def _elementary(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _pair(check: Check) -> str:
-    values = (number(check.measured[name]) for name in ("exponential", "logarithm"))
-    return " / ".join("–" if value is None else short(value) for value in values)
+    base, slope, logarithm = (number(check.measured.get(name)) for name in ("exponential", "slope", "logarithm"))
+    more = f" + {short(slope)}·\\|x\\|" if slope else ""
+    return " / ".join(
+        "–" if value is None else short(value) + part for value, part in ((base, more), (logarithm, ""))
+    )

@@ -67,7 +67,7 @@ def test_a_truth_is_computed_once_and_read_back_bit_for_bit(query: Query, counte
     again = questions.truth(query)
     assert counter.asked == 1
     assert bits(again) == bits(first) == bits(EVALUATE(query))
-    assert [np.shape(part) for part in vars(again).values()] == [np.shape(first.value)] * 3
+    assert [np.shape(part) for part in vars(again).values()] == [np.shape(first.value)] * 4
     assert [path.suffix for path in files()] == [".npy"]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from adapters.honest import OneProductExp2
 from adapters.numpy import Adapter as Reference
 from adapters.protocol import Adapter
-from conformance.run.elementary import LIMIT, SAMPLES, Errors, gaps, measure, sums, worst
+from conformance.run.elementary import LIMIT, SAMPLES, Errors, errors, fitted, gaps, measure, sums
 from conformance.run.target import Target
-from conformance.truth.arithmetic import EXPONENTIAL, LOGARITHM, arithmetic
+from conformance.truth.arithmetic import DEFAULT, Functions, arithmetic
 from conformance.truth.formats import exact, format_of
 
 FORMATS = ("float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64")
@@ -40,7 +42,8 @@ def adapter(relative: float) -> Adapter:
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_correctly_rounded_functions_are_within_one_unit_roundoff(dtype: str) -> None:
     wide = cast(Adapter, Reference())
-    found = measure(wide, dtype)
+    found = measure(wide, dtype).functions
+    assert found.slope == 0
     assert found.exponential <= (1.0 if format_of(dtype).precision < 24 else LIMIT)
     assert found.logarithm <= (1.0 if format_of(dtype).precision < 24 else LIMIT)
 
@@ -48,13 +51,34 @@ def test_correctly_rounded_functions_are_within_one_unit_roundoff(dtype: str) ->
 @pytest.mark.parametrize("units", [3.0, 5.0, 100.0])
 def test_a_known_error_is_measured(units: float) -> None:
     fmt = format_of("float32")
-    found = worst(adapter(units * fmt.roundoff), "exp", gaps(fmt), fmt)
-    assert units - 1 <= found <= units + 1
+    found = errors(adapter(units * fmt.roundoff), "exp", gaps(fmt), fmt)
+    assert units - 1 <= found.max() <= units + 1
+    measured = measure(adapter(units * fmt.roundoff), "float32")
+    assert units - 1 <= measured.functions.exponential <= units + 1
+    assert measured.functions.slope < 0.05
+    assert (measured.excess > 1) == (units > LIMIT)
+
+
+def test_an_error_that_grows_with_the_argument_is_measured_as_a_slope() -> None:
+    fmt = format_of("float32")
+    gap = -exact(gaps(fmt))
+    assert fitted(gap, 1 + 1.25 * gap).exponential <= 2.25
+    assert fitted(gap, 1 + 1.25 * gap).slope == pytest.approx(1.25, abs=0.05)
+    for dtype in FORMATS:
+        product = measure(cast(Adapter, OneProductExp2()), dtype)
+        assert product.excess <= 1
+        assert product.functions.slope <= 1.5
+
+
+def test_an_exponential_that_is_no_number_or_not_positive_is_infinitely_wrong() -> None:
+    fmt = format_of("float32")
+    assert (errors(adapter(-1.0), "exp", gaps(fmt), fmt) == np.inf).all()
+    assert (errors(adapter(-3.0), "exp", gaps(fmt), fmt) == np.inf).all()
 
 
 def test_a_result_that_is_no_number_is_an_infinite_error() -> None:
     fmt = format_of("float16")
-    assert worst(adapter(0.0), "log", sums(fmt), fmt) == np.inf
+    assert errors(adapter(0.0), "log", sums(fmt), fmt).max() == np.inf
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
@@ -72,17 +96,24 @@ def test_arguments_are_those_that_softmax_gives(dtype: str) -> None:
         assert {1.0} <= set(above)
 
 
-def test_bounds_take_a_worse_function_up_to_the_limit_and_never_a_better_one() -> None:
-    assert Errors(1.0, 1.0).granted == Errors(EXPONENTIAL, LOGARITHM)
-    assert Errors(5.0, 5.5).granted == Errors(5.0, 5.5)
-    assert Errors(LIMIT * 1.01, np.inf).granted == Errors(EXPONENTIAL, LOGARITHM)
+def test_bounds_take_a_worse_function_and_never_a_better_one() -> None:
+    fmt = format_of("float32")
+    assert Errors(Functions(1.0, 0.0, 1.0)).granted(fmt) == DEFAULT
+    assert Errors(Functions(5.0, 1.2, 5.5)).granted(fmt) == Functions(5.0, 1.2, 5.5)
+    assert Errors(Functions(2.0**10, 9.0, 64.0)).granted(fmt) == Functions(2.0**10, 9.0, 64.0)
+
+
+def test_bounds_take_no_function_of_which_half_the_digits_are_wrong() -> None:
+    fmt = format_of("float32")
+    assert Errors(Functions(2.0**13, 1.0, 5.0)).granted(fmt) == replace(DEFAULT, logarithm=5.0)
+    assert Errors(Functions(5.0, 2.0**13, np.inf)).granted(fmt) == DEFAULT
 
 
 def test_each_grade_takes_the_errors_of_the_format_it_computes_in() -> None:
-    errors = {"float16": (5.0, 4.5), "float32": (6.0, 4.0)}
-    assert arithmetic("D", "float16", 33, errors=errors).exponential == 5.0
-    assert arithmetic("B", "float16", 33, errors=errors).exponential == 6.0
-    assert arithmetic("D", "bfloat16", 33, errors=errors).exponential == EXPONENTIAL
+    measured = {"float16": Functions(5.0, 0.5, 4.5), "float32": Functions(6.0, 0.25, 4.0)}
+    assert arithmetic("D", "float16", 33, errors=measured).functions == measured["float16"]
+    assert arithmetic("B", "float16", 33, errors=measured).functions == measured["float32"]
+    assert arithmetic("D", "bfloat16", 33, errors=measured).functions == DEFAULT
 
 
 def test_a_target_measures_a_format_once() -> None:

@@ -72,6 +72,7 @@ class Example:
 MASKED = [[0.0, -INF, 0.0]]
 FAR = [[0.0, -200.0]]
 OFFSET = np.full((1, 10), 1e8)
+HALFWAY = [[2.0**53, -1.0]]  # log1p(e^−9e15) would decide between two numbers
 
 EXAMPLES = {
     "uniform-zeros": Example("softmax", "float32", UNIFORM, 0.0, ""),
@@ -84,7 +85,11 @@ EXAMPLES = {
     "half-nearest": Example("softmax", "float32", [[1.0, 1.0]], 0.5, "ABCDE"),
     "half-lower-neighbour": Example("softmax", "float32", [[1.0, 1.0]], 0.5 - 2.0**-25, "BCDE"),
     "half-four-ulps": Example("softmax", "float32", [[1.0, 1.0]], ulps(0.5, 4), "BCDE"),
-    "half-six-ulps": Example("softmax", "float32", [[1.0, 1.0]], ulps(0.5, 6), ""),
+    "half-six-ulps": Example("softmax", "float32", [[1.0, 1.0]], ulps(0.5, 6), "CDE"),
+    "half-seven-ulps": Example("softmax", "float32", [[1.0, 1.0]], ulps(0.5, 7), ""),
+    "halfway-below": Example("log_softmax", "float64", HALFWAY, [0.0, -(2.0**53)], "ABCDE"),
+    "halfway-above": Example("log_softmax", "float64", HALFWAY, [0.0, -(2.0**53) - 2], "ABCDE"),
+    "halfway-beyond": Example("log_softmax", "float64", HALFWAY, [0.0, -(2.0**53) - 4], ""),
     "third-nearest-float16": Example("softmax", "float16", [[0.0] * 3], 1 / 3, "ABCDE"),
     "third-one-ulp-float16": Example("softmax", "float16", [[0.0] * 3], ulps(1 / 3, 1, "float16"), "DE"),
     "third-nearest-bfloat16": Example("softmax", "bfloat16", [[0.0] * 3], 1 / 3, "ABCDE"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from conformance import operations
 from conformance.operations.labels import Loss
 from conformance.operations.query import Query, evaluate
 from conformance.truth import oracle
-from conformance.truth.formats import Floats
+from conformance.truth.formats import Floats, exact
 from conformance.truth.oracle import Truth
 from tests import decimals
 
@@ -149,8 +151,11 @@ def test_derivatives_with_respect_to_labels_are_differences_of_a_linear_function
 def test_a_row_with_nan_or_plus_infinity_or_of_minus_infinity_alone_has_no_truth(bad: list[float]) -> None:
     x = np.array([bad])
     for operation in ("softmax", "log_softmax", "logsumexp"):
-        for part in vars(evaluate(Query(operation, x))).values():
-            assert part.shape == (x.shape[:1] if operation == "logsumexp" else x.shape)
+        found = evaluate(Query(operation, x))
+        assert found.decided.all()
+        for part in (found.value, found.residual, found.radius):
+            shape = x.shape[:1] if operation == "logsumexp" else x.shape
+            assert part.shape == found.decided.shape == shape
             assert np.isnan(part).all()
     if bad:
         assert np.isnan(evaluate(Query(LOSS, x, loss=Loss(np.array([0])))).value).all()
@@ -177,20 +182,75 @@ def test_precision_rises_until_the_rounding_is_decided(monkeypatch: pytest.Monke
     query = Query("log_softmax", HARD)
     assert evaluate(query).value[0, 1] == float(expected(query)[1]) == -(128 + 2.0**-45)
     monkeypatch.setattr(oracle, "PRECISIONS", oracle.PRECISIONS[:1])
-    assert evaluate(query).value[0, 1] == -128
+    monkeypatch.setattr(oracle, "MOST", 0)
+    found = evaluate(query)
+    assert not found.decided[0, 1]
+    assert found.value[0, 1] == -128
 
 
-def test_a_rounding_that_no_precision_decides_is_still_enclosed() -> None:
+def test_a_rounding_that_no_precision_decides_is_enclosed_and_marked() -> None:
     query = Query("log_softmax", np.array([[2.0**53, -1.0]]))  # log1p(e^−9e15)
     found = evaluate(query)
+    assert found.decided.tolist() == [[True, False]]
     assert found.value[0, 1] in (-(2.0**53), -(2.0**53 + 2))
     assert (found.value[0, 1] + 2.0**53) + (found.residual[0, 1] + 1) == 0
 
 
-def test_a_cancellation_to_zero_is_zero() -> None:
-    found = evaluate(Query("softmax", np.array([[0.1, 0.2, 0.3]]), "vjp", np.ones((1, 3))))
+def test_precision_rises_as_far_as_the_gaps_ask_for() -> None:
+    found = evaluate(Query("softmax", np.array([[2.0**15, 2.0**15, 0]]), "vjp", np.array([[1.0, 2.0**-54, 0]])))
+    assert found.decided.all()  # 1/4 − 2^−56, and a little more: e^−32768
+    assert found.value[0, 0] == 0.25
+
+
+def zeros() -> Iterator[tuple[str, Query, Any]]:
+    """Derivatives that are 0 for a reason, each with the element that is."""
+    ties, masked = np.array([[1.5, 0.1, 1.5, 0.1, 0.1]]), np.array([[0.3, -INF, 2.0, 0.3, 0.3]])
+    means = np.array([[3.0, 2, 1, 5, -1]])  # 2 over either logit: 0 where it is 2
+    for x, v, at in (
+        (ties, np.full((1, 5), 0.1), slice(0, 5)),
+        (masked, np.full((1, 5), 1e300), slice(0, 5)),
+        (ties, means, slice(1, 2)),
+        (np.zeros((1, 3)), np.array([[-1e300, 0.0, 1e300]]), slice(1, 2)),
+    ):
+        other = np.linspace(-1, 2, x.size)[None]
+        yield "log_softmax", Query("log_softmax", x, "jvp", None, v), at
+        yield "softmax", Query("softmax", x, "vjp", v), at
+        yield "curved", Query("log_softmax", x, "hvp", other, v), at
+    yield "curved both", Query("softmax", ties, "hvp", means, np.full((1, 5), 7.0)), slice(0, 5)
+    balanced = np.array([[1e300, 0, -1e300, 1e-300, -1e-300]])
+    yield "no mass", Query("log_softmax", ties, "vjp", balanced), slice(1, 2)
+    yield "no mass twice", Query("log_softmax", ties, "hvp", balanced, means), slice(0, 5)
+    yield "mean", Query("log_softmax", np.full((1, 3), 9.7), "vjp", np.array([[0.2, 0.1, 0.0]])), slice(1, 2)
+    uniform = Loss(np.full((1, 3), 0.1))
+    yield "uniform labels", Query(LOSS, np.zeros((1, 3)), "vjp", np.ones(1), loss=uniform), slice(0, 3)
+    smoothed = Loss(np.array([1]), label_smoothing=0.3, weight=np.array([0.7, 0.7, 0.7]))
+    flat = Query(LOSS, np.array([[0.0, 1, 2]]), "jvp", None, np.full((1, 3), 0.1), loss=smoothed)
+    yield "flat tangent", flat, slice(0, 1)
+    yield "logsumexp", Query("logsumexp", np.array([[5.0, 5, 1]]), "jvp", None, np.array([[0.1, -0.1, 0]])), 0
+
+
+@pytest.mark.parametrize(
+    ("query", "at"), [made[1:] for made in zeros()], ids=lambda v: getattr(v, "operation", "")
+)
+def test_an_exact_zero_is_proved(query: Query, at: Any) -> None:
+    found = evaluate(query).part((0, at) if not query.per_row else at)
     assert (found.value == 0).all()
-    assert (found.radius < 2.0**-250).all()
+    assert (found.residual == 0).all()
+    assert (found.radius == 0).all()
+
+
+def test_what_is_nearly_zero_is_not_taken_for_it() -> None:
+    x = exact(np.array([[700, 1.837113, 0.193373]], np.float32))
+    found = evaluate(Query("log_softmax", x, "hvp", np.full((1, 3), 1 / 3), np.array([[0.0, 1, 2]])))
+    assert (found.value != 0).all()
+    assert abs(found.value[0, 0]) < 1e-300
+    far = evaluate(Query("softmax", np.array([[2000.0, 0]]), "vjp", np.array([[0.0, 1]])))
+    assert (found.radius > 0).all()
+    assert (far.value == 0).all()  # of e^−2000 in float64
+    assert (far.radius > 0).all()
+    nearly = np.nextafter(0.1, 1)
+    close = evaluate(Query("softmax", np.array([[0.1, 0.2, 0.3]]), "vjp", np.array([[0.1, 0.1, nearly]])))
+    assert (close.value != 0).all()
 
 
 @pytest.mark.parametrize("precision", [10, 53, 2000])
@@ -217,7 +277,7 @@ def test_the_answer_does_not_depend_on_the_precision_outside(precision: int) -> 
 
 def bits(truth: Truth) -> bytes:
     parts: list[Floats] = [truth.value, truth.residual, truth.radius]
-    return np.stack(parts).tobytes()
+    return np.stack([*parts, truth.decided]).tobytes()
 
 
 @pytest.mark.parametrize("label", [4, -1, 100])

@@ -6,8 +6,15 @@ from adapters.numpy import Adapter as Reference
 
 
 class Honest(Reference):
-    """The reference with some steps replaced, under the name of the class and in few formats, to be quick."""
+    """The reference with some steps replaced, under the name of the class and in few formats, to be quick.
 
-    def __init_subclass__(cls, dtypes: tuple[str, ...] = ("float16", "float32")) -> None:
+    `fails` are the requirements that the method does not claim to meet, and does not.
+    """
+
+    fails: frozenset[str] = frozenset()
+
+    def __init_subclass__(
+        cls, dtypes: tuple[str, ...] = ("float16", "float32"), fails: tuple[str, ...] = ()
+    ) -> None:
         """Give the class its own name and formats."""
-        cls.name, cls.dtypes = cls.__name__, frozenset(dtypes)
+        cls.name, cls.dtypes, cls.fails = cls.__name__, frozenset(dtypes), frozenset(fails)

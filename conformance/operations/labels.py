@@ -11,17 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.formats import Floats
 from conformance.truth.running import Running
-
-BITS = 1280  # of q and share where they are no dyadic fractions: as many as the oracle ever takes
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,24 @@ class Loss:
 class Target:
     """One row's exact q, where it is not zero by construction, and what the row's loss is multiplied by."""
 
-    q: dict[int, arb]
-    share: arb
+    q: dict[int, fmpq]
+    ratio: fmpq | None  # none where nothing counts, and 0/0 is no number
     weight: Floats | None
     keep: fmpq  # 1 − ε
+
+    @property
+    def share(self) -> arb:
+        """What the row's loss is multiplied by, in the precision of the moment."""
+        return arb.nan() if self.ratio is None else arb(self.ratio)
+
+    @cached_property
+    def mass(self) -> fmpq:
+        """Σ q."""
+        return sum(self.q.values(), fmpq(0))
+
+    def dense(self, n: int) -> list[fmpq]:
+        """q of each class."""
+        return [self.q.get(j, fmpq(0)) for j in range(n)]
 
     def label_scale(self, n: int) -> list[arb]:
         """∂q_j/∂t_j for each class."""
@@ -78,13 +91,16 @@ def targets(loss: Loss, shape: tuple[int, ...]) -> list[Target]:
             mass += weights[y]
         positions = range(n) if floor != 0 else labels
         exact_rows.append({j: weights[j] * (keep * labels.get(j, fmpq(0)) + floor) for j in positions})
-    with ctx.workprec(BITS):  # whatever the precision outside
-        share = arb(1) if loss.reduction != "mean" else arb.nan() if mass == 0 else arb(1) / arb(mass)
-        return [Target({j: arb(q) for j, q in row.items()}, share, loss.weight, keep) for row in exact_rows]
+    ratio = fmpq(1) if loss.reduction != "mean" else None if mass == 0 else 1 / mass
+    return [Target(row, ratio, loss.weight, keep) for row in exact_rows]
 
 
 def _exact(value: float) -> fmpq:
     return fmpq(*value.as_integer_ratio())
+
+
+def _rounded(value: fmpq | None) -> float:
+    return math.nan if value is None else int(value.p) / int(value.q)
 
 
 @dataclass(frozen=True)
@@ -112,8 +128,8 @@ class Weights:
         q = np.zeros(shape)
         for i, target in enumerate(asked):
             for j, value in target.q.items():
-                q[i, j] = float(value)
-        share = float(asked[0].share) if asked else math.nan
+                q[i, j] = _rounded(value)
+        share = _rounded(asked[0].ratio) if asked else math.nan
         roundings = 4 if loss.label_smoothing else 1 if loss.weight is not None else 0
         scale = np.array([float(s) for s in asked[0].label_scale(shape[1])]) if asked else 1.0
         return Weights(q, share, roundings, scale)

@@ -8,26 +8,24 @@ from flint import arb
 from conformance.operations.operation import Argument, Form, Operation, Point, Setting
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.bounds import log_error
-from conformance.truth.oracle import dot, jacobian, total
+from conformance.truth.forms import centred, fractions, jacobian, remainder, whole
 from conformance.truth.running import Running, jacobian_product, saved
 
 
 def vjp(at: Point) -> list[arb]:
     """c − g Σ c."""
-    whole = total(at.cotangent)
-    return [w - p * whole for w, p in zip(at.cotangent, at.row.g, strict=True)]
+    return remainder(at.row, at.cotangent, lambda: fractions(at.cotangent))
 
 
 def jvp(at: Point) -> list[arb]:
     """t − Σ g t."""
-    inner = dot(at.row.g, at.tangent)
-    return [w - inner for w in at.tangent]
+    return centred(at.row, at.tangent)
 
 
 def hvp(at: Point) -> list[arb]:
     """−(diag g − g gᵀ) t · Σ c."""
-    whole = total(at.cotangent)
-    return [-s * whole for s in jacobian(at.row.g, at.tangent)]
+    scale = -whole(at.cotangent)
+    return [s * scale for s in jacobian(at.row, at.tangent)]
 
 
 def vjp_bound(at: Setting, how: Arithmetic) -> Running:

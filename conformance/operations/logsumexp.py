@@ -8,7 +8,7 @@ from flint import arb
 from conformance.operations.operation import Form, Operation, Point, Setting
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.bounds import log_total_error
-from conformance.truth.oracle import dot, jacobian
+from conformance.truth.forms import average, jacobian
 from conformance.truth.running import Running, jacobian_product, saved
 
 
@@ -24,12 +24,12 @@ def vjp(at: Point) -> list[arb]:
 
 def jvp(at: Point) -> list[arb]:
     """Σ g t."""
-    return [dot(at.row.g, at.tangent)]
+    return [average(at.row, at.tangent)]
 
 
 def hvp(at: Point) -> list[arb]:
     """c · (diag g − g gᵀ) t."""
-    return [at.cotangent[0] * s for s in jacobian(at.row.g, at.tangent)]
+    return [at.cotangent[0] * s for s in jacobian(at.row, at.tangent)]
 
 
 def value_bound(at: Setting, how: Arithmetic) -> Running:

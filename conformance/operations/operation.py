@@ -89,6 +89,7 @@ class Operation:
     range: Callable[[Floats], tuple[Any, Any]]  # rows (r, n) → the least and the largest result
     single: Callable[[Floats], Floats]  # rows (r, 1) → the exact results of a single class
     forms: tuple[Form, ...]
+    excess: float = 0.0  # ulps by which a result may leave its range, and that of a single class be off
     shift: float = 0.0  # by what results grow where all logits of a row grow by one
     arguments: tuple[Argument, ...] = ()
     masked: float | None = None  # the result at a logit of −inf, where there is one result a logit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,15 @@ from conformance import operations
 from conformance.operations import labels, log_softmax, softmax
 from conformance.operations.labels import Loss, Target, Weights, targets
 from conformance.operations.operation import Operation, Point, Setting
-from conformance.truth import cache, oracle
+from conformance.truth import cache, forms, oracle
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.bounds import Rows
 from conformance.truth.formats import Floats
-from conformance.truth.oracle import Row, Truth, balls, decide, total
+from conformance.truth.oracle import Row, Truth, balls, decide, limit, total
 from conformance.truth.running import Running
 
 # what computes a true value, beside the operation's own module
-SOURCES = tuple(Path(str(path)) for path in (oracle.__file__, labels.__file__, __file__))
+SOURCES = tuple(Path(str(path)) for path in (oracle.__file__, forms.__file__, labels.__file__, __file__))
 
 
 @dataclass(frozen=True)
@@ -79,34 +79,40 @@ def evaluate(query: Query) -> Truth:
         return _reduced(query, asked)
     results = [_row(query, i, target) for i, target in enumerate(asked)]
     shape = rows.shape[:-1] if query.per_row else rows.shape
-    value, residual, radius = (
-        np.array([getattr(result, name) for result in results], np.float64).reshape(shape)
-        for name in ("value", "residual", "radius")
-    )
-    return Truth(value, residual, radius)
+    parts = ([getattr(result, part.name) for result in results] for part in fields(Truth))
+    return Truth(*(np.concatenate(part or [[]]).reshape(shape) for part in parts))
 
 
 def _row(query: Query, i: int, target: Target | None) -> Truth:
     x = query.rows[i]
     if not _has_truth(x):
         return Truth.undefined((1 if query.per_row else len(x),))
-    found = decide(lambda: query.of.truths[query.key](_point(query, i, target)))
+    found = decide(lambda: query.of.truths[query.key](_point(query, i, target)), lambda: _limit(query, i))
     if query.per_row or query.derivative:
         return found
-    inverse = np.unique(x, return_inverse=True)[1]
-    return Truth(found.value[inverse], found.residual[inverse], found.radius[inverse])
+    return found.part(np.unique(x, return_inverse=True)[1])
 
 
 def _reduced(query: Query, asked: Sequence[Target | None]) -> Truth:
     if not all(_has_truth(x) for x in query.rows):
         return Truth.undefined(())
     value = query.of.truths[query.key]
-    found = decide(lambda: [total(value(_point(query, i, target))[0] for i, target in enumerate(asked))])
-    return Truth(found.value[0], found.residual[0], found.radius[0])
+    return decide(
+        lambda: [total(value(_point(query, i, target))[0] for i, target in enumerate(asked))],
+        lambda: max(_limit(query, i) for i in range(len(query.rows))),
+    ).part(0)
 
 
 def _has_truth(x: Floats) -> bool:
     return bool(len(x) and np.isfinite(np.max(x)))
+
+
+def _limit(query: Query, i: int) -> int:
+    labels = None if query.loss is None or query.loss.labels.ndim < 2 else query.loss.labels[i]
+    weight = None if query.loss is None else query.loss.weight
+    cotangent = None if query.cotangent is None else np.atleast_1d(query.cotangent)
+    tangent = None if query.tangent is None else query.tangent[i]
+    return limit(query.rows[i], labels, weight, cotangent, tangent)
 
 
 def _point(query: Query, i: int, target: Target | None) -> Point:

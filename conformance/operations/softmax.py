@@ -8,16 +8,17 @@ from flint import arb
 from conformance.operations.operation import Argument, Form, Operation, Point, Setting
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.bounds import probability_error
-from conformance.truth.oracle import dot, jacobian
+from conformance.truth.forms import centred, jacobian
+from conformance.truth.oracle import dot
 from conformance.truth.running import Running, jacobian_product
 
 
 def hvp(at: Point) -> list[arb]:
-    """s(c − Σ g c) − g Σ s c with s = (diag g − g gᵀ) t."""
-    g, c = at.row.g, at.cotangent
-    step, inner = jacobian(g, at.tangent), dot(g, c)
-    along = dot(step, c)
-    return [s * (w - inner) - p * along for s, w, p in zip(step, c, g, strict=True)]
+    """g ∘ (t′ ∘ c′ − Σ g t′ c′) with t′ = t − Σ g t and c′ = c − Σ g c."""
+    g = at.row.g
+    crossed = [t * c for t, c in zip(centred(at.row, at.tangent), centred(at.row, at.cotangent), strict=True)]
+    inner = dot(g, crossed)
+    return [p * (w - inner) for p, w in zip(g, crossed, strict=True)]
 
 
 def probabilities(at: Setting, how: Arithmetic) -> Running:
@@ -40,8 +41,8 @@ OPERATION = Operation(
     kind="row",
     truths={
         "": lambda at: at.row.softmax(),
-        "vjp": lambda at: jacobian(at.row.g, at.cotangent),
-        "jvp": lambda at: jacobian(at.row.g, at.tangent),
+        "vjp": lambda at: jacobian(at.row, at.cotangent),
+        "jvp": lambda at: jacobian(at.row, at.tangent),
         "hvp": hvp,
     },
     bounds={
@@ -51,6 +52,7 @@ OPERATION = Operation(
         "hvp": hvp_bound,
     },
     range=lambda rows: (0.0, 1.0),
+    excess=2.5,  # a quotient's: OpenCL C 3.0, 7.4, and WGSL, 15.7.4.1
     single=np.ones_like,
     forms=(Form("softmax", "softmax", "softmax", {"forward": 2, "forward+backward": 5}),),
     arguments=(Argument("where", "where"),),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from flint import arb
+from flint import arb, fmpq
 
 from conformance.operations.labels import Target, Weights
 from conformance.operations.operation import Argument, Form, Operation, Point, Setting
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.bounds import log_error
-from conformance.truth.oracle import dot, jacobian, total
+from conformance.truth.forms import centred, common_mean, jacobian, remainder, unsure
+from conformance.truth.oracle import total
 from conformance.truth.running import Running, jacobian_product, saved
 
 
@@ -22,34 +23,36 @@ def _scale(at: Point) -> arb:
     return at.cotangent[0] * _target(at).share
 
 
-def _residual(at: Point) -> list[arb]:
-    """g Σ q − q, the gradient of the loss before its share."""
-    target = _target(at)
-    mass = total(target.q.values())
-    return [p * mass - target.q.get(j, 0) for j, p in enumerate(at.row.g)]
-
-
 def value(at: Point) -> list[arb]:
     """share · Σ −q l."""
     target = _target(at)
-    return [target.share * total(-q * at.row.log_probability(j) for j, q in target.q.items() if q != 0)]
+    return [target.share * total(-arb(q) * at.row.log_probability(j) for j, q in target.q.items() if q != 0)]
 
 
 def vjp(at: Point) -> list[arb]:
     """c · share · (g Σ q − q)."""
-    scale = _scale(at)
-    return [scale * r for r in _residual(at)]
+    scale = -_scale(at)
+    labels = _target(at).dense(len(at.row.inverse))
+    return [scale * r for r in remainder(at.row, [arb(q) for q in labels], lambda: labels)]
 
 
 def jvp(at: Point) -> list[arb]:
-    """share · ⟨g Σ q − q, t⟩."""
-    return [_target(at).share * dot(_residual(at), at.tangent)]
+    """−share · Σ q (t − Σ g t): 0 where Σ q t is the mean of t over each set of equal logits, times Σ q."""
+    target = _target(at)
+    off = centred(at.row, at.tangent)
+    found = total(arb(q) * off[j] for j, q in target.q.items())
+    if unsure(found):
+        along = sum((q * at.tangent[j].fmpq() for j, q in target.q.items()), fmpq(0))
+        mean = common_mean(at.row, at.tangent)
+        if target.mass == along == 0 or (mean is not None and along == mean * target.mass):
+            found = arb(0)
+    return [-target.share * found]
 
 
 def hvp(at: Point) -> list[arb]:
     """c · share · Σ q · (diag g − g gᵀ) t."""
-    scale = _scale(at) * total(_target(at).q.values())
-    return [scale * s for s in jacobian(at.row.g, at.tangent)]
+    scale = _scale(at) * arb(_target(at).mass)
+    return [scale * s for s in jacobian(at.row, at.tangent)]
 
 
 def vjp_by_labels(at: Point) -> list[arb]:
@@ -59,8 +62,7 @@ def vjp_by_labels(at: Point) -> list[arb]:
 
 def hvp_by_labels(at: Point) -> list[arb]:
     """c · share · ∂q/∂label · (Σ g t − t)."""
-    inner = dot(at.row.g, at.tangent)
-    return _by_labels(at, [inner - t for t in at.tangent])
+    return _by_labels(at, [-t for t in centred(at.row, at.tangent)])
 
 
 def _by_labels(at: Point, slope: list[arb]) -> list[arb]:

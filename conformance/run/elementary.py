@@ -1,8 +1,9 @@
-"""How accurate a target's own exponential and logarithm are: E and L of the bounds, measured.
+"""How accurate a target's own exponential and logarithm are: E₀, E₁ and L of the bounds, measured.
 
 Every finite argument of a 16-bit or 8-bit format that the result is normal for; a fixed sample of a wider
 format's. The functions inside a fused kernel need not be these, so a bound takes no less than its default for
-them; and no more than LIMIT, past which the function itself is at fault.
+them. What is worse than `allowed` is at fault, and a finding of its own: the bounds take what was measured all
+the same, so that it is the only one.
 """
 
 from __future__ import annotations
@@ -15,38 +16,63 @@ from flint import arb, ctx
 from numpy.typing import NDArray
 
 from adapters.protocol import Adapter
-from conformance.truth.arithmetic import EXPONENTIAL, LOGARITHM
+from conformance.truth.arithmetic import DEFAULT, EXPONENTIAL, LOGARITHM, SLOPE, Functions
 from conformance.truth.formats import Floats, Format, exact, format_of, round_to
 
 LIMIT = 6.0  # unit roundoffs: 3 ulps, OpenCL C 3.0, 7.4, for exp and log alike
+SLOPE_LIMIT = (
+    4.0  # of exp, for each unit of the argument: 3 + ⌊|2x|⌋ ulps, OpenCL C 3.0, 7.4, relaxed mathematics
+)
 SAMPLES = 4096
 LARGEST_SUM = 2.0**17  # of the rows that are judged
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Worst relative errors in unit roundoffs of a format."""
+    """What was measured in one format: E₀ near 0, E₁ beyond it, L, and the exponential over its limit."""
 
-    exponential: float = EXPONENTIAL
-    logarithm: float = LOGARITHM
+    functions: Functions = DEFAULT
+    excess: float = 0.0  # largest error of exp over what `allowed` grants
 
-    @property
-    def granted(self) -> Errors:
-        """What the bounds take for E and L."""
-        return Errors(_granted(self.exponential, EXPONENTIAL), _granted(self.logarithm, LOGARITHM))
+    def granted(self, fmt: Format) -> Functions:
+        """What the bounds take.
+
+        The defaults where a function is better, or where half its digits are wrong (Intel oneMKL's least accurate
+        mode, EP, has half of them): then it is none, and no bound is made of it.
+        """
+        measured = self.functions
+        exponential, logarithm = Functions(), Functions()
+        if max(measured.exponential, measured.slope) <= fmt.roundoff**-0.5:
+            exponential = measured
+        if measured.logarithm <= fmt.roundoff**-0.5:
+            logarithm = measured
+        return Functions(
+            max(exponential.exponential, EXPONENTIAL),
+            max(exponential.slope, SLOPE),
+            max(logarithm.logarithm, LOGARITHM),
+        )
 
 
-def _granted(measured: float, default: float) -> float:
-    return max(measured, default) if measured <= LIMIT else default
+def allowed(gap: Floats) -> Floats:
+    """What an exponential may be off by at −gap, in unit roundoffs."""
+    return LIMIT + SLOPE_LIMIT * gap
 
 
 def measure(adapter: Adapter, dtype: str) -> Errors:
-    """E and L of `adapter` in format `dtype`."""
+    """The errors of `adapter` in format `dtype`."""
     fmt = format_of(dtype)
-    return Errors(
-        worst(adapter, "exp", gaps(fmt), fmt),
-        worst(adapter, "log", sums(fmt), fmt),
-    )
+    arguments = gaps(fmt)
+    gap, off = -exact(arguments), errors(adapter, "exp", arguments, fmt)
+    functions = fitted(gap, off, float(np.max(errors(adapter, "log", sums(fmt), fmt), initial=0.0)))
+    return Errors(functions, float(np.max(off / allowed(gap), initial=0.0)))
+
+
+def fitted(gap: Floats, off: Floats, logarithm: float = LOGARITHM) -> Functions:
+    """E₀, the largest error at gaps up to 1, and the least E₁ with which it covers all others."""
+    near = gap <= 1
+    exponential = float(np.max(off[near], initial=0.0))
+    beyond = (off[~near] - max(exponential, EXPONENTIAL)) / gap[~near]
+    return Functions(exponential, float(np.max(beyond, initial=0.0)), logarithm)
 
 
 def gaps(fmt: Format) -> NDArray[Any]:
@@ -78,11 +104,16 @@ def _every(fmt: Format, low: float, high: float) -> NDArray[Any]:
     return values[(wide >= low) & (wide <= high)]
 
 
-def worst(adapter: Adapter, function: str, arguments: NDArray[Any], fmt: Format) -> float:
-    """Largest relative error of `adapter.exp` or `adapter.log` in unit roundoffs; ∞ where it is not finite."""
+def errors(adapter: Adapter, function: str, arguments: NDArray[Any], fmt: Format) -> Floats:
+    """|ln(computed/true)| of `adapter.exp`, and relative errors of `adapter.log`, in unit roundoffs.
+
+    ∞ where a result is not finite, or not positive as an exponential is.
+    """
     native = getattr(adapter, function)(adapter.asarray(arguments))
-    error = np.abs(_relative(exact(adapter.to_numpy(native)), exact(arguments), function))
-    return float(np.max(np.where(np.isnan(error), np.inf, error), initial=0.0)) / fmt.roundoff
+    off = _relative(exact(adapter.to_numpy(native)), exact(arguments), function)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.abs(np.log1p(off) if function == "exp" else off)
+    return np.where(np.isnan(size), np.inf, size) / fmt.roundoff
 
 
 def _relative(got: Floats, arguments: Floats, function: str) -> Floats:

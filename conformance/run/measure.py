@@ -18,7 +18,7 @@ from conformance.operations import query as questions
 from conformance.operations.labels import Loss
 from conformance.operations.operation import Setting
 from conformance.operations.query import Query
-from conformance.truth.arithmetic import GRADES, Arithmetic, arithmetic
+from conformance.truth.arithmetic import GRADES, Arithmetic, Functions, arithmetic
 from conformance.truth.formats import Floats, Format, exact, format_of, spacing
 from conformance.truth.oracle import Truth
 
@@ -182,10 +182,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Traits:
-    """What has been probed of a target: whether it flushes subnormals, and E and L by format."""
+    """What has been probed of a target: whether it flushes subnormals, and its functions by format."""
 
     flushes: bool = False
-    errors: dict[str, tuple[float, float]] = field(default_factory=dict)
+    errors: dict[str, Functions] = field(default_factory=dict)
 
     def arithmetic(self, grade: str, dtype: str, n: int) -> Arithmetic:
         """Return the arithmetic that `grade` grants to such a target."""
@@ -228,8 +228,11 @@ def _tolerances(query: Query, at: Setting, truth: Truth, dtype: str, traits: Tra
 
 
 def _half_ulp(truth: Truth, fmt: Format) -> Floats:
-    """Half the spacing where the truth lies: at a power of two, and below it, that of the lower binade."""
-    above = np.sign(truth.value) * np.sign(truth.residual) > 0
+    """Half the spacing where the truth lies: at a power of two, and below it, that of the lower binade.
+
+    Where the truth may lie on either side of its value, the larger one.
+    """
+    above = (np.sign(truth.value) * np.sign(truth.residual) > 0) | ~truth.decided
     magnitude = np.abs(truth.value)
     half: Floats = spacing(np.where(above, magnitude, np.nextafter(magnitude, 0)), fmt) / 2
     return np.where(np.isfinite(truth.value), half, 0.0)

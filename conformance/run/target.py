@@ -51,7 +51,7 @@ class Target:
         return self._flushes[dtype]
 
     def errors(self, dtype: str) -> Errors:
-        """E and L in `dtype`, measured once; assumed where the framework does not expose its functions."""
+        """E₀, E₁ and L in `dtype`, measured once; assumed where the framework does not expose its functions."""
         if "elementary" not in self.adapter.features or dtype not in self.adapter.dtypes:
             return Errors()
         if dtype not in self._errors:
@@ -60,10 +60,8 @@ class Target:
 
     def traits(self, dtype: str) -> Traits:
         """What the bounds of `dtype` depend on: those of the format and of float32, in which it may compute."""
-        granted = {name: self.errors(name).granted for name in (dtype, "float32")}
-        return Traits(
-            self.flushes(dtype), {name: (found.exponential, found.logarithm) for name, found in granted.items()}
-        )
+        names = (dtype, "float32")
+        return Traits(self.flushes(dtype), {name: self.errors(name).granted(format_of(name)) for name in names})
 
     def in_one_thread(self, call: Call) -> Any:
         """Return the answer of the framework in a process of its own that may use one core.

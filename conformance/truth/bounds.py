@@ -1,30 +1,55 @@
 """How far a result may be from the truth: a bound for each element, from the input and the arithmetic.
 
-Shifted softmax commits one rounding in x_j − m (relative u_p on gap_j = m − x_j), one exponential (relative
-error E·u_p), a sum with at most h additions on any path (u_s each), one narrowing of the sum where u_s < u_p,
-and one division. With g the exact softmax and nothing of second order left out,
+Shifted softmax commits one rounding in x_j − m (relative u_p on gap_j = m − x_j), one exponential (a relative
+error E₀·u_p, and E₁·u_p in its argument: one through base 2 rounds a product), a sum with at most h additions on
+any path (u_s each) and at most R rescalings (an exponential and a product each, in the arithmetic of the sum),
+one narrowing of the sum where u_s < u_p, and one division of d roundings. With g the exact softmax,
+κ = (1 + u_p)(1 + E₁·u_p) − 1, and nothing of second order left out,
 
-    B±    = Σ g_i · exp(±u_p·gap_i)
-    S_max = B+ (1 + E·u_p)(1 + u_s)^h (1 + u_p)          S_min = B− (1 − E·u_p)(1 − u_s)^h (1 − u_p)
-    lower_j = g_j · exp(−u_p·gap_j)(1 − E·u_p)(1 − u_p) / S_max
-    upper_j = g_j · exp(+u_p·gap_j)(1 + E·u_p)(1 + u_p) / S_min
+    B±    = Σ g_i · exp(±κ·gap_i)
+    S_max = B+ (1 + E₀·u_p)(1 + u_s)^h (1 + u_p) ((1 + E₀·u_s)(1 + u_s))^R        S_min likewise with B− and minus
+    lower_j = g_j · exp(−κ·gap_j)(1 − E₀·u_p)(1 − u_p)^d / S_max
+    upper_j = g_j · exp(+κ·gap_j)(1 + E₀·u_p)(1 + u_p)^d / S_min
 
 and for log_softmax = (x_j − m) − log Σ, with b = log Σ exp(−gap), D = max(ln S_max, −ln S_min) and L·u_p the
 error of the logarithm,
 
-    A = u_p·gap_j + D + L·u_p·(b + D)                    |l̂_j − l_j| ≤ A + u_p(|l_j| + A).
+    A = u_p·gap_j + D + L·u_p·(b + D)                    |l̂_j − l_j| ≤ A + u_p(|l_j| + A) =: A_j.
 
-To first order |p̂_j − g_j| ≤ g_j·u·[gap_j + H(g) − b + 2E + h + 1]: the normwise constant of Blanchard, Higham
-and Higham (IMA J. Numer. Anal. 2021) sharpened to one an element. A result rounded once more to a narrower
-output adds half an ulp of it; underflow adds the smallest subnormal, or the smallest normal where the target
-flushes. E and L are a target's own where `elementary` measures them to be worse than the defaults. The bounds
-are evaluated in float64 in forms without cancellation, and enlarged by 2^−30 for that.
+Softmax may also be exp(l̂), whose logarithm is off by A_j − ln(1 − E₀·u_p) + E₁·u_p(|l_j| + A_j): its bound is
+the larger of both. To first order |p̂_j − g_j| ≤ g_j·u·[gap_j + H(g) − b + 2E + h + d] for the first form: the
+normwise constant of Blanchard, Higham and Higham (IMA J. Numer. Anal. 2021) sharpened to one an element.
+
+R is what the row itself asks for. An online sum (Milakov, Gimelshein, arXiv:1805.02867) is rescaled where its
+running maximum rises: along a lane or a sequence of tiles, in either direction, no more often than the row has a
+chain of ever larger logits, and again in the ⌈log₂ n⌉ pairs that merge lanes; and never more often than it adds,
+or than there are larger logits that differ.
+What the steps do to the gap adds up to the gap, and exp(0) is 1.
+
+Grade B, which is good practice and no *must*, grants none of the three: R = 0, d = 1, and softmax is a quotient.
+Elsewhere d = 3, since a reciprocal may be off by an ulp, and a product follows. Elements, and sums, of 16 bits
+or 8 are treated as in grade B: a log-probability near −8 would be good to e^±0.02 in bfloat16, so that kernels
+keep it, and the reciprocal and what is rescaled, in float32.
+
+The hypotheses, and what becomes of a result that does not meet them:
+
+- No sum overflows, nor its narrowing: Σ < MAX. None is granted an overflow, so a sum that the format of the
+  elements cannot hold is to be divided by, and its logarithm taken, before it is narrowed.
+- Among subnormal numbers an exponential of k ulps is off by k of the smallest ones, and any other operation by
+  one; by the smallest normal number where the target flushes, which then takes three of them from a gap as well.
+- E₀, E₁ and L are a target's own where `elementary` measures them to be worse than the defaults.
+
+A result rounded once more to a narrower output adds half an ulp of it. The bounds are evaluated in float64 in
+forms without cancellation, and enlarged by 2^−30 for that.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -71,45 +96,105 @@ class Spread:
         return np.maximum(self.up, self.down)
 
 
+def rescalings(rows: Rows, how: Arithmetic) -> Floats:
+    """R of each row, (r, 1)."""
+    if how.blocked or how.total.precision < 24:
+        return np.zeros_like(rows.log_total)
+    most = np.array([climbs(gaps.tobytes()) for gaps in rows.gap], np.float64)[:, None]
+    within: Floats = np.minimum(how.additions, most)
+    return within
+
+
+@lru_cache(maxsize=4096)
+def climbs(gaps: bytes) -> int:
+    """How often a maximum can rise on the way through a row and its lanes, given its gaps as float64 bytes."""
+    logits = (-np.frombuffer(gaps)).tolist()
+    if not logits:
+        return 0
+    longest = max(len(_rising(logits)), len(_rising(logits[::-1])))
+    return min(longest - 1 + math.ceil(math.log2(len(logits))), len(set(logits)) - 1)
+
+
+def _rising(values: Iterable[float]) -> list[float]:
+    """As many numbers as the longest subsequence that rises has (C. Schensted, Canad. J. Math. 13, 1961)."""
+    ends: list[float] = []
+    for value in values:
+        place = bisect_left(ends, value)
+        ends[place : place + 1] = [value]
+    return ends
+
+
 def spread(rows: Rows, how: Arithmetic) -> Spread:
     """ln S_max and −ln S_min of the module's formula, with each underflowed exponential counted."""
     u, u_s, h = how.u, how.total.roundoff, how.additions
-    # g·expm1(±u·gap) as exp(l ± …)·(1 − exp(…)): no overflow times zero far from the maximum
-    wider = np.exp(rows.l + u * rows.live) * -np.expm1(-u * rows.live)
-    narrower = rows.g * -np.expm1(-u * rows.live)
-    lost = how.unit(how.element) / np.exp(rows.log_total)  # the share of Σ that one underflow can make
-    raised = rows.gap.shape[-1] * lost
-    fallen = np.minimum(lost / (1 - how.exponential * u), rows.g - narrower)  # none loses more than itself
-    up = np.log1p(sum_of_rows(wider)) + math.log1p(how.exponential * u) + h * math.log1p(u_s) + np.log1p(raised)
-    down = -np.log1p(-sum_of_rows(narrower + fallen)) - math.log1p(-how.exponential * u) - h * math.log1p(-u_s)
+    off, again = drift(rows, how), rescalings(rows, how)
+    # g·expm1(±off) as exp(l ± …)·(1 − exp(…)): no overflow times zero far from the maximum
+    wider = np.exp(rows.l + off) * -np.expm1(-off)
+    narrower = rows.g * -np.expm1(-off)
+    lost = how.slip / np.exp(rows.log_total)  # the share of Σ that one underflow can make
+    raised = (rows.gap.shape[-1] + again) * lost
+    fallen = np.minimum(lost / (1 - how.exponential), rows.g - narrower)  # none loses more than itself
+    up = np.log1p(sum_of_rows(wider)) + math.log1p(how.exponential) + h * math.log1p(u_s) + np.log1p(raised)
+    down = -np.log1p(-sum_of_rows(narrower + fallen)) - math.log1p(-how.exponential) - h * math.log1p(-u_s)
+    wide = how.functions.exponential * u_s
+    up += again * (math.log1p(wide) + math.log1p(u_s))
+    down -= again * (math.log1p(-wide) + math.log1p(-u_s))
     if how.narrowed:
         up, down = up + math.log1p(u), down - math.log1p(-u)
     return Spread(up, down)
 
 
+def drift(rows: Rows, how: Arithmetic) -> Floats:
+    """How far the argument of an exponential may be off, rounded gap and E₁ together."""
+    return how.argument * rows.live + how.lost_gap
+
+
 def probability_error(rows: Rows, how: Arithmetic) -> Floats:
-    """The same before the rounding to the output: what a derivative starts from."""
+    """Largest |p̂ − g| of each element before the rounding to the output."""
+    return quotient_error(rows, how) if how.plain else saved_error(rows, how)
+
+
+def quotient_error(rows: Rows, how: Arithmetic) -> Floats:
+    """The same for exponentials over their sum."""
     u = how.u
-    off = spread(rows, how)
-    above = u * rows.live + math.log1p(how.exponential * u) + math.log1p(u) + off.down
-    below = u * rows.live - math.log1p(-how.exponential * u) - math.log1p(-u) + off.up
-    upper = np.exp(rows.l + above) * -np.expm1(-above)
-    lower = rows.g * -np.expm1(-below)
-    tolerance = np.maximum(upper, lower) + 2 * how.unit(how.element)
-    return np.where(np.isinf(rows.gap), 0.0, tolerance)
+    off, argument = spread(rows, how), drift(rows, how)
+    above = argument + math.log1p(how.exponential) + how.division * math.log1p(u) + off.down
+    below = argument - math.log1p(-how.exponential) - how.division * math.log1p(-u) + off.up
+    lost = how.slip * np.exp(off.down) * (1 + u) ** how.division + how.unit(how.element)
+    return np.where(np.isinf(rows.gap), 0.0, _moved(rows, above, below) + lost)
+
+
+def saved_error(rows: Rows, how: Arithmetic) -> Floats:
+    """The same for probabilities or exponentials of log-probabilities, whichever are kept for a derivative."""
+    logs = log_error(rows, how)
+    argument = how.functions.slope * how.u * (np.abs(_finite(rows)) + logs)
+    off = logs + argument - math.log1p(-how.exponential)
+    raised = np.where(np.isinf(rows.gap), 0.0, _moved(rows, off, off) + how.slip)
+    return np.maximum(quotient_error(rows, how), raised)
+
+
+def _moved(rows: Rows, above: Floats, below: Floats) -> Floats:
+    """How far g moves where its logarithm moves so far up or down."""
+    upper = np.exp(np.where(rows.g == 0, -np.inf, rows.l) + above) * -np.expm1(-above)
+    moved: Floats = np.maximum(upper, rows.g * -np.expm1(-below))
+    return moved
+
+
+def _finite(rows: Rows) -> Floats:
+    return np.where(np.isinf(rows.gap), 0.0, rows.l)
 
 
 def log_total_error(rows: Rows, how: Arithmetic) -> Floats:
     """Largest error of the computed log Σ exp(−gap) of each row, (r, 1)."""
     d = spread(rows, how).widest
-    return d + how.logarithm * how.u * (np.abs(rows.log_total) + d)
+    return d + how.functions.logarithm * how.u * (np.abs(rows.log_total) + d)
 
 
 def log_error(rows: Rows, how: Arithmetic) -> Floats:
     """Largest |l̂ − l| of each element before the rounding to the output."""
     u = how.u
-    magnitude = np.where(np.isinf(rows.gap), 0.0, np.abs(rows.l))
-    a = u * rows.live + log_total_error(rows, how)
+    magnitude = np.abs(_finite(rows))
+    a = u * rows.live + how.lost_gap + log_total_error(rows, how)
     tolerance: Floats = a + u * (magnitude + a) + how.unit(how.element)
     return tolerance
 
@@ -125,13 +210,14 @@ def confident(rows: Rows, how: Arithmetic) -> Floats:
     others = rows.l.copy()
     np.put_along_axis(others, peak, -np.inf, axis=-1)
     mass = sum_of_rows(np.exp(others))
-    wider = sum_of_rows(np.exp(others + u * rows.live) * -np.expm1(-u * rows.live))
+    argument = drift(rows, how)
+    wider = sum_of_rows(np.exp(others + argument) * -np.expm1(-argument))
     with np.errstate(invalid="ignore"):
-        drift = np.where(mass > 0, wider / mass, 0.0)
-    off = np.log1p(drift) + math.log1p(how.exponential * u) + how.additions * math.log1p(how.total.roundoff)
-    off = off + math.log1p(how.logarithm * u) + math.log1p(u)
+        moved = np.where(mass > 0, wider / mass, 0.0)
+    off = np.log1p(moved) + math.log1p(how.exponential) + how.additions * math.log1p(how.total.roundoff)
+    off = off + math.log1p(how.functions.logarithm * u) + math.log1p(u)
     nearest = np.abs(np.take_along_axis(rows.l, peak, axis=-1))
-    lost = (rows.gap.shape[-1] + 1) * how.unit(how.element)  # by each of the others, and by the logarithm
+    lost = rows.gap.shape[-1] * how.slip + how.unit(how.element)  # by each of the others, and by the logarithm
     return how.rounded(nearest, nearest * np.expm1(off) + lost)[:, 0]
 
 

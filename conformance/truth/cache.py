@@ -55,9 +55,10 @@ def _kept(path: Path, compute: Callable[[], Truth]) -> Truth:
     with suppress(OSError):
         data = path.read_bytes()
     if data[:CHECKSUM] == hashlib.sha256(data[CHECKSUM:]).digest():
-        return Truth(*np.lib.format.read_array(io.BytesIO(data[CHECKSUM:])))
+        value, residual, radius, decided = np.lib.format.read_array(io.BytesIO(data[CHECKSUM:]))
+        return Truth(value, residual, radius, decided != 0)
     found = compute()
-    _write(path, np.stack([found.value, found.residual, found.radius]))
+    _write(path, np.stack([found.value, found.residual, found.radius, found.decided]))
     return found
 
 

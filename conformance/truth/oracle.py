@@ -1,13 +1,16 @@
 """True values and their enclosures, by ball arithmetic from the exact bits of the input.
 
 Every quantity is computed in python-flint's `arb`, whose balls provably contain the true value, and the
-precision is raised until the ball decides the rounding to float64. The operations say what is computed.
+precision is raised until the ball decides the rounding to float64, or it is marked as undecided. The operations
+say what is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from flint import arb, ctx
@@ -15,43 +18,52 @@ from numpy.typing import NDArray
 
 from conformance.truth.formats import Floats
 
-PRECISIONS = (128, 320, 1280)  # bits; the last resolves float64's subnormals beside numbers of order one
-ZERO = 2.0**-256  # a ball that still holds zero and is smaller than this is taken for an exact cancellation
+PRECISIONS = (128, 320, 1280)  # bits, the first steps; each further one takes four times as many
+MOST = 2**16  # bits that no rounding is worth more than
 
 
 @dataclass(frozen=True)
 class Truth:
     """True values: |true − (value + residual)| ≤ radius, elementwise.
 
-    `value` is the true value correctly rounded to float64 (±inf where it overflows), `residual` what that
-    rounding left, rounded again: together about 106 bits.
+    `residual` is what the rounding to `value` left, rounded again: together about 106 bits. Where `decided`,
+    `value` is the true value correctly rounded to float64 (±inf where it overflows). Elsewhere the true value is
+    too close to halfway between two numbers, and `value` is either of them. The radius is 0 only where value and
+    residual are proved to be exact.
     """
 
     value: Floats
     residual: Floats
     radius: Floats
+    decided: NDArray[np.bool_]
 
     @staticmethod
     def undefined(shape: tuple[int, ...]) -> Truth:
-        """That of a row that has no true value."""
+        """That of a row that has no true value: NaN, about which nothing is left open."""
         nothing = np.full(shape, np.nan)
-        return Truth(nothing, nothing, nothing)
+        return Truth(nothing, nothing, nothing, np.ones(shape, bool))
+
+    def part(self, index: Any) -> Truth:
+        """The truth of the elements at `index`."""
+        return Truth(*(getattr(self, name.name)[index] for name in fields(self)))
 
 
 class Row:
     """One row at one precision: gaps, exponentials and their sum, each distinct logit computed once."""
 
     def __init__(self, x: Floats) -> None:
-        distinct, self.inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+        distinct, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+        self.inverse: list[int] = inverse.tolist()
         finite = np.isfinite(distinct)
         self.masked = int(np.count_nonzero(~finite))  # −inf sorts first, and is one distinct value
-        logits = [arb(float(v)) for v in distinct[finite]]
+        self.counts: list[int] = counts.tolist()
+        logits = [arb(v) for v in distinct[finite].tolist()]
         self.peak = logits[-1]
         gaps = [self.peak - v for v in logits]
         exponentials = [(-gap).exp() for gap in gaps]
-        rest = arb(int(counts[-1]) - 1)
-        for e, count in zip(exponentials[:-1], counts[finite][:-1], strict=True):
-            rest += e * int(count)
+        rest = arb(self.counts[-1] - 1)
+        for e, count in zip(exponentials[:-1], self.counts[self.masked : -1], strict=True):
+            rest += e * count
         total = rest + 1
         self.log_total = rest.log1p()  # accurate also where one logit holds nearly all the mass
         self._g = [arb(0)] * self.masked + [e / total for e in exponentials]
@@ -74,10 +86,15 @@ class Row:
         """Log-probability at position j."""
         return self._l[self.inverse[j]]
 
+    @property
+    def top(self) -> int:
+        """A position of the maximum."""
+        return self.inverse.index(len(self._g) - 1)
+
 
 def balls(values: Floats) -> list[arb]:
     """Exact balls."""
-    return [arb(float(v)) for v in values]
+    return [arb(v) for v in values.tolist()]
 
 
 def total(values: Iterable[arb]) -> arb:
@@ -90,39 +107,56 @@ def dot(a: list[arb], b: list[arb]) -> arb:
     return total(p * q for p, q in zip(a, b, strict=True))
 
 
-def jacobian(g: list[arb], v: list[arb]) -> list[arb]:
-    """(diag g − g gᵀ) v."""
-    inner = dot(g, v)
-    return [p * (w - inner) for p, w in zip(g, v, strict=True)]
+def limit(x: Floats, *factors: Floats | None) -> int:
+    """The precision past which nothing more is decided, for a row of logits and what multiplies its results.
+
+    So many bits resolve float64's least number beside the largest product of the factors, and the least of the
+    exponentials beside it, unless that takes more than MOST.
+    """
+    with np.errstate(over="ignore"):
+        gaps = np.log2(np.e) * (np.max(x) - x[np.isfinite(x)])
+    inputs = (x, *(factor for factor in factors if factor is not None))
+    farthest = int(np.max(gaps[gaps < MOST], initial=0))
+    return min(MOST, 1280 + sum(map(_span, inputs)) + 2 * farthest)  # two exponentials are multiplied at most
 
 
-def decide(compute: Callable[[], list[arb]]) -> Truth:
-    """Values rounded to float64, at the first precision that decides every rounding."""
+def _span(values: Floats) -> int:
+    _, exponents = np.frexp(values[np.isfinite(values) & (values != 0)])
+    return 53 + int(np.max(exponents, initial=0)) - int(np.min(exponents, initial=0))
+
+
+def decide(compute: Callable[[], list[arb]], most: Callable[[], int]) -> Truth:
+    """Values rounded to float64, at the first precision up to `most()` that decides every rounding."""
     before = ctx.prec
     try:
-        for precision in PRECISIONS:
+        for precision in _steps(most):
             ctx.prec = precision
             rounded = [_rounded(ball) for ball in compute()]
             if all(decided for *_, decided in rounded):
                 break
     finally:
         ctx.prec = before
-    columns: NDArray[np.float64] = np.array([row[:3] for row in rounded], np.float64).reshape(-1, 3)
-    return Truth(columns[:, 0], columns[:, 1], columns[:, 2])
+    columns: Floats = np.array(rounded, np.float64).reshape(-1, 4)
+    return Truth(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3] != 0)
+
+
+def _steps(most: Callable[[], int]) -> Iterator[int]:
+    yield from PRECISIONS
+    precision, last = PRECISIONS[-1], most()
+    while precision < last:
+        precision = min(4 * precision, last)
+        yield precision
 
 
 def _rounded(ball: arb) -> tuple[float, float, float, bool]:
     """(value, residual, radius, whether the rounding of value is decided)."""
     value = float(ball)
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         infinite = not ball.is_finite() or float(ball.lower()) == float(ball.upper())
         return value, 0.0, 0.0, infinite
     if ball.is_exact() and ball == value:
         return value, 0.0, 0.0, True
-    size = float(ball.abs_upper())
-    if size < ZERO and ball.contains(0) and ctx.prec > PRECISIONS[0]:
-        return 0.0, 0.0, float(np.nextafter(size, np.inf)), True
     left = ball - value
     residual = float(left)
-    radius = float(np.nextafter(float((left - residual).abs_upper()), np.inf))
+    radius = math.nextafter(float((left - residual).abs_upper()), math.inf)
     return value, residual, radius, float(ball.lower()) == float(ball.upper())

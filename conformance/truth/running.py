@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.truth.arithmetic import Arithmetic
-from conformance.truth.bounds import Rows, log_error, probability_error, sum_of_rows
+from conformance.truth.bounds import Rows, saved_error, sum_of_rows
 from conformance.truth.formats import Floats
 
 
@@ -73,8 +73,4 @@ def saved(rows: Rows, how: Arithmetic) -> Running:
     Every derivative is a polynomial in them, the cotangent and the tangent. Evaluated on magnitudes it bounds
     |computed − exact| for any order of evaluation.
     """
-    from_logs = log_error(rows, how) + math.log1p(how.exponential * how.u)
-    raised = np.exp(np.where(rows.g == 0, -np.inf, rows.l + from_logs)) * -np.expm1(-from_logs)
-    raised = raised + how.unit(how.element)
-    error = np.maximum(probability_error(rows, how), np.where(np.isinf(rows.gap), 0.0, raised))
-    return Running(rows.g, error)
+    return Running(rows.g, saved_error(rows, how))
