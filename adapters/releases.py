@@ -46,6 +46,12 @@ class Release:
         return f"{self.framework}-{self.version}"
 
     @property
+    def pythons(self) -> tuple[str, ...]:
+        """Return the versions of Python in its range: "3.11", "3.12"."""
+        lowest, below = (int(bound) for bound in re.findall(r"3\.(\d+)", self.python))
+        return tuple(f"3.{minor}" for minor in range(lowest, below))
+
+    @property
     def requirements(self) -> tuple[str, ...]:
         """Return the pins to install by name; `constraints` pins their dependencies."""
         wanted = dict.fromkeys((*PACKAGES[self.framework], *EVERYWHERE))
@@ -112,7 +118,7 @@ def _release(table: dict[str, object]) -> Release:
         raise bad('needs a final version as in version = "1.2.3"')
     if type(table["day"]) is not date:
         raise bad("needs a day as in day = 2026-01-31")
-    if not re.fullmatch(r">=\d+(\.\d+)*,<\d+(\.\d+)*", str(table["python"])):
+    if not re.fullmatch(r">=3\.\d+,<3\.\d+", str(table["python"])):
         raise bad('needs a range as in python = ">=3.11,<3.14"')
     if not (isinstance(pins, list) and all(isinstance(pin, str) for pin in pins)):
         raise bad('needs pins as in pins = ["numpy==2.4.1"]')

@@ -192,3 +192,11 @@ def test_steps_are_grouped_by_pair_of_releases_and_direction() -> None:
     assert [step.factor for step in worse.steps] == [4.0, 2.0]
     assert (worse.cells, worse.worst.worse, better.worst.worse) == (3, True, False)
     assert (worse.before.version, worse.after.version, worse.machine) == ("0.3.0", "0.4.0", "box")
+
+
+def test_the_step_to_another_python_is_none_of_the_framework() -> None:
+    old, new, newer = exact(1.0, 3.0, 6.0)
+    rows = [replace(old, python="3.11"), replace(new, python="3.12"), replace(newer, python="3.12")]
+    assert [(step.factor, step.before.python) for step in changes.find(rows, "memory")] == [(2.0, "3.12")]
+    bridge = replace(old, value=2.5, python="3.12")
+    assert [step.factor for step in changes.find([*rows, bridge], "memory")] == [2.0, 1.2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from adapters.releases import Release
 from conformance import __main__ as command
 from conformance.record import reading
 from conformance.record.records import Record
-from conformance.run.processes import environments, machine, supervisor
+from conformance.run.processes import environments, interpreters, machine, supervisor
 from conformance.run.processes import releases as judging
 from conformance.run.processes.environments import NotInstalled
 from conformance.run.processes.releases import Plan
@@ -365,10 +366,39 @@ def test_nothing_of_torch_stays_in_the_cache(asked: list[tuple[str, ...]], tmp_p
     assert "--no-cache" in asked[1]
 
 
-def test_a_wrong_python_is_one_line_and_asks_for_nothing(asked: list[tuple[str, ...]], tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match=rf"^needs Python >=3\.98,<3\.99, this is {HERE}$"):
+def test_a_python_that_nobody_has_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    with pytest.raises(
+        NotInstalled, match=r"^needs Python >=3\.98,<3\.99: No interpreter found for Python 3\.98"
+    ):
         environments.make(replace(SCIPY, python=">=3.98,<3.99"), tmp_path / "env", Event())
-    assert asked == []
+
+
+def test_a_release_has_this_python_or_the_lowest_that_is_installed(
+    asked: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreters, "executable", {"3.97": "/p97", "3.98": "/p98"}.get)
+    assert interpreters.version_for(SCIPY) == HERE
+    newer = replace(SCIPY, python=">=3.96,<3.99")
+    assert interpreters.version_for(newer) == "3.97"
+    environments.make(newer, tmp_path / "env", Event())
+    assert asked[0][-3:-1] == ("--python", "/p97")
+    monkeypatch.setattr(interpreters, "executable", lambda version: None)
+    assert interpreters.version_for(newer) == "3.96"  # for uv to fetch
+
+
+def test_a_version_that_pyenv_holds_is_found_behind_its_shim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "shims" / "python3.98"
+    held = tmp_path / "versions" / "3.98.1" / "bin"
+    for folder in (shim.parent, held):
+        folder.mkdir(parents=True)
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(shim.parent))
+    assert interpreters.search_path().split(os.pathsep) == [str(held), str(shim.parent)]
 
 
 def test_the_harness_takes_at_most_our_own_versions(tmp_path: Path) -> None:

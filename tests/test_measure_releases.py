@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from datetime import date
 from math import nan
 from pathlib import Path
@@ -22,11 +23,12 @@ from rich.console import Console
 from adapters.releases import Release
 from benchmarks.asv import measure_releases
 from benchmarks.asv.measure_releases import Failure, Options, Setup
-from conformance.run.processes import child
+from conformance.run.processes import child, interpreters
 
 COMMIT = "12345678" + "0" * 32
 VERSIONS = {"core.Eager.track_latency": "1", "core.Eager.track_error": "2"}
 QUIET = Console(quiet=True)
+PYTHONS = ("3.11",)
 
 # stands for asv: says what it is told to say, and writes what it was given
 ASV = """
@@ -63,9 +65,9 @@ def bench(setup: Setup) -> str:
     return str(arguments[arguments.index("--bench") + 1])
 
 
-def filed(setup: Setup, **values: float | None) -> None:
+def filed(setup: Setup, python: str = "3.11", **values: float | None) -> None:
     """Results of asv's for `COMMIT`, of the benchmarks given by their last name; "full" is one of that module."""
-    results = Results({"machine": "box"}, {}, COMMIT, 0, "3.11", "virtualenv-py3.11", {})
+    results = Results({"machine": "box", "python": python}, {}, COMMIT, 0, python, f"virtualenv-py{python}", {})
     for name, value in values.items():
         key = "full.Shapes.track_latency" if name == "full" else f"core.Eager.track_{name}"
         results._results[key] = [value, value]
@@ -76,17 +78,21 @@ def filed(setup: Setup, **values: float | None) -> None:
 
 
 def measure(setup: Setup, options: Options = Options()) -> Failure | None:  # noqa: B008  it is frozen
-    return measure_releases.measure(setup, release("0.9.0"), COMMIT, options, VERSIONS, lambda line: None)
+    return measure_releases.measure(
+        setup, release("0.9.0"), COMMIT, options, VERSIONS, lambda line: None, PYTHONS
+    )
 
 
 def test_a_release_is_measured_when_every_benchmark_has_run_in_its_present_version(setup: Setup) -> None:
-    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS, "3.11") == ["core"]
     filed(setup, latency=1.0)
-    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS, "3.11") == ["core"]
     filed(setup, latency=1.0, error=None)
-    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == []
-    assert measure_releases.lacking(setup, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"}) == ["core"]
-    assert measure_releases.lacking(setup, "f" * 40, VERSIONS) == ["core"]
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS, "3.11") == []
+    assert measure_releases.lacking(setup, COMMIT, {**VERSIONS, "core.Eager.track_error": "3"}, "3.11") == [
+        "core"
+    ]
+    assert measure_releases.lacking(setup, "f" * 40, VERSIONS, "3.11") == ["core"]
 
 
 @pytest.mark.parametrize(("value", "lacking"), [(1.0, []), (nan, ["full"]), (None, ["full"])])
@@ -95,29 +101,31 @@ def test_a_tier_of_which_nothing_was_measured_is_lacking_and_alone_is_run(
 ) -> None:
     versions = {**VERSIONS, "full.Shapes.track_latency": "1"}
     filed(setup, latency=1.0, error=None, full=value)
-    assert measure_releases.lacking(setup, COMMIT, versions) == lacking
+    assert measure_releases.lacking(setup, COMMIT, versions, "3.11") == lacking
     if lacking:
         does(setup, "")
-        measure_releases.measure(setup, release("0.9.0"), COMMIT, Options("full"), versions, lambda line: None)
+        measure_releases.measure(
+            setup, release("0.9.0"), COMMIT, Options("full"), versions, lambda line: None, PYTHONS
+        )
         assert bench(setup) == r"^(full)\."
 
 
 def test_a_release_that_has_nothing_of_all_that_was_asked_is_not_measured(setup: Setup) -> None:
     filed(setup, latency=nan, error=None)
-    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS, "3.11") == ["core"]
 
 
 def test_a_release_of_which_asv_noted_nulls_alone_is_not_measured(setup: Setup) -> None:
     filed(setup, latency=None, error=None)
-    assert measure_releases.lacking(setup, COMMIT, VERSIONS) == ["core"]
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS, "3.11") == ["core"]
 
 
 def test_asv_is_given_the_commit_and_what_was_ordered(setup: Setup) -> None:
     does(setup, "")
-    measure(setup, Options("full", 7, "3.12"))
+    measure(setup, Options("full", 7))
     arguments, variables = json.loads((setup.config.parent / "given.json").read_text())
     assert arguments[:6] == ["--config", str(setup.config), "run", f"{COMMIT}^!", "--machine", "box"]
-    assert arguments[-2:] == ["--environment", "virtualenv:3.12"]
+    assert arguments[-2:] == ["--environment", "virtualenv:3.11"]
     assert bench(setup) == r"^(core)\."
     assert variables.items() >= {"SOFTMARK_ROUNDS": "7", "SOFTMARK_TIER": "full"}.items()
 
@@ -133,10 +141,48 @@ def test_nothing_of_the_shell_s_narrows_what_is_measured(setup: Setup, monkeypat
     assert variables == {"SOFTMARK_TIER": "core", "SOFTMARK_CACHE": "kept"}
 
 
+def test_a_release_is_measured_on_each_python_that_it_lacks(setup: Setup) -> None:
+    does(setup, "sys.exit(2)")
+    filed(setup, latency=1.0, error=1.0)
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS, "3.12") == ["core"]
+    told = [
+        measure_releases.measure(setup, release("0.9.0"), COMMIT, Options(), VERSIONS, print, of)
+        for of in (("3.11",), ("3.11", "3.12"))
+    ]
+    assert [failure is None for failure in told] == [True, False]
+    assert json.loads((setup.config.parent / "given.json").read_text())[0][-1] == "virtualenv:3.12"
+    filed(setup, "3.12", latency=1.0, error=1.0)
+    assert measure_releases.lacking(setup, COMMIT, VERSIONS, "3.12") == []
+
+
+def test_the_release_before_a_newer_python_is_measured_on_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreters, "HERE", "3.11")
+    monkeypatch.setattr(interpreters, "executable", lambda version: version == "3.12")
+    ranges = {"1": ">=3.11,<3.12", "2": ">=3.11,<3.14", "3": ">=3.12,<3.15", "4": ">=3.12,<3.15"}
+    tracked = [replace(release(version), python=python) for version, python in ranges.items()]
+    numpy = replace(release("5"), framework="numpy")
+    assert Options().pythons([*tracked, numpy]) == {
+        "jax-1": ("3.11",),
+        "jax-2": ("3.11", "3.12"),
+        "jax-3": ("3.12",),
+        "jax-4": ("3.12",),
+        "numpy-5": ("3.11",),
+    }
+    assert set(Options(python="3.13").pythons(tracked).values()) == {("3.13",)}
+
+
+def test_asv_finds_another_python_first_on_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreters, "HERE", "3.11")
+    monkeypatch.setattr(interpreters, "executable", lambda version: f"/held/{version}/python")
+    monkeypatch.setenv("PATH", "/usual")
+    assert Options().variables("3.11")["PATH"] == "/usual"
+    assert Options().variables("3.12")["PATH"].split(os.pathsep) == ["/held/3.12", "/usual"]
+
+
 def test_the_suite_s_last_line_of_progress_is_told(setup: Setup) -> None:
     does(setup, "time.sleep(1)")
     told: list[str] = []
-    measure_releases.measure(setup, release("0.9.0"), COMMIT, Options(), VERSIONS, told.append)
+    measure_releases.measure(setup, release("0.9.0"), COMMIT, Options(), VERSIONS, told.append, PYTHONS)
     assert "3 of 9 cells" in told
 
 

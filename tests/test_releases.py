@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from adapters.releases import FILE, PACKAGES, BadReleases, Release, named, order, releases
 from benchmarks import lock
-from benchmarks.asv.install import fits
 
 JAX = Release(
     "jax",
@@ -99,9 +101,39 @@ def test_the_file_is_as_lock_writes_it() -> None:
     assert lock.text(releases()) == FILE.read_text(encoding="utf-8")
 
 
-def test_every_tracked_release_runs_on_the_python_of_its_lock() -> None:
-    python = tuple(int(part) for part in lock.PYTHON.split("."))
-    assert [release.tag for release in releases() if not fits(release.python, python)] == []
+def test_every_tracked_release_runs_on_a_python_that_is_supported() -> None:
+    assert [release.tag for release in releases() if release.pythons[0] not in lock.PYTHONS] == []
+
+
+def test_newer_releases_are_the_last_of_each_series_that_the_file_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = {"3.11": ["99.1.0", "99.1.2"], "3.12": ["99.1.2", "99.2.0", "99.3.1"]}
+
+    def compile_(roots: Sequence[str], day: date, *options: str, python: str) -> list[str]:
+        (root,) = roots
+        name = re.split("[<>=]", root)[0]
+        bounds = SpecifierSet(root.removeprefix(name))
+        found = [version for version in index.get(python, []) if version in bounds and name == "scipy"]
+        if not found:
+            raise lock.NoLock("none")
+        return [f"{name}=={found[-1]}+cpu"]
+
+    monkeypatch.setattr(lock, "_compile", compile_)
+    assert lock.newer("scipy") == ["99.1.2", "99.2.0", "99.3.1"]
+    assert lock.newer("jax") == []
+    assert lock.main(["--outdated"]) == 0
+    followed = releases("scipy")[-1].version
+    told = capsys.readouterr().out.splitlines()
+    assert f"scipy {followed}: newer 99.1.2, 99.2.0, 99.3.1" in told
+    assert f"jax {releases('jax')[-1].version}: the newest" in told
+
+
+@pytest.mark.parametrize("arguments", [[], ["jax"], ["jax", "1.0", "--outdated"], ["--newest", "mxnet"]])
+def test_one_thing_is_asked_of_lock(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        lock.main(arguments)
+    assert ended.value.code == 2
 
 
 @pytest.mark.parametrize(("framework", "least"), {**dict.fromkeys(PACKAGES, 8), "torch": 4}.items())

@@ -86,6 +86,19 @@ def test_of_two_environments_the_one_measured_last_counts(tmp_path: Path) -> Non
     assert {row.cell: row.value for row in read(tmp_path).rows} == {CELL: 2.0, OTHER: 3.0}
 
 
+def test_a_release_on_two_pythons_counts_on_the_older_and_is_kept_on_both(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.add(
+        OLD, {("memory", CELL): 2.0}, env="virtualenv-py3.11", python="3.11", started=STARTED + timedelta(1)
+    )
+    folder.add(OLD, {("memory", CELL): 3.0}, env="virtualenv-py3.9", python="3.9")
+    folder.add(NEW, {("memory", CELL): 4.0}, env="virtualenv-py3.11", python="3.11")
+    found = read(tmp_path)
+    assert sorted((row.release.tag, row.value) for row in found.rows) == [("jax-0.7.2", 3.0), ("jax-0.8.0", 4.0)]
+    assert [(row.python, row.value) for row in found.again] == [("3.11", 2.0)]
+    assert len(results.of(found, again=True)) == len(results.of(found)) + 1
+
+
 def test_the_machine_is_that_of_its_file_and_named_after_its_gpu(tmp_path: Path) -> None:
     Folder(tmp_path).add(OLD, {})
     Folder(tmp_path, machine="box-cuda").add(OLD, {})

@@ -48,8 +48,8 @@ TIMES = ("latency", "steady", "device", "cold")  # whose time over the roofline 
 
 CONFIDENCE = ("high", "medium", "low")
 
-Series = tuple[str, str, str, Cell]  # machine, framework, metric, cell
-Place = tuple[str, Release, Cell]  # machine, release, cell
+Series = tuple[str, str, str, str, Cell]  # machine, Python, framework, metric, cell
+Place = tuple[str, str, Release, Cell]  # machine, Python, release, cell
 
 
 @dataclass(frozen=True)
@@ -144,15 +144,18 @@ def ratio(before: Result, after: Result) -> float:
 
 
 def find(rows: Sequence[Result], metric: str, threshold: float = THRESHOLD) -> list[Step]:
-    """Return the steps of at least `threshold`, in either direction, the largest first."""
+    """Return the steps of at least `threshold`, in either direction, the largest first.
+
+    Releases on one Python are compared, so that no step is that of the interpreter.
+    """
     by_series: dict[Series, list[Result]] = defaultdict(list)
     for row in rows:
-        by_series[row.machine, row.release.framework, row.metric, row.cell].append(row)
+        by_series[row.machine, row.python, row.release.framework, row.metric, row.cell].append(row)
     roofs = {place(row): row for row in rows if row.metric == "roofline" and metric in TIMES}
     steps = [
         step
         for key, series in by_series.items()
-        if key[2] == metric
+        if key[3] == metric
         for step in _of(sorted(series, key=lambda row: releases.order(row.release)), threshold, roofs)
     ]
     return sorted(steps, key=lambda step: (-step.size, step.after.release.tag, step.after.cell.name))
@@ -177,7 +180,7 @@ def grouped(steps: Iterable[Step], rows: Iterable[Result]) -> list[Transition]:
 
 def place(row: Result) -> Place:
     """Return the key that the metrics of one cell in one release share."""
-    return row.machine, row.release, row.cell
+    return row.machine, row.python, row.release, row.cell
 
 
 def _of(series: Sequence[Result], threshold: float, roofs: Mapping[Place, Result]) -> Iterator[Step]:

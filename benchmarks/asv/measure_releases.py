@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters import ROOT
-from adapters.releases import PACKAGES, BadReleases, Release, named, releases
+from adapters.releases import PACKAGES, BadReleases, Release, named, order, releases
 from benchmarks.asv import release_repository
 from conformance import files
-from conformance.run.processes import child
+from conformance.run.processes import child, interpreters
 
 CONFIG = ROOT / "asv.conf.json"
 TIERS = {"core": r"^core\.", "full": r"^(core|full)\."}
@@ -78,15 +79,35 @@ class Options:
     rounds: int | None = None
     python: str | None = None
 
-    def arguments(self, modules: Iterable[str]) -> list[str]:
-        """Return the arguments of `asv run` over modules of the suite."""
-        environment = ["--environment", f"virtualenv:{self.python}"] if self.python else []
+    def pythons(self, tracked: Sequence[Release]) -> dict[str, tuple[str, ...]]:
+        """Return tag → the versions of Python that a release is measured on.
+
+        It is the one that was asked for, or the release's own. A release whose successor has another is measured
+        on that too, where it has wheels for it: their step then is the framework's and not the interpreter's.
+        """
+        if self.python:
+            return dict.fromkeys((release.tag for release in tracked), (self.python,))
+        own = {release.tag: interpreters.version_for(release) for release in tracked}
+        found = {tag: [version] for tag, version in own.items()}
+        for before, after in pairwise(sorted(tracked, key=lambda release: (release.framework, order(release)))):
+            if before.framework == after.framework and own[after.tag] in set(before.pythons) - {own[before.tag]}:
+                found[before.tag].append(own[after.tag])
+        return {tag: tuple(versions) for tag, versions in found.items()}
+
+    def arguments(self, modules: Iterable[str], python: str) -> list[str]:
+        """Return the arguments of `asv run` over modules of the suite on a version of Python."""
+        environment = ("--environment", f"virtualenv:{python}")
         return ["--show-stderr", "--record-samples", "--bench", rf"^({'|'.join(modules)})\.", *environment]
 
-    @property
-    def variables(self) -> dict[str, str]:
-        """The environment of asv; SOFTMARK_ variables of the shell do not narrow what is measured."""
+    def variables(self, python: str) -> dict[str, str]:
+        """Return the environment of asv: SOFTMARK_ variables of the shell do not narrow what is measured.
+
+        asv looks for the interpreter on PATH.
+        """
         plain = {name: value for name, value in os.environ.items() if name not in CHOICES}
+        interpreter = interpreters.executable(python)
+        if interpreter and python != interpreters.HERE:
+            plain["PATH"] = os.pathsep.join((str(Path(interpreter).parent), plain.get("PATH", os.defpath)))
         rounds = {"SOFTMARK_ROUNDS": str(self.rounds)} if self.rounds else {}
         return {**plain, "SOFTMARK_TIER": self.tier, **rounds}
 
@@ -98,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tier", choices=TIERS, default="core")
     parser.add_argument("--rounds", type=int, help="how many processes time each cell")
-    parser.add_argument("--python", help="version of Python, such as 3.12; asv.conf.json's by default")
+    parser.add_argument("--python", help="version of Python, such as 3.12; by default each release's own")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -127,12 +148,18 @@ def _measure_missing(
     wanted: Sequence[Release], setup: Setup, options: Options, versions: Mapping[str, str]
 ) -> int:
     commits = release_repository.hashes(setup.folder("repo"))
-    missing = [release for release in wanted if lacking(setup, commits[release.tag], versions)]
+    pythons = options.pythons(releases())
+    missing = [
+        release
+        for release in wanted
+        if any(lacking(setup, commits[release.tag], versions, python) for python in pythons[release.tag])
+    ]
     console = Console()
     console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are measured", highlight=False)
 
     def measure_one(release: Release, tell: Tell) -> Failure | None:
-        return measure(setup, release, commits[release.tag], options, versions, tell)
+        commit = commits[release.tag]
+        return measure(setup, release, commit, options, versions, tell, pythons[release.tag])
 
     try:
         failures = measure_all(missing, measure_one, console)
@@ -161,16 +188,43 @@ def measure_all(
 
 
 def measure(
-    setup: Setup, release: Release, commit: str, options: Options, versions: Mapping[str, str], tell: Tell
+    setup: Setup,
+    release: Release,
+    commit: str,
+    options: Options,
+    versions: Mapping[str, str],
+    tell: Tell,
+    pythons: Iterable[str],
 ) -> Failure | None:
-    """Measure a release by asv, pass its last line to `tell` meanwhile, and return why it has no results."""
-    log = setup.folder("env_dir").parent / "logs" / f"{release.tag}.log"
+    """Measure a release by asv on each Python, and note why it has no results on one, if so."""
+    failure = None
+    for python in pythons:
+        modules = lacking(setup, commit, versions, python)
+        output = _asv(setup, release, commit, options, python, modules, tell) if modules else ""
+        if lacking(setup, commit, versions, python) and failure is None:
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            failure = Failure(release.tag, commit, when, reason(release.tag, output))
+    note(setup.failed, release.tag, failure)
+    return failure
+
+
+def _asv(
+    setup: Setup,
+    release: Release,
+    commit: str,
+    options: Options,
+    python: str,
+    modules: Sequence[str],
+    tell: Tell,
+) -> str:
+    """Run asv, pass its last line to `tell` meanwhile, and return its output."""
+    log = setup.folder("env_dir").parent / "logs" / f"{release.tag}-py{python}.log"
     progress = log.with_suffix(".progress")
     log.parent.mkdir(parents=True, exist_ok=True)
     progress.write_text("", encoding="utf-8")
     where = ["--config", str(setup.config), "run", f"{commit}^!", "--machine", setup.machine]
-    variables = {**options.variables, "SOFTMARK_PROGRESS": str(progress)}
-    command = [*setup.asv, *where, *options.arguments(lacking(setup, commit, versions))]
+    variables = {**options.variables(python), "SOFTMARK_PROGRESS": str(progress)}
+    command = [*setup.asv, *where, *options.arguments(modules, python)]
     try:
         with log.open("w", encoding="utf-8") as out:
             child.run(
@@ -179,17 +233,11 @@ def measure(
             )  # fmt: skip
     finally:
         progress.unlink()
-    output = log.read_text(encoding="utf-8", errors="replace")
-    failure = None
-    if lacking(setup, commit, versions):
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        failure = Failure(release.tag, commit, when, reason(release.tag, output))
-    note(setup.failed, release.tag, failure)
-    return failure
+    return log.read_text(encoding="utf-8", errors="replace")
 
 
-def lacking(setup: Setup, commit: str, versions: Mapping[str, str]) -> list[str]:
-    """Return the modules of the suite that are still to run at a commit.
+def lacking(setup: Setup, commit: str, versions: Mapping[str, str], python: str) -> list[str]:
+    """Return the modules of the suite that are still to run at a commit on a version of Python.
 
     A benchmark of such a module has not run in its present version, or none of them has a number: asv notes
     nulls for a release that was not built, and NaN for what was not to be measured or cannot be imported.
@@ -201,6 +249,8 @@ def lacking(setup: Setup, commit: str, versions: Mapping[str, str]) -> list[str]
         left.setdefault(name.partition(".")[0], set()).add(name)
     wanted = {name: {"version": version} for name, version in versions.items()}
     for result in iter_results_for_machine_and_hash(str(setup.folder("results_dir")), setup.machine, commit):
+        if result.params.get("python") != python:
+            continue
         there = result.get_result_keys(wanted)
         for module, names in [*left.items()]:
             values = (result.get_result_value(name, result.get_result_params(name)) for name in names & there)

@@ -67,15 +67,21 @@ class Result:
     value: float
     interval: tuple[float, float] | None = None
     samples: tuple[float, ...] | None = None
+    python: str = ""  # "3.11"
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that was read: `rows` in order of machine, release, metric and cell as the files have them."""
+    """All that was read: `rows` in order of machine, release, metric and cell as the files have them.
+
+    `again` are the rows of releases that were measured on a newer Python too, so that the step to their successor
+    is not the interpreter's.
+    """
 
     machines: Mapping[str, Machine]
     rows: tuple[Result, ...]
     problems: tuple[str, ...]
+    again: tuple[Result, ...] = ()
 
 
 def folder(config: Path = CONFIG) -> Path:
@@ -105,11 +111,18 @@ def read(place: Path | None = None, commits: Mapping[str, Release] | None = None
         for path in sorted(part.glob("*-*.json")):
             for dated in _file(path, machine.name, benchmarks, commits, problems.append):
                 _, row = dated
-                key = (row.machine, row.release.tag, row.metric, row.cell)
+                key = (row.machine, row.release.tag, row.metric, row.cell, row.python)
                 newest[key] = max(newest.get(key, dated), dated, key=lambda pair: pair[0])  # measured last
     if not machines:
         raise NoResults(next(iter(problems), f"no machine has results in {place}: {MEASURE}"))
-    return Results(machines, tuple(row for _, row in newest.values()), tuple(dict.fromkeys(problems)))
+    rows = [row for _, row in newest.values()]
+    oldest: dict[tuple[str, str], str] = {}
+    for row in rows:
+        at = (row.machine, row.release.tag)
+        oldest[at] = min((oldest.get(at, row.python), row.python), key=_numbers)
+    main = tuple(row for row in rows if row.python == oldest[row.machine, row.release.tag])
+    again = tuple(row for row in rows if row.python != oldest[row.machine, row.release.tag])
+    return Results(machines, main, tuple(dict.fromkeys(problems)), again)
 
 
 def tracked() -> dict[str, Release]:
@@ -121,15 +134,18 @@ def tracked() -> dict[str, Release]:
     return {commits[release.tag]: release for release in known}
 
 
-def of(results: Results, *, machine: str | None = None, framework: str | None = None) -> tuple[Result, ...]:
-    """Return the rows of one machine or framework, or of all.
+def of(
+    results: Results, *, machine: str | None = None, framework: str | None = None, again: bool = False
+) -> tuple[Result, ...]:
+    """Return the rows of one machine or framework, or of all; `again`: also those on a second Python.
 
     Raises:
         NoResults: there is none; the message names what there is.
     """
     if machine is not None and machine not in results.machines:
         raise NoResults(f"unknown machine {machine!r}: choose one of {', '.join(results.machines)}")
-    rows = tuple(row for row in results.rows if machine in (None, row.machine))
+    every = (*results.rows, *results.again) if again else results.rows
+    rows = tuple(row for row in every if machine in (None, row.machine))
     left = f" ({len(results.problems)} left out, first {results.problems[0]})" if results.problems else ""
     if not rows:
         raise NoResults(f"nothing is measured on {machine or 'any machine'}: {MEASURE}{left}")
@@ -224,6 +240,7 @@ def _rows(
             value=float(number),
             interval=_interval(stats),
             samples=None if samples is None else tuple(map(float, samples)),
+            python=str(file.params.get("python", "")),
         )
         yield file.started_at.get(key) or 0, row
 
@@ -233,6 +250,10 @@ def _interval(stats: Mapping[str, float] | None) -> tuple[float, float] | None:
     ends = (stats or {}).get("ci_99_a"), (stats or {}).get("ci_99_b")
     low, high = ends
     return (low, high) if low is not None and high is not None and isfinite(low) and isfinite(high) else None
+
+
+def _numbers(python: str) -> tuple[int, ...]:  # "3.9" is before "3.10"
+    return tuple(int(part) for part in python.split(".") if part.isdecimal())
 
 
 def _line(error: BaseException) -> str:

@@ -16,16 +16,21 @@ from reports.timing import performance, wording
 def sections(results: Results, asv: str) -> list[dict[str, object]]:
     """Return a section for each machine that has results."""
     rows = {name: [row for row in results.rows if row.machine == name] for name in results.machines}
+    again = {name: [row for row in results.again if row.machine == name] for name in results.machines}
     there = [name for name in results.machines if rows[name]]
-    return [_section(results.machines[name], rows[name], asv, first=name == there[0]) for name in there]
+    return [
+        _section(results.machines[name], rows[name], again[name], asv, first=name == there[0]) for name in there
+    ]
 
 
-def _section(machine: Machine, rows: Sequence[Result], asv: str, first: bool) -> dict[str, object]:
+def _section(
+    machine: Machine, rows: Sequence[Result], again: Sequence[Result], asv: str, first: bool
+) -> dict[str, object]:
     """Return the tables, charts and changes of one machine."""
     suffix = "" if first else "-" + re.sub(r"[^\w-]+", "-", machine.name)
     newest = performance.newest_releases(rows)
     today = [row for row in rows if newest[row.release.framework] == row.release]
-    groups = performance.latency_changes(rows)
+    groups = performance.latency_changes([*rows, *again])
     return {
         "anchor": f"machine{suffix}",
         "name": machine.name,

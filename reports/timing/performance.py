@@ -142,12 +142,13 @@ def page(timings: Results) -> str:
     several = len({row.machine for row in rows}) > 1
     for name, machine in timings.machines.items():
         here = [row for row in rows if row.machine == name]
+        again = [row for row in timings.again if row.machine == name]
         if here:
-            blocks += _machine(machine, here, several)
+            blocks += _machine(machine, here, again, several)
     return "\n\n".join([*blocks, "## How to read", READ]) + "\n"
 
 
-def _machine(machine: Machine, rows: Sequence[Result], several: bool) -> Iterator[str]:
+def _machine(machine: Machine, rows: Sequence[Result], again: Sequence[Result], several: bool) -> Iterator[str]:
     where = f" on {wording.plain(machine.name)}" if several else ""
     newest = newest_releases(rows)
     versions = (f"{wording.NAMES[framework]} {release.version}" for framework, release in newest.items())
@@ -166,7 +167,7 @@ def _machine(machine: Machine, rows: Sequence[Result], several: bool) -> Iterato
         yield FRESH
         yield table_of(slowed[0], slowed[1:], texts=1)
     yield f"## Steps between releases{where}"
-    yield from _steps(rows, machine.device)
+    yield from _steps([*rows, *again], machine.device)
 
 
 def newest_releases(rows: Iterable[Result]) -> dict[str, Release]:

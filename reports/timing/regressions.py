@@ -67,7 +67,7 @@ def listed(timings: Results, options: argparse.Namespace) -> list[Transition]:
     Raises:
         NoResults: nothing is measured of what is asked for.
     """
-    rows = results.of(timings, machine=options.machine, framework=options.framework)
+    rows = results.of(timings, machine=options.machine, framework=options.framework, again=True)
     metrics = sorted({row.metric for row in rows})
     if options.metric not in metrics:
         raise NoResults(f"no {options.metric!r} is measured: choose one of {', '.join(metrics)}")

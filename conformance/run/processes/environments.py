@@ -13,12 +13,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
-
 from adapters import ROOT
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import Release
-from conformance.run.processes import child
+from conformance.run.processes import child, interpreters
 
 HARNESS = ("python-flint", "pytest", "packaging")  # what a run imports beside the framework, ml_dtypes and NumPy
 PYPROJECT = ROOT / "pyproject.toml"
@@ -32,18 +30,20 @@ def make(release: Release, folder: Path, stop: Event) -> str:
     """Make the environment in `folder`, which does not exist yet, and return the path of its Python.
 
     Raises:
-        NotInstalled: the release is not for this Python, or uv gave up.
+        NotInstalled: there is no Python for the release, or uv gave up.
         KeyboardInterrupt: `stop` was set.
     """
-    here = ".".join(map(str, sys.version_info[:2]))
-    if not SpecifierSet(release.python).contains(here):
-        raise NotInstalled(f"needs Python {release.python}, this is {here}")
     constraints = folder.with_suffix(".txt")
     constraints.write_text("".join(f"{pin}\n" for pin in release.constraints), encoding="utf-8")
     python = str(folder / "bin" / "python")
     # a copy of its gigabytes in uv's cache would outlive the environment
     cache = ("--no-cache",) if FRAMEWORKS[release.framework].big else ()
-    uv(stop, "venv", "--quiet", "--python", sys.executable, str(folder))
+    version = interpreters.version_for(release)
+    interpreter = interpreters.executable(version)
+    try:
+        uv(stop, "venv", "--quiet", "--python", interpreter or version, str(folder))
+    except NotInstalled as problem:
+        raise NotInstalled(f"needs Python {release.python}: {problem}") from problem
     uv(
         stop, "pip", "install", "--quiet", *cache, "--python", python, "--only-binary", ":all:",
         "--constraint", str(constraints), *release.requirements, *harness(),
