@@ -18,6 +18,7 @@ from adapters.frameworks import FRAMEWORKS
 from conformance import deviations, files, terminal
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
+from conformance.foreign import one_line
 from conformance.record.records import Record
 from conformance.requirements import TIERS
 from conformance.run.processes import child, releases, supervisor
@@ -157,7 +158,7 @@ def _with_progress(orders: list[supervisor.Order], jobs: int, console: Console) 
         tasks: dict[str, TaskID] = {}
 
         def report(now: supervisor.Progress) -> None:
-            target, check = terminal.one_line(now.target), terminal.one_line(now.check)
+            target, check = one_line(now.target), one_line(now.check)
             if target not in tasks:
                 tasks[target] = progress.add_task(target, total=now.total, check="")
             progress.update(tasks[target], completed=now.done, total=now.total, check=check)
@@ -173,16 +174,16 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
         if not record.checks and record.footer and record.footer.error:
             target, error = record.header.target, record.footer.error
             said = error if target in error else f"{target}: {error}"
-            console.print(f"FAILS  {terminal.one_line(said)}", soft_wrap=True)
+            console.print(f"FAILS  {one_line(said)}", soft_wrap=True)
             failed = True
             continue
         spent = sum(check.seconds for check in record.checks)
-        named = terminal.one_line(f"{record.header.target} {record.header.framework['version']}")
+        named = one_line(f"{record.header.target} {record.header.framework['version']}")
         state = "FAILS" if problems else "holds"
         checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
         console.print(f"{state}  {named}: {checked}", soft_wrap=True)
         for line in [*problems, *baseline.notes(record, earlier)]:
-            console.print(f"       {terminal.one_line(line)}", soft_wrap=True)
+            console.print(f"       {one_line(line)}", soft_wrap=True)
         failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]
     spent = sum(check.seconds for check in checks)

@@ -6,7 +6,6 @@ Adapters, frameworks and records of others are foreign: their names, versions an
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,20 +15,10 @@ from typing import NoReturn
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
-# controls but for tab and newline, line separators, marks and overrides of direction, and halves of a character
-ACTING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from conformance.foreign import one_line, visible
+
 UNWRITTEN = 2
 BROKEN_PIPE = 141  # what a shell says of a command whose reader has gone
-
-
-def visible(text: str) -> str:
-    """Return the text with U+FFFD for each character that a terminal or a log viewer would act on."""
-    return ACTING.sub("\ufffd", text)
-
-
-def one_line(text: str) -> str:
-    """Return visible text on one line."""
-    return visible(" ".join(text.split()))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from threading import Event
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from rich.console import Console
 
 from adapters import ROOT
@@ -262,8 +265,29 @@ def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
     recording = {"reading", "records", "resuming", "schema", "storage", "verdict", "version1", "writing"}
     told = {f"conformance.record.{name}" for name in recording}
     told |= {f"conformance.run.processes.{name}" for name in ("child", "machine", "supervisor")}
-    assert left_out & imported == {*told, "conformance.files", "conformance.terminal"}
+    assert left_out & imported == {*told, "conformance.files", "conformance.foreign"}
     assert judges - imported <= left_out
+
+
+def test_a_run_imports_nothing_that_an_environment_of_a_release_lacks() -> None:
+    script = (
+        "import sys, importlib.metadata as metadata, conformance.run.plugin\n"
+        "provided = metadata.packages_distributions()\n"
+        "print(*{name for module in sys.modules for name in provided.get(module.partition('.')[0], ())})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    installed = {canonicalize_name(name) for name in done.stdout.split()}
+    assert (
+        installed - _with_dependencies({*environments.HARNESS, "ml-dtypes", "numpy"})
+        == {"setuptools"} & installed
+    )
+
+
+def _with_dependencies(names: set[str]) -> set[str]:
+    """These distributions and all that they need here."""
+    asked = [Requirement(line) for name in names for line in metadata.requires(name) or ()]
+    needed = {canonicalize_name(one.name) for one in asked if one.marker is None or one.marker.evaluate()}
+    return names if needed <= names else _with_dependencies(names | needed)
 
 
 def _stands_in(module: str, place: str) -> bool:

@@ -17,11 +17,11 @@ import pytest
 
 from adapters import ROOT
 from conformance import __main__ as command
+from conformance.foreign import ACTING
 from conformance.record.records import Check, Footer, Header, Record
 from conformance.record.storage import LARGEST
 from conformance.record.writing import whole
 from conformance.run.processes import child, supervisor
-from conformance.terminal import ACTING
 from reports import __main__ as reports
 from tests import samples
 from tests.dying import ANSI

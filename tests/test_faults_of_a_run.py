@@ -20,11 +20,11 @@ from adapters import ROOT
 from conformance import __main__ as command
 from conformance.ci import baseline
 from conformance.ci.baseline import BadBaseline
+from conformance.foreign import ACTING
 from conformance.record import reading
 from conformance.record.records import Record, file_name
 from conformance.record.verdict import problems
 from conformance.run.processes import supervisor
-from conformance.terminal import ACTING
 from reports.targets import summary
 from tests import dying
 from tests.dying import ends

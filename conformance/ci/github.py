@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.ci import baseline
 from conformance.ci.run_summary import statement
+from conformance.foreign import visible
 from conformance.record.records import Record
-from conformance.terminal import visible
 
 MOST = 10
 

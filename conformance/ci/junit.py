@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from conformance.ci import baseline
+from conformance.foreign import visible
 from conformance.record.records import Check, Record
 from conformance.record.verdict import counted
-from conformance.terminal import visible
 
 NONCHARACTERS = re.compile("[\ufffe\uffff]")  # XML 1.0 cannot hold these, nor most of what a terminal acts on
 

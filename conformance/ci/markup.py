@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from conformance.terminal import visible
+from conformance.foreign import visible
 
 
 def escape(text: str) -> str:

@@ -10,11 +10,11 @@ import pytest
 from adapters.protocol import NotProvided
 from conformance import requirements
 from conformance.deviations import Deviation
+from conformance.foreign import visible
 from conformance.record import records
 from conformance.record.verdict import LENIENT
 from conformance.run.single_thread import ProcessDied
 from conformance.run.target import Trial
-from conformance.terminal import visible
 
 
 def row_of(check: Trial, call: pytest.CallInfo[None]) -> records.Check:

@@ -16,6 +16,7 @@ import pytest
 import adapters
 from adapters.protocol import DeviceUnavailable
 from conformance import HERE, deviations, files
+from conformance.foreign import one_line
 from conformance.record.reading import read
 from conformance.record.records import BrokenRecord
 from conformance.record.resuming import NotResumed, resume
@@ -27,7 +28,6 @@ from conformance.run.processes.supervisor import running_file
 from conformance.run.recorder import Recorder, attach
 from conformance.run.subjects import asked, check_id, subjects
 from conformance.run.target import Subject, Target, Trial
-from conformance.terminal import one_line
 
 TARGET = pytest.StashKey[Target]()
 WRITER = pytest.StashKey[Writer]()

@@ -18,7 +18,8 @@ from pathlib import Path
 from threading import Event
 
 from adapters import BUILT_IN, ROOT, UnknownAdapter
-from conformance import deviations, files, terminal
+from conformance import deviations, files
+from conformance.foreign import visible
 from conformance.record import records, writing
 from conformance.record.reading import read
 from conformance.run.processes import child, machine
@@ -222,7 +223,7 @@ def _make_visible(log: Path) -> None:
     """Take out of a log what a terminal or a viewer would act on: the adapter and its framework write into it."""
     with suppress(FileNotFoundError):  # the folder is gone
         text = log.read_text(encoding="utf-8", errors="replace")
-        files.write(log, terminal.visible(text), durable=False)
+        files.write(log, visible(text), durable=False)
 
 
 def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], float | None]:
