@@ -11,12 +11,14 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
 
 import adapters.faulty
 import adapters.honest
+from adapters.frameworks import FRAMEWORKS
 from conformance import __main__ as command
 from conformance.ci import baseline
 from conformance.record import reading
@@ -25,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "docs" / "example"
 PAGE = ROOT / "docs" / "backend.md"
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
-WORKFLOW = EXAMPLE / ".github" / "workflows" / "softmark.yml"
+WORKFLOWS = EXAMPLE / ".github" / "workflows"
 TARGET = "softmark_adapter:Adapter"
 BASELINE = "softmark-baseline.jsonl.xz"
 
@@ -83,9 +85,10 @@ def test_the_baseline_is_of_the_example() -> None:
     assert found[f"{TARGET}:cpu:eager"].header.framework["name"] == "toy"
 
 
-def test_the_workflow_takes_each_action_at_a_commit() -> None:
-    actions = re.findall(r"uses: (\S+)(.*)", WORKFLOW.read_text(encoding="utf-8"))
-    assert len(actions) >= 5
+@pytest.mark.parametrize("name", ["softmark", "nightly"])
+def test_a_workflow_takes_each_action_at_a_commit(name: str) -> None:
+    actions = re.findall(r"uses: (\S+)(.*)", (WORKFLOWS / f"{name}.yml").read_text(encoding="utf-8"))
+    assert len(actions) >= 3
     for action, tag in actions:
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
         assert re.fullmatch(r"  # v\d+\.\d+\.\d+", tag)
@@ -93,7 +96,7 @@ def test_the_workflow_takes_each_action_at_a_commit() -> None:
 
 def test_the_workflow_runs_what_the_command_takes() -> None:
     yaml = pytest.importorskip("yaml")
-    workflow: dict[Any, Any] = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    workflow: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "softmark.yml").read_text(encoding="utf-8"))
     job = workflow["jobs"]["conformance"]
     assert job["env"]["PYTHONPATH"] == "softmark"
     steps = [step["run"] for step in job["steps"] if "run" in step]
@@ -105,6 +108,25 @@ def test_the_workflow_runs_what_the_command_takes() -> None:
     assert options.baseline == Path(BASELINE)
     assert (EXAMPLE / options.baseline).exists()
     assert any("softmark/pyproject.toml:core" in step for step in steps)
+
+
+def test_the_nightly_workflow_compares_each_timed_framework_with_its_record() -> None:
+    yaml = pytest.importorskip("yaml")
+    workflow: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "nightly.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["nightly"]
+    rows = job["strategy"]["matrix"]["include"]
+    assert {row["target"]: row["mode"] for row in rows} == {
+        name: framework.usual for name, framework in FRAMEWORKS.items() if framework.tracked
+    }
+    (line,) = [step["run"] for step in job["steps"] if "-m conformance" in step.get("run", "")]
+    for row in rows:
+        named = dict(job["env"])
+        for name, value in row.items():
+            named = {key: text.replace(f"${{{{ matrix.{name} }}}}", value) for key, text in named.items()}
+        words = shlex.split(Template(line).substitute(named))
+        options = command._parser().parse_args(words[3:])
+        assert options.targets == named["TARGET"]
+        assert (ROOT / options.baseline).is_file()
 
 
 def test_the_pages_name_options_that_there_are() -> None:
