@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from adapters import function
 from adapters.frameworks import FRAMEWORKS, require_mode
 from adapters.protocol import Adapter
 
@@ -28,14 +30,28 @@ def load(name: str, device: str = "cpu", mode: str = "eager") -> Adapter:
         ImportError: the adapter is known and the framework under it cannot be imported.
         DeviceUnavailable, ValueError: the framework has no such device, or no such mode.
     """
-    module_name, _, class_name = name.partition(":")
-    if not class_name:
+    told = function.declared(name)
+    if told is not None:
+        return _function(told, device, mode)
+    if ":" not in name:
         if name not in BUILT_IN:
             raise UnknownAdapter(
                 f"unknown adapter {name!r}: choose one of {', '.join(BUILT_IN)} or package.module:Class"
             )
         require_mode(name, mode)
-        module_name, class_name = f"adapters.{name}", "Adapter"
+        name = f"adapters.{name}:Adapter"
+    adapter: Adapter = attribute(name)(device=device, mode=mode)
+    return adapter
+
+
+def attribute(name: str) -> Any:
+    """Return the class or function "package.module:name".
+
+    Raises:
+        UnknownAdapter: there is no such module, or nothing of that name in it.
+        ImportError: something that the module imports is missing.
+    """
+    module_name, _, inner = name.partition(":")
     try:
         module = import_module(module_name)
     except ModuleNotFoundError as error:
@@ -43,8 +59,20 @@ def load(name: str, device: str = "cpu", mode: str = "eager") -> Adapter:
             raise UnknownAdapter(f"unknown adapter {name!r}: no module {module_name!r}") from error
         raise
     try:
-        adapter_class = getattr(module, class_name)
+        return getattr(module, inner)
     except AttributeError as error:
-        raise UnknownAdapter(f"unknown adapter {name!r}: {module_name} has no {class_name!r}") from error
-    adapter: Adapter = adapter_class(device=device, mode=mode)
-    return adapter
+        raise UnknownAdapter(f"unknown adapter {name!r}: {module_name} has no {inner!r}") from error
+
+
+def _given(name: str) -> Any:
+    return function.GIVEN.get(name) or attribute(name)
+
+
+def _function(told: function.Declared, device: str, mode: str) -> Adapter:
+    built_in = told.arrays in BUILT_IN
+    spelling = FRAMEWORKS[told.arrays].spelling if built_in else None
+    if told.gradient == "autograd" and not (spelling and spelling.derivatives):
+        raise ValueError(f"{told.arrays} has no autograd: name the gradient as module:function")
+    base = type(load(told.arrays, device, mode)) if built_in else attribute("adapters.dlpack:Adapter")
+    gradient = _given(told.gradient) if ":" in told.gradient else None
+    return function.adapter(told, base, _given(told.name), gradient, device, mode)

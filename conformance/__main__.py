@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from adapters import MODES
 from adapters.frameworks import FRAMEWORKS
-from conformance import deviations, files, terminal
+from conformance import deviations, files, single_function, terminal
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
 from conformance.foreign import one_line
@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["releases"]:
         with child.interruptible():
             return releases.main(arguments[1:])
+    if arguments[:1] == ["judge"]:
+        return single_function.main(arguments[1:])
     options = _parser().parse_args(arguments)
     with ExitStack() as held:
         try:
@@ -88,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance releases judges every tracked release; see its own --help.",
+        epilog="python -m conformance judge judges one function, python -m conformance releases every tracked "
+        "release; see their own --help.",
     )
     parser.add_argument(
         "--targets",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance.operations import OPERATIONS
-from conformance.record.accuracy_keys import FORWARD, number, place, ratio
+from conformance.record.accuracy_keys import FORWARD, letter, number, place, ratio
 from conformance.record.records import Check
 from conformance.truth.arithmetic import GRADES
 from reports.checks import Judged
@@ -81,14 +81,6 @@ def tables(targets: Sequence[str], checks: Iterable[Judged]) -> tuple[AccuracyTa
     return tuple(AccuracyTable(title, part) for title, part in kept.items() if part)
 
 
-def letter(checks: Iterable[Check]) -> str:
-    """The best grade whose bound holds in every check, F where none does."""
-    held = list(GRADES)
-    for check in checks:
-        held = [grade for grade in held if (ratio(check, grade) or 0.0) <= 1]
-    return held[0] if held else "F"
-
-
 def _row(targets: Sequence[str], at: tuple[str, str, str], by_target: dict[str, list[Check]]) -> AccuracyRow:
     return AccuracyRow(
         *at, tuple(_grade(by_target[target]) if target in by_target else None for target in targets)
@@ -103,7 +95,7 @@ def _grade(checks: list[Check]) -> Grade | None:
     relative = [number(check.measured.get("relative")) for check in checks]
     known = [value for value in relative if value is not None]
     return Grade(
-        letter=letter(graded),
+        letter=letter(graded, GRADES),
         worst=ratio(worst, REQUIRED) or 0.0,
         relative=all(value <= 1 for value in known) if known else None,
         spread=spread(graded),

@@ -20,6 +20,7 @@ import adapters.faulty
 import adapters.honest
 from adapters.frameworks import FRAMEWORKS
 from conformance import __main__ as command
+from conformance import single_function
 from conformance.ci import baseline
 from conformance.record import reading
 
@@ -139,7 +140,8 @@ def test_the_pages_name_options_that_there_are() -> None:
 
 def test_the_page_on_backends_names_options_that_there_are() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE.read_text(encoding="utf-8")))
-    assert named - options_of("conformance", "") <= {"--group", "--rootdir", "--adapter"}
+    known = options_of("conformance", "") | options_of("conformance", "judge")
+    assert named - known <= {"--group", "--rootdir", "--adapter"}
 
 
 def options_of(module: str, first: str) -> set[str]:
@@ -150,6 +152,8 @@ def options_of(module: str, first: str) -> set[str]:
         import_module(main.COMMANDS[first]).add_arguments(parser)
     elif module == "conformance" and first == "releases":
         import_module("conformance.run.processes.releases").add_arguments(parser)
+    elif module == "conformance" and first == "judge":
+        single_function.add_arguments(parser)
     elif module == "reports" and first in main.COMMANDS:
         main.COMMANDS[first].add_arguments(parser)
     else:

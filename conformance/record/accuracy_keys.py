@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from conformance.operations import OPERATIONS
@@ -48,6 +49,14 @@ def ratio(check: Check, grade: str) -> float | None:
     """Return the largest error over the bound of `grade` in this check; None where it was not measured."""
     ratios = check.measured.get("ratio")
     return number(ratios.get(grade)) if isinstance(ratios, dict) else None
+
+
+def letter(checks: Iterable[Check], grades: Iterable[str]) -> str:
+    """Return the first of `grades` whose bound holds in every check, F where none does."""
+    held = list(grades)
+    for check in checks:
+        held = [grade for grade in held if (ratio(check, grade) or 0.0) <= 1]
+    return held[0] if held else "F"
 
 
 def number(text: Any) -> float | None:

@@ -25,7 +25,7 @@ NO_JUDGES = (
         f"conformance/{name}"
         for name in ("run/processes", "record", "ci", "cases/covering.py", "deviations.toml")
     ),
-    *(f"conformance/{name}.py" for name in ("__main__", "files", "foreign", "terminal")),
+    *(f"conformance/{name}.py" for name in ("__main__", "files", "foreign", "single_function", "terminal")),
 )
 
 
