@@ -37,6 +37,7 @@ class Case:
     where: str | None = None
     method: str = ""  # as in `Call`
     layouts: dict[str, str] = field(default_factory=dict)
+    then: Case | None = None  # a second call of the same function
 
     def call(self, operation: str, dtype: str) -> Call:
         """The call with its arrays in format `dtype`."""

@@ -70,10 +70,15 @@ class Call:
         """Return the answer of the framework, in its own array type."""
         return self.function(adapter)(*self.arrays(adapter))
 
-    def arrays(self, adapter: Adapter) -> list[Any]:
-        """The native logits, labels, cotangent, tangent, weight and `where`, those that there are."""
+    @property
+    def given(self) -> list[Array]:
+        """The logits, labels, cotangent, tangent, weight and `where`, those that there are."""
         parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"), self.where)
-        return [adapter.asarray(part) for part in parts if part is not None]
+        return [part for part in parts if part is not None]
+
+    def arrays(self, adapter: Adapter) -> list[Any]:
+        """What is `given`, as native arrays."""
+        return [adapter.asarray(part) for part in self.given]
 
     def function(self, adapter: Adapter) -> Callable[..., Any]:
         """The call as a function of `arrays`, for a compiler or a mode to be given as a whole.
