@@ -121,7 +121,8 @@ def test_a_layout_keeps_the_values_unless_it_repeats_them(kind: str) -> None:
 
 def test_what_a_case_prints_is_the_array_that_it_passes() -> None:
     for _, row, made in every_case(1):
-        call, told = made.call(row["operation"], "float64"), made.describe(row["operation"], "float64")
+        call = made.call(row["operation"], "float64")
+        told = made.describe(call)
         for name, array in (("expression", call.x), ("labels", call.labels), ("cotangent", call.cotangent)):
             if array is not None:
                 printed = eval(told[name], {"np": np})

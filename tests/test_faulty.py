@@ -105,7 +105,7 @@ def two_at_once(a: Adapter) -> Any:
 
 def given_to_loss(smoothing: float = 0.0, **given: Any) -> Call:
     def call(a: Adapter) -> Any:
-        arrays = {name: np.array(value, np.float32) for name, value in given.items()}
+        arrays: dict[str, Any] = {name: np.array(value, np.float32) for name, value in given.items()}
         labels = arrays.pop("labels", INDEX)
         a.softmax_cross_entropy(NORMAL, labels, label_smoothing=smoothing, **arrays)
         return np.concatenate([labels.ravel(), *arrays.values()])

@@ -72,11 +72,11 @@ class Case:
             re.sub(r"\ba\b", f"np.asarray({spelled})", self.layouts.get(name, "a")) if self.layouts else spelled
         )
 
-    def describe(self, operation: str, dtype: str) -> dict[str, Any]:
-        """The call as plain data, for a record and for those who reproduce it."""
-        call = self.call(operation, dtype)
+    def describe(self, call: Call) -> dict[str, Any]:
+        """`call`, which is this case's, as plain data, for a record and for those who reproduce it."""
+        dtype = call.dtype
         parts = {
-            "operation": operation,
+            "operation": call.operation,
             "dtype": dtype,
             "expression": self._stored("x", self.x, dtype),
             "shape": list(call.x.shape),
