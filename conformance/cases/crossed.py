@@ -12,7 +12,14 @@ from conformance.cases import designs
 from conformance.cases.designs import Design, Levels
 from conformance.run.case import Case
 
-STRENGTHS = {"few": 1, "quick": 2, "full": 3, "exhaustive": 3}  # by tier; "few" is a slow compiler's quick one
+# by tier; "few" is a slow compiler's quick one, "copied" that of a framework that copies what it is given
+ROWS: dict[str, Callable[[Design], list[Levels]]] = {
+    "few": lambda design: design.rows(1),
+    "copied": Design.without_layouts,
+    "quick": lambda design: design.rows(2),
+    "full": lambda design: design.rows(3),
+    "exhaustive": lambda design: design.rows(3),
+}
 # direction → the derivative, with respect to what, and the adapter's method where it has another name
 DIRECTIONS = {
     "value": ("", "x", ""),
@@ -249,9 +256,9 @@ def _layouts(row: Levels, shape: Shape, given: set[str], per_row: bool) -> dict[
 
 
 @cache
-def _made(design: str, strength: int) -> tuple[tuple[Levels, Case], ...]:
+def _made(design: str, tier: str) -> tuple[tuple[Levels, Case], ...]:
     found = designs.load()[design]
-    return tuple((row, case(found, row)) for row in found.rows(strength))
+    return tuple((row, case(found, row)) for row in ROWS[tier](found))
 
 
 def crossed(
@@ -264,7 +271,7 @@ def crossed(
         for design in names:
             if operations.get(operation).kind not in designs.load()[design].kinds:
                 continue
-            for row, made in _made(design, STRENGTHS[tier]):
+            for row, made in _made(design, tier):
                 asked = row["operation"], row["format"], row.get("mode", "")
                 if asked == (operation, dtype, mode) and row["direction"] in directions:
                     yield made
