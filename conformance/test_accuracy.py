@@ -11,7 +11,7 @@ from conformance import operations
 from conformance.cases.rows import accuracy, normal, regimes
 from conformance.run.case import Case
 from conformance.run.elementary import LIMIT, SLOPE_LIMIT
-from conformance.run.target import Check, number
+from conformance.run.target import Trial, number
 from conformance.truth.bounds import confident
 from conformance.truth.formats import format_of
 
@@ -52,22 +52,22 @@ def many(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 
 @pytest.mark.requirement("ACC-01", cases=accuracy)
-def test_error_is_within_grade_d(check: Check) -> None:
+def test_error_is_within_grade_d(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("ACC-02", cases=accuracy)
-def test_error_is_within_grade_b(check: Check) -> None:
+def test_error_is_within_grade_b(check: Trial) -> None:
     assert check.judge("B") <= 1
 
 
 @pytest.mark.requirement("ACC-03", cases=equal_logits)
-def test_equal_logits_are_counted_exactly(check: Check) -> None:
+def test_equal_logits_are_counted_exactly(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("ACC-04", cases=near_zero)
-def test_near_zero_is_relatively_accurate(check: Check) -> None:
+def test_near_zero_is_relatively_accurate(check: Trial) -> None:
     judgement = check.judgement()
     how = check.target.traits(check.dtype).arithmetic("B", check.dtype, 3)
     allowed = confident(judgement.setting.rows, how)
@@ -80,7 +80,7 @@ def test_near_zero_is_relatively_accurate(check: Check) -> None:
 
 
 @pytest.mark.requirement("ACC-05", cases=sums)
-def test_row_sums_to_one(check: Check) -> None:
+def test_row_sums_to_one(check: Trial) -> None:
     judgement = check.judgement()
     totals = judgement.got.sum(axis=-1)
     allowed = judgement.tolerance["D"].sum(axis=-1)
@@ -89,7 +89,7 @@ def test_row_sums_to_one(check: Check) -> None:
 
 
 @pytest.mark.requirement("ACC-06", cases=sums)
-def test_exponential_of_log_softmax_is_softmax(check: Check) -> None:
+def test_exponential_of_log_softmax_is_softmax(check: Trial) -> None:
     logs = check.judgement()
     plain = check.target.judge(check.case, "softmax", check.dtype)
     raised = plain.truth.value * np.expm1(logs.tolerance["D"])  # g·e^t − g, what a log off by t makes of g
@@ -102,7 +102,7 @@ def test_exponential_of_log_softmax_is_softmax(check: Check) -> None:
 
 
 @pytest.mark.requirement("ACC-07", cases=many)
-def test_rounding_is_unbiased(check: Check) -> None:
+def test_rounding_is_unbiased(check: Trial) -> None:
     ulps = check.judgement().ulps
     check.show(
         f"mean {ulps.mean():.3g} ulps of {ulps.size}",
@@ -114,7 +114,7 @@ def test_rounding_is_unbiased(check: Check) -> None:
 
 
 @pytest.mark.requirement("ACC-08", cases=own_functions)
-def test_own_exponential_and_logarithm_are_within_their_limits(check: Check) -> None:
+def test_own_exponential_and_logarithm_are_within_their_limits(check: Trial) -> None:
     check.need("elementary")
     found = check.target.errors(check.dtype)
     check.show(str(found), f"at most {LIMIT} unit roundoffs, and {SLOPE_LIMIT} · |x| more for exp")

@@ -15,7 +15,7 @@ from conformance.cases.rows import normal, regimes, with_labels
 from conformance.operations import OPERATIONS
 from conformance.run.case import Case
 from conformance.run.measure import compare
-from conformance.run.target import Check
+from conformance.run.target import Trial
 from conformance.truth.formats import Floats, exact, format_of, round_to
 
 NORMAL = "np.random.default_rng(3).standard_normal((6, 33))"
@@ -104,7 +104,7 @@ def composition(function: Any, produce: Any) -> Any:
     return lambda x, c, *labels: function(produce(x, c), *labels)
 
 
-def composed(check: Check, produce: Any, x: Any, constant: Any) -> Floats:
+def composed(check: Trial, produce: Any, x: Any, constant: Any) -> Floats:
     """function(produce(x, constant)) with everything in one call of the target's mode."""
     adapter = check.adapter
     arrays = [adapter.asarray(x), adapter.asarray(constant)]
@@ -115,12 +115,12 @@ def composed(check: Check, produce: Any, x: Any, constant: Any) -> Floats:
     return exact(adapter.to_numpy(adapter.call(graph, *arrays)))
 
 
-def constant(check: Check) -> Any:
+def constant(check: Trial) -> Any:
     """The number that the case's composition multiplies or divides by, in the format under test."""
     return round_to(float(str(check.case.argument).split()[-1]), check.dtype)
 
 
-def stays_a_distribution(check: Check, got: Floats) -> None:
+def stays_a_distribution(check: Trial, got: Floats) -> None:
     """No NaN; a total of one within the bound of the sum; losses finite, and not negative beyond rounding.
 
     The logits themselves carry the rounding of their product: which distribution it is, is not asked.
@@ -147,17 +147,17 @@ def stays_a_distribution(check: Check, got: Floats) -> None:
 
 
 @pytest.mark.requirement("CMP-01", cases=scaled)
-def test_scaled_logits_stay_a_distribution(check: Check) -> None:
+def test_scaled_logits_stay_a_distribution(check: Trial) -> None:
     stays_a_distribution(check, composed(check, product, check.call.x, constant(check)))
 
 
 @pytest.mark.requirement("CMP-02", cases=cooled)
-def test_cooled_logits_stay_a_distribution(check: Check) -> None:
+def test_cooled_logits_stay_a_distribution(check: Trial) -> None:
     stays_a_distribution(check, composed(check, quotient, check.call.x, constant(check)))
 
 
 @pytest.mark.requirement("CMP-03", cases=added_masks)
-def test_added_mask_hides(check: Check) -> None:
+def test_added_mask_hides(check: Trial) -> None:
     hidden = np.arange(33) % 3 == np.array([[0], [1], [2], [0], [1], [2]])
     value = -np.inf if check.case.name == "plus-minus-infinity" else -format_of(check.dtype).largest
     mask = round_to(np.where(hidden, value, 0.0), check.dtype)
@@ -175,7 +175,7 @@ def test_added_mask_hides(check: Check) -> None:
 
 
 @pytest.mark.requirement("CMP-04", cases=several)
-def test_several_outputs_are_each_right(check: Check) -> None:
+def test_several_outputs_are_each_right(check: Trial) -> None:
     adapter = check.adapter
     other = next(op.name for op in OPERATIONS.values() if op.kind == "row" and op.name != check.operation)
 
@@ -193,7 +193,7 @@ def test_several_outputs_are_each_right(check: Check) -> None:
 
 
 @pytest.mark.requirement("CMP-05", cases=overflowing)
-def test_overflow_in_the_graph_is_answered_as_infinity(check: Check) -> None:
+def test_overflow_in_the_graph_is_answered_as_infinity(check: Trial) -> None:
     got = composed(check, product, check.call.x, constant(check))
     with np.errstate(over="ignore"):
         x = check.call.x * constant(check)
@@ -207,7 +207,7 @@ def test_overflow_in_the_graph_is_answered_as_infinity(check: Check) -> None:
 
 
 @pytest.mark.requirement("CMP-06", cases=producers)
-def test_gradient_beside_the_producer_is_within_the_bound(check: Check) -> None:
+def test_gradient_beside_the_producer_is_within_the_bound(check: Trial) -> None:
     check.need("vjp")
     adapter, call = check.adapter, check.call
     arrays, gradient = call.arrays(adapter), call.function(adapter)
@@ -221,7 +221,7 @@ def test_gradient_beside_the_producer_is_within_the_bound(check: Check) -> None:
 
 
 @pytest.mark.requirement("CMP-07", cases=producers)
-def test_result_and_gradient_of_one_graph_are_each_right(check: Check) -> None:
+def test_result_and_gradient_of_one_graph_are_each_right(check: Trial) -> None:
     check.need("vjp")
     adapter, call = check.adapter, check.call
     forward = replace(call, derivative="", cotangent=None).function(adapter)
@@ -237,7 +237,7 @@ def test_result_and_gradient_of_one_graph_are_each_right(check: Check) -> None:
 
 
 @pytest.mark.requirement("CMP-09", cases=of_any_size)
-def test_one_graph_is_right_for_every_size(check: Check) -> None:
+def test_one_graph_is_right_for_every_size(check: Trial) -> None:
     check.need("dynamic", *filter(None, [check.case.derivative]))
     adapter, call = check.adapter, check.call
     graph = adapter.dynamic(call.function(adapter), *call.arrays(adapter))
@@ -247,7 +247,7 @@ def test_one_graph_is_right_for_every_size(check: Check) -> None:
         assert check.compare(adapter.to_numpy(graph(*arrays)), case=sized) <= 1, f"{rows} rows of {n}"
 
 
-def of_size(check: Check, rows: int, n: int) -> Iterator[Case]:
+def of_size(check: Trial, rows: int, n: int) -> Iterator[Case]:
     """The case with another number of rows and classes."""
     case = Case(check.case.name, f"{normal(rows, n, seed=4)} * 2")
     kind = check.case.derivative
@@ -259,7 +259,7 @@ def of_size(check: Check, rows: int, n: int) -> Iterator[Case]:
 
 
 @pytest.mark.requirement("CMP-08", cases=in_16_bits)
-def test_autocast_has_one_policy(check: Check) -> None:
+def test_autocast_has_one_policy(check: Trial) -> None:
     check.need("autocast")
     adapter, call = check.adapter, check.call
 

@@ -10,11 +10,11 @@ import pytest
 from conformance.cases.crossed import DIRECTIONS, crossed
 from conformance.run.case import Case
 from conformance.run.measure import compare
-from conformance.run.target import Check, Refused
+from conformance.run.target import Refused, Trial
 from conformance.truth.formats import exact
 
 
-def provide(check: Check, *features: str) -> None:
+def provide(check: Trial, *features: str) -> None:
     """Raise NotProvided unless the adapter has what the case's arguments and its method ask for."""
     derivative, labels = check.case.derivative, check.call.labels
     form = () if labels is None else ("index_labels" if labels.dtype.kind in "iu" else "probability_labels",)
@@ -22,7 +22,7 @@ def provide(check: Check, *features: str) -> None:
     check.need_method(check.case.method)
 
 
-def judge(check: Check, *features: str, refusable: bool = False) -> None:
+def judge(check: Trial, *features: str, refusable: bool = False) -> None:
     """Judge; second derivatives, and labels in another format than int64, may be refused by raising."""
     provide(check, *features)
     labels = check.call.labels
@@ -47,42 +47,42 @@ def several(check: Check) -> list[Case]:
 
 
 @pytest.mark.requirement("CRS-01", cases=crossed("value"))
-def test_crossed_value_is_within_the_bound(check: Check) -> None:
+def test_crossed_value_is_within_the_bound(check: Trial) -> None:
     judge(check)
 
 
 @pytest.mark.requirement("CRS-02", cases=crossed("vjp"))
-def test_crossed_gradient_is_within_the_bound(check: Check) -> None:
+def test_crossed_gradient_is_within_the_bound(check: Trial) -> None:
     judge(check)
 
 
 @pytest.mark.requirement("CRS-03", cases=crossed("jvp"))
-def test_crossed_forward_mode_is_within_the_bound(check: Check) -> None:
+def test_crossed_forward_mode_is_within_the_bound(check: Trial) -> None:
     judge(check)
 
 
 @pytest.mark.requirement("CRS-04", cases=crossed("hvp"))
-def test_crossed_second_derivative_is_within_the_bound_or_refused(check: Check) -> None:
+def test_crossed_second_derivative_is_within_the_bound_or_refused(check: Trial) -> None:
     judge(check, refusable=True)
 
 
 @pytest.mark.requirement("CRS-05", cases=crossed("rof"))
-def test_crossed_reverse_over_forward_mode_is_within_the_bound_or_refused(check: Check) -> None:
+def test_crossed_reverse_over_forward_mode_is_within_the_bound_or_refused(check: Trial) -> None:
     judge(check, "jvp", refusable=True)
 
 
 @pytest.mark.requirement("CRS-06", cases=crossed("both"))
-def test_crossed_value_and_gradient_of_one_call_are_within_the_bound(check: Check) -> None:
+def test_crossed_value_and_gradient_of_one_call_are_within_the_bound(check: Trial) -> None:
     judge(check)
 
 
 @pytest.mark.requirement("CRS-07", cases=crossed("labels-vjp", "labels-hvp"))
-def test_crossed_derivative_by_labels_is_within_the_bound_or_refused(check: Check) -> None:
+def test_crossed_derivative_by_labels_is_within_the_bound_or_refused(check: Trial) -> None:
     judge(check, refusable=True)
 
 
 @pytest.mark.requirement("CRS-08", cases=crossed("value", "vjp", "jvp", "hvp", "both", of=("where",)))
-def test_crossed_where_hides_and_leaves_the_rest_within_the_bound(check: Check) -> None:
+def test_crossed_where_hides_and_leaves_the_rest_within_the_bound(check: Trial) -> None:
     provide(check, "where")
     call, both = check.call, check.case.method == "value_and_vjp"
     native = call.native(check.adapter)

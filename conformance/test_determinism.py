@@ -15,7 +15,7 @@ from conformance.cases.gradients import differentiated
 from conformance.cases.rows import normal, with_labels
 from conformance.cases.views import VIEWS, misaligned
 from conformance.run.case import Case
-from conformance.run.target import Check, Refused
+from conformance.run.target import Refused, Trial
 from conformance.truth.formats import exact, format_of
 
 
@@ -86,8 +86,8 @@ def bits(values: Any) -> np.ndarray[Any, Any]:
     return array.view(f"u{array.dtype.itemsize}")
 
 
-def compare(check: Check, one: Any, other: Any) -> int:
-    """How many elements differ in their bits; kept as a measurement."""
+def compare(check: Trial, one: Any, other: Any) -> int:
+    """Return the number of elements that differ in their bits; it is kept as a measurement."""
     differing = int(np.count_nonzero(bits(one) != bits(other)))
     check.measured |= {"elements": int(np.size(one)), "differing": differing}
     check.observed = "same bits" if differing == 0 else "other bits"
@@ -98,17 +98,17 @@ def compare(check: Check, one: Any, other: Any) -> int:
 
 
 @pytest.mark.requirement("DET-01", cases=ordinary)
-def test_forward_repeats_its_bits(check: Check) -> None:
+def test_forward_repeats_its_bits(check: Trial) -> None:
     assert compare(check, check.call.run(check.adapter), check.call.run(check.adapter)) == 0
 
 
 @pytest.mark.requirement("DET-02", cases=gradients)
-def test_gradient_repeats_its_bits(check: Check) -> None:
+def test_gradient_repeats_its_bits(check: Trial) -> None:
     assert compare(check, check.call.run(check.adapter), check.call.run(check.adapter)) == 0
 
 
 @pytest.mark.requirement("DET-03", cases=batches)
-def test_row_alone_has_the_bits_of_the_batch(check: Check) -> None:
+def test_row_alone_has_the_bits_of_the_batch(check: Trial) -> None:
     call = check.call
     alone = [
         replace(call, x=call.x[[i]], labels=None if call.labels is None else call.labels[[i]]).run(check.adapter)
@@ -118,14 +118,14 @@ def test_row_alone_has_the_bits_of_the_batch(check: Check) -> None:
 
 
 @pytest.mark.requirement("DET-04", cases=ordinary)
-def test_first_axis_has_the_bits_of_the_last(check: Check) -> None:
+def test_first_axis_has_the_bits_of_the_last(check: Trial) -> None:
     call = check.call
     first = replace(call, x=np.ascontiguousarray(call.x.T), axis=0)
     compare(check, call.run(check.adapter), first.run(check.adapter).T)
 
 
 @pytest.mark.requirement("DET-05", cases=formats_with_infinity)
-def test_padding_leaves_the_bits(check: Check) -> None:
+def test_padding_leaves_the_bits(check: Trial) -> None:
     call = check.call
     n = call.x.shape[1]
     wide = np.concatenate([call.x, np.full((6, 1000 + 33 - n), -np.inf).astype(call.x.dtype)], axis=1)
@@ -133,14 +133,14 @@ def test_padding_leaves_the_bits(check: Check) -> None:
 
 
 @pytest.mark.requirement("DET-06", cases=shared_out)
-def test_one_thread_has_the_bits_of_all(check: Check) -> None:
+def test_one_thread_has_the_bits_of_all(check: Trial) -> None:
     check.need("threads")
     alone = check.target.in_one_thread(check.call)
     compare(check, check.call.run(check.adapter), alone)
 
 
 @pytest.mark.requirement("DET-07", cases=views)
-def test_view_has_the_bits_of_its_copy(check: Check) -> None:
+def test_view_has_the_bits_of_its_copy(check: Trial) -> None:
     call, whole = check.call, check.call.run(check.adapter)
     differing = {
         name: compare(check, whole, replace(call, x=view(call.x)).run(check.adapter))
@@ -152,7 +152,7 @@ def test_view_has_the_bits_of_its_copy(check: Check) -> None:
 
 
 @pytest.mark.requirement("DET-09", cases=in_place)
-def test_input_changed_in_place_is_read_anew(check: Check) -> None:
+def test_input_changed_in_place_is_read_anew(check: Trial) -> None:
     adapter, call = check.adapter, check.call
     memory = call.x.copy()
     native = adapter.asarray(memory)
@@ -167,7 +167,7 @@ def test_input_changed_in_place_is_read_anew(check: Check) -> None:
 
 
 @pytest.mark.requirement("DET-10", cases=at_once)
-def test_two_threads_have_the_bits_of_one(check: Check) -> None:
+def test_two_threads_have_the_bits_of_one(check: Trial) -> None:
     adapter, call = check.adapter, check.call
     check.need_arguments(*filter(None, [call.derivative]))
     function = call.function(adapter)
@@ -186,7 +186,7 @@ def test_two_threads_have_the_bits_of_one(check: Check) -> None:
 
 
 @pytest.mark.requirement("DET-08", cases=in_deterministic_mode)
-def test_deterministic_mode_repeats_its_bits_or_refuses(check: Check) -> None:
+def test_deterministic_mode_repeats_its_bits_or_refuses(check: Trial) -> None:
     check.need("deterministic", *(["vjp"] if check.case.derivative else []))
     function, arrays = check.call.function(check.adapter), check.call.arrays(check.adapter)
     answers = [check.attempt(lambda: check.adapter.deterministic(function, *arrays)) for _ in range(2)]

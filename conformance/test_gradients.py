@@ -9,29 +9,29 @@ import pytest
 
 from conformance.cases import gradients
 from conformance.cases.gradients import derivative, in_labels, masked
-from conformance.run.target import Check, Refused
+from conformance.run.target import Refused, Trial
 from conformance.truth.formats import exact, round_to
 
 HIDDEN = np.arange(33) % 3 == np.array([[0], [1], [2], [0], [1], [2]])  # gradients.THIRD
 
 
 @pytest.mark.requirement("GRD-01", cases=derivative("vjp"))
-def test_gradient_is_within_the_bound(check: Check) -> None:
+def test_gradient_is_within_the_bound(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("GRD-02", cases=derivative("jvp"))
-def test_forward_mode_is_within_the_bound(check: Check) -> None:
+def test_forward_mode_is_within_the_bound(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("GRD-03", cases=derivative("hvp"))
-def test_second_derivative_is_within_the_bound_or_refused(check: Check) -> None:
+def test_second_derivative_is_within_the_bound_or_refused(check: Trial) -> None:
     right_or_refused(check, "hvp")
 
 
 @pytest.mark.requirement("GRD-04", cases=masked("vjp"))
-def test_gradient_at_masked_logit_is_zero(check: Check) -> None:
+def test_gradient_at_masked_logit_is_zero(check: Trial) -> None:
     check.judge("D")
     judgement = check.judgement()
     hidden = np.isneginf(judgement.call.rows(judgement.call.x))
@@ -40,7 +40,7 @@ def test_gradient_at_masked_logit_is_zero(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-05", cases=masked("jvp"))
-def test_forward_mode_passes_masked_logits(check: Check) -> None:
+def test_forward_mode_passes_masked_logits(check: Trial) -> None:
     judgement = check.judgement()
     hidden = np.isneginf(judgement.call.rows(judgement.call.x))
     check.judge("D")
@@ -52,7 +52,7 @@ def test_forward_mode_passes_masked_logits(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-06", cases=gradients.all_masked)
-def test_gradient_of_all_masked_row_has_one_answer(check: Check) -> None:
+def test_gradient_of_all_masked_row_has_one_answer(check: Trial) -> None:
     check.need("vjp")
     row = check.result()[1]
     check.show(row, "NaN or 0 at every position")
@@ -60,7 +60,7 @@ def test_gradient_of_all_masked_row_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-07", cases=derivative("vjp"))
-def test_gradient_of_a_row_sums_to_zero(check: Check) -> None:
+def test_gradient_of_a_row_sums_to_zero(check: Trial) -> None:
     judgement = check.judgement()
     totals = judgement.got.sum(axis=-1)
     allowed = judgement.tolerance["D"].sum(axis=-1)
@@ -70,7 +70,7 @@ def test_gradient_of_a_row_sums_to_zero(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-08", cases=gradients.upstream_zero)
-def test_upstream_gradient_multiplies_each_row(check: Check) -> None:
+def test_upstream_gradient_multiplies_each_row(check: Trial) -> None:
     check.judge("D")
     got = check.judgement().got
     assert check.holds(got[[0, 2]] == 0, got[[0, 2]], 0.0)
@@ -78,17 +78,17 @@ def test_upstream_gradient_multiplies_each_row(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-09", cases=in_labels("hvp"))
-def test_mixed_second_derivative_is_within_the_bound_or_refused(check: Check) -> None:
+def test_mixed_second_derivative_is_within_the_bound_or_refused(check: Trial) -> None:
     right_or_refused(check, "hvp", "probability_labels")
 
 
 @pytest.mark.requirement("GRD-10", cases=in_labels("vjp"))
-def test_gradient_in_labels_is_within_the_bound_or_refused(check: Check) -> None:
+def test_gradient_in_labels_is_within_the_bound_or_refused(check: Trial) -> None:
     right_or_refused(check, "vjp", "probability_labels")
 
 
 @pytest.mark.requirement("GRD-11", cases=gradients.unnormalised)
-def test_gradient_for_unnormalised_labels_has_one_formula(check: Check) -> None:
+def test_gradient_for_unnormalised_labels_has_one_formula(check: Trial) -> None:
     check.need("vjp", "probability_labels")
     judgement = check.judgement()
     probabilities = check.target.judge(
@@ -111,12 +111,12 @@ def test_gradient_for_unnormalised_labels_has_one_formula(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-12", cases=gradients.long_rows)
-def test_gradient_of_a_long_row_is_within_the_bound(check: Check) -> None:
+def test_gradient_of_a_long_row_is_within_the_bound(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("GRD-13", cases=derivative("vjp"))
-def test_forward_and_reverse_mode_agree(check: Check) -> None:
+def test_forward_and_reverse_mode_agree(check: Trial) -> None:
     check.need("vjp", "jvp")
     tangent = f"np.random.default_rng(12).standard_normal({check.call.x.shape})"
     forward_case = replace(check.case, name="forward", derivative="jvp", cotangent=None, tangent=tangent)
@@ -130,7 +130,7 @@ def test_forward_and_reverse_mode_agree(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-14", cases=gradients.strided)
-def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
+def test_strided_cotangent_is_read_in_its_own_order(check: Trial) -> None:
     call = check.call
     stored = np.asfortranarray(round_to(exact(call.cotangent), check.dtype))
     viewed = replace(call, cotangent=stored)
@@ -142,7 +142,7 @@ def test_strided_cotangent_is_read_in_its_own_order(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-15", cases=gradients.mapped)
-def test_gradient_under_vmap_is_within_the_bound(check: Check) -> None:
+def test_gradient_under_vmap_is_within_the_bound(check: Trial) -> None:
     check.need("vjp", "vmap")
     call, adapter = check.call, check.adapter
     got = adapter.vmap(call.function(adapter), *call.arrays(adapter))
@@ -150,7 +150,7 @@ def test_gradient_under_vmap_is_within_the_bound(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-16", cases=gradients.outside_where)
-def test_gradient_outside_where_is_zero(check: Check) -> None:
+def test_gradient_outside_where_is_zero(check: Trial) -> None:
     check.need("vjp", "where")
     adapter, call = check.adapter, check.call
     shown = adapter.asarray(~HIDDEN)
@@ -163,13 +163,13 @@ def test_gradient_outside_where_is_zero(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-17", cases=gradients.options)
-def test_gradient_with_options_is_within_the_bound(check: Check) -> None:
+def test_gradient_with_options_is_within_the_bound(check: Trial) -> None:
     check.need_arguments("vjp")
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("GRD-18", cases=gradients.far_ahead)
-def test_gradient_at_the_maximum_is_kept_or_zero(check: Check) -> None:
+def test_gradient_at_the_maximum_is_kept_or_zero(check: Trial) -> None:
     check.need("vjp")
     judgement = check.judgement()
     at_maximum, other = judgement.got.ravel()
@@ -178,7 +178,7 @@ def test_gradient_at_the_maximum_is_kept_or_zero(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-19", cases=gradients.kept)
-def test_bytes_kept_for_the_backward_pass_are_measured(check: Check) -> None:
+def test_bytes_kept_for_the_backward_pass_are_measured(check: Trial) -> None:
     check.need("residuals")
     adapter, call = check.adapter, check.call
     x, *labels = call.arrays(adapter)
@@ -188,18 +188,18 @@ def test_bytes_kept_for_the_backward_pass_are_measured(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-20", cases=gradients.tied)
-def test_gradient_of_tied_maxima_is_within_the_bound(check: Check) -> None:
+def test_gradient_of_tied_maxima_is_within_the_bound(check: Trial) -> None:
     check.need(check.case.derivative)
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("GRD-21", cases=masked("hvp"))
-def test_second_derivative_at_masked_logits_is_within_the_bound_or_refused(check: Check) -> None:
+def test_second_derivative_at_masked_logits_is_within_the_bound_or_refused(check: Trial) -> None:
     right_or_refused(check, "hvp")
 
 
 @pytest.mark.requirement("GRD-22", cases=gradients.poisoned_upstream)
-def test_poisoned_upstream_gradient_changes_no_other_row(check: Check) -> None:
+def test_poisoned_upstream_gradient_changes_no_other_row(check: Trial) -> None:
     check.need("vjp")
     got = np.delete(check.result(), 2, axis=0)
     within = check.compare(got, case=gradients.without_row_2(check.case))
@@ -208,13 +208,13 @@ def test_poisoned_upstream_gradient_changes_no_other_row(check: Check) -> None:
 
 
 @pytest.mark.requirement("GRD-23", cases=gradients.far_off)
-def test_gradient_at_a_large_common_offset_is_within_the_bound(check: Check) -> None:
+def test_gradient_at_a_large_common_offset_is_within_the_bound(check: Trial) -> None:
     check.need("vjp")
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("GRD-24", cases=gradients.many)
-def test_rounding_of_gradients_is_unbiased(check: Check) -> None:
+def test_rounding_of_gradients_is_unbiased(check: Trial) -> None:
     check.need("vjp")
     judgement = check.judgement()
     ulps = judgement.ulps[~np.eye(3, dtype=bool)[np.arange(2048) % 3].ravel()]  # those of one sign
@@ -227,7 +227,7 @@ def test_rounding_of_gradients_is_unbiased(check: Check) -> None:
     assert abs(ulps.mean()) < 0.1
 
 
-def right_or_refused(check: Check, *features: str) -> None:
+def right_or_refused(check: Trial, *features: str) -> None:
     """Judge, unless the framework refuses by raising."""
     check.need(*features)
     answer = check.attempt(lambda: check.call.run(check.adapter))

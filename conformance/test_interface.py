@@ -15,24 +15,24 @@ from conformance.cases.views import VIEWS
 from conformance.run.case import Case
 from conformance.run.measure import compare
 from conformance.run.processes.machine import free_memory
-from conformance.run.target import Check, Refused
+from conformance.run.target import Refused, Trial
 from conformance.truth.formats import exact, format_of, spacing
 
 
 @pytest.mark.requirement("IFC-01", cases=interface.axes)
-def test_class_axis_may_stand_anywhere(check: Check) -> None:
+def test_class_axis_may_stand_anywhere(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("IFC-02", cases=interface.wrong_axes)
-def test_axis_out_of_range_is_an_error(check: Check) -> None:
+def test_axis_out_of_range_is_an_error(check: Trial) -> None:
     got = check.attempt(lambda: check.call.run(check.adapter))
     check.show(got, "an error")
     assert isinstance(got, Refused)
 
 
 @pytest.mark.requirement("IFC-03", cases=interface.views)
-def test_views_are_read_in_their_own_order(check: Check) -> None:
+def test_views_are_read_in_their_own_order(check: Trial) -> None:
     kind = check.case.name.partition("-regimes")[0]
     judgement = check.judgement()
     x = check.call.x
@@ -49,7 +49,7 @@ def test_views_are_read_in_their_own_order(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-04", cases=interface.plain)
-def test_result_has_the_format_and_device_of_the_logits(check: Check) -> None:
+def test_result_has_the_format_and_device_of_the_logits(check: Trial) -> None:
     native = check.call.native(check.adapter)
     given = check.adapter.asarray(check.call.x)
     got = check.adapter.to_numpy(native).dtype.name
@@ -61,23 +61,23 @@ def test_result_has_the_format_and_device_of_the_logits(check: Check) -> None:
 
 
 def device_of(array: Any) -> str:
-    """Where a framework says that its array is: an attribute, or a method (JAX up to 0.4.30)."""
+    """Return the device that a framework states for its array: an attribute, or a method (JAX up to 0.4.30)."""
     device = getattr(array, "device", None)
     return str(device() if callable(device) else device)
 
 
 @pytest.mark.requirement("IFC-05", cases=interface.plain)
-def test_result_has_the_shape_of_the_logits(check: Check) -> None:
+def test_result_has_the_shape_of_the_logits(check: Trial) -> None:
     shape_of_result(check)
 
 
 @pytest.mark.requirement("IFC-06", cases=interface.no_rows)
-def test_batch_of_no_rows_is_empty(check: Check) -> None:
+def test_batch_of_no_rows_is_empty(check: Trial) -> None:
     shape_of_result(check)
 
 
 @pytest.mark.requirement("IFC-07", cases=interface.plain)
-def test_logits_are_not_modified(check: Check) -> None:
+def test_logits_are_not_modified(check: Trial) -> None:
     call = check.call
     before = call.x.copy()
     native = check.adapter.asarray(call.x)
@@ -96,7 +96,7 @@ def test_logits_are_not_modified(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-08", cases=interface.no_classes)
-def test_rows_of_no_classes_have_one_answer(check: Check) -> None:
+def test_rows_of_no_classes_have_one_answer(check: Trial) -> None:
     got = check.attempt(lambda: check.call.run(check.adapter))
     shape = check.call.x.shape
     expected = shape_without_axis(check) if check.op.per_row else shape
@@ -112,7 +112,7 @@ def test_rows_of_no_classes_have_one_answer(check: Check) -> None:
     check.choose({f"shape {shape}": answer})
 
 
-def shape_without_axis(check: Check) -> tuple[int, ...]:
+def shape_without_axis(check: Trial) -> tuple[int, ...]:
     """Return the shape of the logits without the class axis."""
     shape = list(check.call.x.shape)
     del shape[check.case.axis]
@@ -120,7 +120,7 @@ def shape_without_axis(check: Check) -> tuple[int, ...]:
 
 
 @pytest.mark.requirement("IFC-09", cases=interface.single_class)
-def test_single_class_is_certain(check: Check) -> None:
+def test_single_class_is_certain(check: Trial) -> None:
     got = check.result()
     certain = check.op.single(check.call.rows(check.call.x))
     check.show(got, certain)
@@ -131,7 +131,7 @@ def test_single_class_is_certain(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-10", cases=interface.scalar)
-def test_zero_dimensional_logit_has_one_answer(check: Check) -> None:
+def test_zero_dimensional_logit_has_one_answer(check: Trial) -> None:
     got = check.attempt(lambda: exact(check.call.run(check.adapter)))
     certain = check.op.single(exact(check.call.x).reshape(1, 1)).item()
     check.show(got, certain)
@@ -141,7 +141,7 @@ def test_zero_dimensional_logit_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-11", cases=interface.whole)
-def test_integer_logits_do_not_wrap(check: Check) -> None:
+def test_integer_logits_do_not_wrap(check: Trial) -> None:
     judgement = check.judgement()
     answers = {}
     for name in ("int64", "int32", "uint8", "int8"):
@@ -155,8 +155,8 @@ def test_integer_logits_do_not_wrap(check: Check) -> None:
     assert all(answer in legal for answer in answers.values()), check.observed
 
 
-def _converted(check: Check, got: Any, expected: Any) -> str:
-    """Whether integer logits were converted to a floating format before anything else."""
+def _converted(check: Trial, got: Any, expected: Any) -> str:
+    """Return True if integer logits were converted to a floating format before anything else."""
     if got.dtype.kind in "iub":
         check.show(f"{got.dtype.name} {got.ravel()[:3].tolist()}", expected)
         return "integers"
@@ -167,12 +167,12 @@ def _converted(check: Check, got: Any, expected: Any) -> str:
 
 
 @pytest.mark.requirement("IFC-12", cases=interface.axes_of_one)
-def test_axes_of_one_change_nothing(check: Check) -> None:
+def test_axes_of_one_change_nothing(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("IFC-13", cases=interface.unbatched)
-def test_unbatched_logits_give_one_loss(check: Check) -> None:
+def test_unbatched_logits_give_one_loss(check: Trial) -> None:
     check.need("index_labels" if check.case.name.startswith("index") else "probability_labels")
     got = check.call.run(check.adapter)
     assert check.compare(got) <= 1
@@ -181,7 +181,7 @@ def test_unbatched_logits_give_one_loss(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-14", cases=interface.blocks)
-def test_tuple_of_axes_has_one_answer(check: Check) -> None:
+def test_tuple_of_axes_has_one_answer(check: Trial) -> None:
     answers = {}
     for axes_ in ((1, 2), (0, 2), (-2, -1)):
         got: Any = check.attempt(partial(replace(check.call, axis=axes_).run, check.adapter))
@@ -190,7 +190,7 @@ def test_tuple_of_axes_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-15", cases=interface.blocks)
-def test_no_axis_has_one_answer(check: Check) -> None:
+def test_no_axis_has_one_answer(check: Trial) -> None:
     block = check.call.x
     answers = []
     for x in (block[0, 0], block[0], block):
@@ -208,7 +208,7 @@ def test_no_axis_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-16", cases=interface.complex_logits)
-def test_complex_logits_have_one_answer(check: Check) -> None:
+def test_complex_logits_have_one_answer(check: Trial) -> None:
     real = exact(check.call.x)
     imaginary = np.array([[0.25, 1.5, -0.75]])
     z: Any = (real + 1j * imaginary).astype({"float32": np.complex64, "float64": np.complex128}[check.dtype])
@@ -229,7 +229,7 @@ def test_complex_logits_have_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-17", cases=interface.many_elements)
-def test_rows_past_what_an_index_counts_are_right(check: Check) -> None:
+def test_rows_past_what_an_index_counts_are_right(check: Trial) -> None:
     check.need_arguments(*filter(None, [check.case.derivative]))
     call, adapter = check.call, check.adapter
     what, _, bits = check.case.name.rpartition("-2-to-")
@@ -252,7 +252,7 @@ def test_rows_past_what_an_index_counts_are_right(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-18", cases=interface.plain)
-def test_vmap_gives_the_rows(check: Check) -> None:
+def test_vmap_gives_the_rows(check: Trial) -> None:
     check.need("vmap")
     adapter = check.adapter
     arrays = check.call.arrays(adapter)
@@ -261,7 +261,7 @@ def test_vmap_gives_the_rows(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-19", cases=interface.all_arguments)
-def test_arguments_are_not_modified(check: Check) -> None:
+def test_arguments_are_not_modified(check: Trial) -> None:
     case, call, adapter = check.case, check.call, check.adapter
     where = ["where"] if case.where is not None else []
     check.need_arguments(*filter(None, [case.derivative, *where]))
@@ -278,7 +278,7 @@ def test_arguments_are_not_modified(check: Check) -> None:
 
 
 @pytest.mark.requirement("IFC-20", cases=interface.masks_of_another_shape)
-def test_mask_of_another_shape_is_refused_or_read_rightly(check: Check) -> None:
+def test_mask_of_another_shape_is_refused_or_read_rightly(check: Trial) -> None:
     check.need("where")
     got: Any = check.attempt(lambda: check.call.run(check.adapter))
     check.observed = "refused" if isinstance(got, Refused) else "computed"
@@ -291,8 +291,8 @@ def test_mask_of_another_shape_is_refused_or_read_rightly(check: Check) -> None:
     assert check.keep(judgement) <= 1
 
 
-def over(check: Check, got: Any, axes_: tuple[int, ...]) -> str:
-    """Whether `got` is the result over all of `axes_` as one."""
+def over(check: Trial, got: Any, axes_: tuple[int, ...]) -> str:
+    """Return True if `got` is the result over all of `axes_` as one."""
     x = check.call.x
     moved = np.moveaxis(x, axes_, range(-len(axes_), 0))
     flat = Case("flat", check.case.x)
@@ -305,8 +305,8 @@ def over(check: Check, got: Any, axes_: tuple[int, ...]) -> str:
     return "flattened" if judgement.worst("D") <= 1 else "other"
 
 
-def axes_of(check: Check, x: Any, got: Any) -> frozenset[str]:
-    """Which axes of `x` the result `got` has been taken over: "all", "first" or "last", or several."""
+def axes_of(check: Trial, x: Any, got: Any) -> frozenset[str]:
+    """Name the axes of `x` that the result `got` has been taken over: "all", "first" or "last", or several."""
     found = set()
     for name, axis in {"first": 0, "last": -1, "all": None}.items():
         given, along = (x.reshape(-1), -1) if axis is None else (x, axis)
@@ -329,7 +329,7 @@ def enough_memory(size: int) -> None:
         raise NotProvided(f"{needed / 2**30:.0f} GiB of memory needed, {free / 2**30:.0f} GiB free")
 
 
-def shape_of_result(check: Check) -> None:
+def shape_of_result(check: Trial) -> None:
     """The shape of the logits, or that without the class axis."""
     expected = check.call.x.shape
     if check.op.per_row:

@@ -12,7 +12,7 @@ import pytest
 from conformance.cases.rows import regimes, with_labels
 from conformance.run.case import Case
 from conformance.run.measure import Judgement
-from conformance.run.target import Check
+from conformance.run.target import Trial
 from conformance.truth.arithmetic import EXPONENTIAL
 from conformance.truth.formats import Floats, format_of, spacing
 
@@ -84,7 +84,7 @@ def ratios(one: Judgement, other: Judgement, order: Any = ..., shift: float = 0.
 
 
 @pytest.mark.requirement("INV-01", cases=whole_numbers)
-def test_exact_shift_changes_nothing(check: Check) -> None:
+def test_exact_shift_changes_nothing(check: Trial) -> None:
     shift = SHIFTS.get(check.dtype, 2**20)
     shifted = replace(check.case, name="shifted", x=f"({check.case.x}) + {shift}")
     one, other = check.judgement(), check.judgement(shifted)
@@ -94,7 +94,7 @@ def test_exact_shift_changes_nothing(check: Check) -> None:
 
 
 @pytest.mark.requirement("INV-02", cases=permuted)
-def test_permutation_permutes(check: Check) -> None:
+def test_permutation_permutes(check: Trial) -> None:
     n = check.call.x.shape[-1]
     order = np.random.default_rng(2).permutation(n)
     moved = replace(
@@ -108,12 +108,12 @@ def test_permutation_permutes(check: Check) -> None:
 
 
 @pytest.mark.requirement("INV-03", cases=distant_rows)
-def test_distant_rows_are_apart(check: Check) -> None:
+def test_distant_rows_are_apart(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("INV-04", cases=repeated)
-def test_equal_logits_have_equal_results(check: Check) -> None:
+def test_equal_logits_have_equal_results(check: Trial) -> None:
     got = check.result()
     kinds = [
         np.unique(row[x == value])
@@ -128,7 +128,7 @@ def test_equal_logits_have_equal_results(check: Check) -> None:
 
 
 @pytest.mark.requirement("INV-05", cases=ascending)
-def test_larger_logit_has_no_smaller_result_by_more_than_an_ulp(check: Check) -> None:
+def test_larger_logit_has_no_smaller_result_by_more_than_an_ulp(check: Trial) -> None:
     got = check.result()
     fmt = format_of(check.dtype)
     functions = check.target.errors(check.dtype).granted(fmt)
@@ -141,7 +141,7 @@ def test_larger_logit_has_no_smaller_result_by_more_than_an_ulp(check: Check) ->
 
 
 @pytest.mark.requirement("INV-06", cases=in_every_regime)
-def test_results_stay_in_their_range(check: Check) -> None:
+def test_results_stay_in_their_range(check: Trial) -> None:
     got = check.result()
     low, high = check.op.range(check.call.rows(check.call.x))
     check.show([got.min(), got.max()], f"[{low}, {high}]")
@@ -151,13 +151,13 @@ def test_results_stay_in_their_range(check: Check) -> None:
 
 
 @pytest.mark.requirement("INV-08", cases=in_every_regime)
-def test_no_probability_exceeds_one(check: Check) -> None:
+def test_no_probability_exceeds_one(check: Trial) -> None:
     got = check.result()
     assert check.holds(got <= 1, got, 1.0)
 
 
 @pytest.mark.requirement("INV-07", cases=padded)
-def test_padding_with_minus_infinity_leaves_the_rest(check: Check) -> None:
+def test_padding_with_minus_infinity_leaves_the_rest(check: Trial) -> None:
     wide = replace(
         check.case, name="padded", x=f"np.pad({check.case.x}, ((0, 0), (0, 967)), constant_values=-np.inf)"
     )

@@ -16,21 +16,21 @@ from conformance.cases.rows import soft_labels
 from conformance.cases.views import LABEL_VIEWS
 from conformance.run.case import Case
 from conformance.run.measure import Call, compare
-from conformance.run.target import Check, Refused
+from conformance.run.target import Refused, Trial
 from conformance.truth.formats import Floats, exact
 
 
-def loss(check: Check, labels: Any, **options: Any) -> Any:
+def loss(check: Trial, labels: Any, **options: Any) -> Any:
     """The losses for `labels`, or `Refused`."""
     call = replace(check.call, labels=labels, options=check.call.options | options)
     return check.attempt(partial(_losses, check, call))
 
 
-def _losses(check: Check, call: Call) -> Floats:
+def _losses(check: Trial, call: Call) -> Floats:
     return exact(call.run(check.adapter))
 
 
-def answer(check: Check, got: Any, name: str, case: Case | None = None) -> str:
+def answer(check: Trial, got: Any, name: str, case: Case | None = None) -> str:
     """`name` where `got` are the losses of the case; else what they are."""
     if isinstance(got, Refused):
         return "error"
@@ -39,8 +39,8 @@ def answer(check: Check, got: Any, name: str, case: Case | None = None) -> str:
     return name if check.compare(got, "D", case) <= 1 else f"losses {got[:3].tolist()}"
 
 
-def mean_of_nothing(check: Check, labels: Any, **options: Any) -> str:
-    """What the mean over rows that count nothing is."""
+def mean_of_nothing(check: Trial, labels: Any, **options: Any) -> str:
+    """Return the answer to the mean over rows that count nothing."""
     got = loss(check, labels, **options)
     check.show(got, "NaN or 0")
     if isinstance(got, Refused):
@@ -48,7 +48,7 @@ def mean_of_nothing(check: Check, labels: Any, **options: Any) -> str:
     return "nan" if np.isnan(got) else "zero" if got == 0 else f"loss {float(got)!r}"
 
 
-def out_of_range(check: Check, bad: tuple[int, ...]) -> None:
+def out_of_range(check: Trial, bad: tuple[int, ...]) -> None:
     """Name the answer to each of `bad` labels in a batch of good ones."""
     check.need_arguments("index_labels")
     answers = {}
@@ -66,19 +66,19 @@ def out_of_range(check: Check, bad: tuple[int, ...]) -> None:
 
 
 @pytest.mark.requirement("LBL-01", cases=losses.every_reduction)
-def test_label_beyond_the_classes_has_one_answer(check: Check) -> None:
+def test_label_beyond_the_classes_has_one_answer(check: Trial) -> None:
     n = check.call.x.shape[check.case.axis]
     out_of_range(check, (n, n + 1, 1000, 2**31, 2**32 + 1))  # cut to 32 bits the last one is class 1
 
 
 @pytest.mark.requirement("LBL-02", cases=losses.every_reduction)
-def test_negative_label_has_one_answer(check: Check) -> None:
+def test_negative_label_has_one_answer(check: Trial) -> None:
     n = check.call.x.shape[check.case.axis]
     out_of_range(check, (-1, -2, -n, -n - 1, -(2**31), 1 - 2**32))
 
 
 @pytest.mark.requirement("LBL-03", cases=losses.partly_ignored)
-def test_ignored_row_counts_nothing(check: Check) -> None:
+def test_ignored_row_counts_nothing(check: Trial) -> None:
     check.need("ignore_index")
     ignored = check.call.labels == check.call.options["ignore_index"]
     assert check.judge("D") <= 1
@@ -91,21 +91,21 @@ def test_ignored_row_counts_nothing(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-04", cases=losses.partly_ignored)
-def test_mean_leaves_ignored_rows_out(check: Check) -> None:
+def test_mean_leaves_ignored_rows_out(check: Trial) -> None:
     check.need("ignore_index", "reduction")
     options = check.case.options | {"reduction": "mean"}
     assert check.judge("D", replace(check.case, options=options)) <= 1
 
 
 @pytest.mark.requirement("LBL-05", cases=losses.every_rank)
-def test_mean_of_ignored_rows_has_one_answer(check: Check) -> None:
+def test_mean_of_ignored_rows_has_one_answer(check: Trial) -> None:
     check.need_arguments("ignore_index", "reduction")
     labels = np.full_like(check.call.labels, IGNORED)
     check.choose({"mean": mean_of_nothing(check, labels, reduction="mean", ignore_index=IGNORED)})
 
 
 @pytest.mark.requirement("LBL-06", cases=losses.one_hot)
-def test_index_and_one_hot_agree(check: Check) -> None:
+def test_index_and_one_hot_agree(check: Trial) -> None:
     check.need("index_labels", "probability_labels")
     dense = replace(check.case, labels=f"1.0 * (np.arange(33) == ({check.case.labels})[:, None])")
     one, other = check.judgement(), check.judgement(dense)
@@ -117,13 +117,13 @@ def test_index_and_one_hot_agree(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-07", cases=losses.unnormalised)
-def test_loss_for_unnormalised_labels_is_the_weighted_sum(check: Check) -> None:
+def test_loss_for_unnormalised_labels_is_the_weighted_sum(check: Trial) -> None:
     check.need("probability_labels")
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-08", cases=losses.masked_zero_label(""))
-def test_zero_label_at_masked_logit_has_one_answer(check: Check) -> None:
+def test_zero_label_at_masked_logit_has_one_answer(check: Trial) -> None:
     check.need("probability_labels")
     judgement = check.judgement()
     check.show(judgement.got, judgement.truth.value)
@@ -140,18 +140,18 @@ def test_zero_label_at_masked_logit_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-09", cases=losses.masked_zero_label("vjp"))
-def test_gradient_of_zero_label_at_masked_logit_is_within_the_bound(check: Check) -> None:
+def test_gradient_of_zero_label_at_masked_logit_is_within_the_bound(check: Trial) -> None:
     check.need("probability_labels", "vjp")
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-10", cases=losses.masked_other_class)
-def test_masked_other_class_leaves_the_loss(check: Check) -> None:
+def test_masked_other_class_leaves_the_loss(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-11", cases=losses.masked_label)
-def test_masked_label_has_infinite_loss(check: Check) -> None:
+def test_masked_label_has_infinite_loss(check: Trial) -> None:
     got = check.result()
     check.show(got[0], np.inf)
     assert got[0] == np.inf
@@ -159,19 +159,19 @@ def test_masked_label_has_infinite_loss(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-12", cases=losses.weighted)
-def test_class_weights_multiply_and_divide(check: Check) -> None:
+def test_class_weights_multiply_and_divide(check: Trial) -> None:
     check.need("class_weight")
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-13", cases=losses.smoothed)
-def test_smoothing_is_spread_over_all_classes(check: Check) -> None:
+def test_smoothing_is_spread_over_all_classes(check: Trial) -> None:
     check.need("label_smoothing")
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-14", cases=losses.integers)
-def test_integer_format_of_labels_is_refused_or_read_rightly(check: Check) -> None:
+def test_integer_format_of_labels_is_refused_or_read_rightly(check: Trial) -> None:
     check.need("index_labels")
     n = check.call.x.shape[-1]
     answers = {}
@@ -186,25 +186,25 @@ def test_integer_format_of_labels_is_refused_or_read_rightly(check: Check) -> No
 
 
 @pytest.mark.requirement("LBL-15", cases=losses.reduced)
-def test_reduction_is_that_of_the_row_losses(check: Check) -> None:
+def test_reduction_is_that_of_the_row_losses(check: Trial) -> None:
     check.need_arguments()
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-16", cases=losses.many_rows)
-def test_mean_of_many_losses_is_within_the_bound(check: Check) -> None:
+def test_mean_of_many_losses_is_within_the_bound(check: Trial) -> None:
     check.need_arguments()
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-17", cases=losses.channels)
-def test_channel_axis_is_the_class_axis(check: Check) -> None:
+def test_channel_axis_is_the_class_axis(check: Trial) -> None:
     check.need_arguments()
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-18", cases=losses.bare)
-def test_wrong_number_of_labels_is_refused(check: Check) -> None:
+def test_wrong_number_of_labels_is_refused(check: Trial) -> None:
     check.need("index_labels")
     good = check.call.labels
     assert good is not None
@@ -216,7 +216,7 @@ def test_wrong_number_of_labels_is_refused(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-19", cases=losses.bare)
-def test_gradient_of_ignored_rows_is_zero_under_an_empty_mean(check: Check) -> None:
+def test_gradient_of_ignored_rows_is_zero_under_an_empty_mean(check: Trial) -> None:
     check.need("ignore_index", "reduction", "vjp")
     options = {"reduction": "mean", "ignore_index": IGNORED}
     call = replace(
@@ -232,7 +232,7 @@ def test_gradient_of_ignored_rows_is_zero_under_an_empty_mean(check: Check) -> N
 
 
 @pytest.mark.requirement("LBL-20", cases=losses.no_classes)
-def test_label_of_no_class_is_refused(check: Check) -> None:
+def test_label_of_no_class_is_refused(check: Trial) -> None:
     check.need_arguments("index_labels")
     got = loss(check, check.call.labels)
     check.show(got, "an error")
@@ -241,25 +241,25 @@ def test_label_of_no_class_is_refused(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-21", cases=losses.no_rows)
-def test_mean_of_no_rows_has_one_answer(check: Check) -> None:
+def test_mean_of_no_rows_has_one_answer(check: Trial) -> None:
     check.need_arguments()
     check.choose({"mean": mean_of_nothing(check, check.call.labels)})
 
 
 @pytest.mark.requirement("LBL-22", cases=losses.equal_rows)
-def test_mean_of_equal_losses_is_the_loss_of_one(check: Check) -> None:
+def test_mean_of_equal_losses_is_the_loss_of_one(check: Trial) -> None:
     check.need_arguments()
     assert check.keep(of_copies(check), "B") <= 1
 
 
 @pytest.mark.requirement("LBL-23", cases=losses.combined)
-def test_weights_smoothing_ignored_rows_and_reductions_combine(check: Check) -> None:
+def test_weights_smoothing_ignored_rows_and_reductions_combine(check: Trial) -> None:
     check.need_arguments()
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-24", cases=losses.weighted_probabilities)
-def test_weighted_mean_of_probability_labels_has_one_divisor(check: Check) -> None:
+def test_weighted_mean_of_probability_labels_has_one_divisor(check: Trial) -> None:
     check.need_arguments("probability_labels")
     mean = check.judgement(replace(check.case, options=check.case.options | {"reduction": "mean"}))
     total = check.judgement()
@@ -271,26 +271,26 @@ def test_weighted_mean_of_probability_labels_has_one_divisor(check: Check) -> No
 
 
 @pytest.mark.requirement("LBL-25", cases=losses.beyond_probability)
-def test_label_that_is_no_probability_has_one_answer(check: Check) -> None:
+def test_label_that_is_no_probability_has_one_answer(check: Trial) -> None:
     check.need("probability_labels")
     check.choose({"losses": answer(check, loss(check, check.call.labels), "accepted")})
 
 
 @pytest.mark.requirement("LBL-26", cases=losses.integers_like_logits)
-def test_integers_shaped_like_the_logits_have_one_answer(check: Check) -> None:
+def test_integers_shaped_like_the_logits_have_one_answer(check: Trial) -> None:
     check.need("index_labels")
     check.choose({"losses": answer(check, loss(check, check.call.labels), "probabilities")})
 
 
 @pytest.mark.requirement("LBL-27", cases=losses.one_label_row)
-def test_one_row_of_probability_labels_has_one_answer(check: Check) -> None:
+def test_one_row_of_probability_labels_has_one_answer(check: Trial) -> None:
     check.need("probability_labels")
     assert check.call.labels is not None
     check.choose({"losses": answer(check, loss(check, check.call.labels[:1]), "broadcast")})
 
 
 @pytest.mark.requirement("LBL-28", cases=losses.views)
-def test_label_views_are_read_in_their_own_order(check: Check) -> None:
+def test_label_views_are_read_in_their_own_order(check: Trial) -> None:
     check.need_arguments("index_labels")
     cases = [check.case]
     if check.tier != "quick":
@@ -304,7 +304,7 @@ def test_label_views_are_read_in_their_own_order(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-29", cases=losses.bare)
-def test_call_after_a_refused_one_is_right(check: Check) -> None:
+def test_call_after_a_refused_one_is_right(check: Trial) -> None:
     check.need("index_labels")
     good = check.call.labels
     assert good is not None
@@ -316,7 +316,7 @@ def test_call_after_a_refused_one_is_right(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-30", cases=losses.ignored_without_truth)
-def test_ignored_row_counts_nothing_whatever_its_logits(check: Check) -> None:
+def test_ignored_row_counts_nothing_whatever_its_logits(check: Trial) -> None:
     check.need("ignore_index", "vjp")
     ignored = check.call.labels == IGNORED
     gradient = replace(check.case, name="gradient", derivative="vjp", cotangent="np.ones(6)")
@@ -328,19 +328,19 @@ def test_ignored_row_counts_nothing_whatever_its_logits(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-32", cases=losses.every_class)
-def test_every_class_has_its_loss_and_gradient(check: Check) -> None:
+def test_every_class_has_its_loss_and_gradient(check: Trial) -> None:
     check.need("index_labels", *filter(None, [check.case.derivative]))
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-33", cases=losses.past_the_format)
-def test_class_beyond_what_the_format_holds_has_its_own_loss(check: Check) -> None:
+def test_class_beyond_what_the_format_holds_has_its_own_loss(check: Trial) -> None:
     check.need("index_labels")
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("LBL-34", cases=losses.past_the_count)
-def test_reduction_past_what_the_format_counts_is_within_the_bound(check: Check) -> None:
+def test_reduction_past_what_the_format_counts_is_within_the_bound(check: Trial) -> None:
     check.need_arguments(*filter(None, [check.case.derivative]))
     if not check.case.derivative:
         assert check.keep(of_copies(check)) <= 1
@@ -356,7 +356,7 @@ def test_reduction_past_what_the_format_counts_is_within_the_bound(check: Check)
 
 
 @pytest.mark.requirement("LBL-35", cases=losses.nan_weights)
-def test_weight_of_nan_for_another_class_has_one_answer(check: Check) -> None:
+def test_weight_of_nan_for_another_class_has_one_answer(check: Trial) -> None:
     check.need_arguments("index_labels")
     got = loss(check, check.call.labels)
     check.show(got, "NaN, or the losses of the classes that are named")
@@ -368,7 +368,7 @@ def test_weight_of_nan_for_another_class_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-36", cases=losses.nan_labels)
-def test_probability_of_nan_has_one_answer(check: Check) -> None:
+def test_probability_of_nan_has_one_answer(check: Trial) -> None:
     check.need("probability_labels")
     got = loss(check, check.call.labels)
     check.show(got, "NaN in row 2 alone, or an error")
@@ -383,6 +383,6 @@ def test_probability_of_nan_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("LBL-31", cases=losses.no_weight)
-def test_mean_without_weight_has_one_answer(check: Check) -> None:
+def test_mean_without_weight_has_one_answer(check: Trial) -> None:
     check.need_arguments()
     check.choose({"mean": mean_of_nothing(check, check.call.labels)})

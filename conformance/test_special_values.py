@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from conformance.cases.rows import index_labels, soft_labels, with_labels
 from conformance.operations.operation import Operation
 from conformance.run.case import Case
-from conformance.run.target import Check
+from conformance.run.target import Trial
 from conformance.truth.formats import Floats, exact, format_of
 
 Provider = Callable[[str, str, str], Iterator[Case]]
@@ -192,7 +192,7 @@ def answer(row: Floats, special: NDArray[np.bool_] | None, operation: Operation)
 
 
 @pytest.mark.requirement("SPV-01", cases=masked)
-def test_masked_logits_have_probability_zero(check: Check) -> None:
+def test_masked_logits_have_probability_zero(check: Trial) -> None:
     judgement = check.judgement()
     hidden = np.isneginf(judgement.call.rows(judgement.call.x))
     check.judge("D")
@@ -201,7 +201,7 @@ def test_masked_logits_have_probability_zero(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-02", cases=masked)
-def test_masked_logits_have_log_probability_minus_infinity(check: Check) -> None:
+def test_masked_logits_have_log_probability_minus_infinity(check: Trial) -> None:
     judgement = check.judgement()
     hidden = np.isneginf(judgement.call.rows(judgement.call.x))
     check.judge("D")
@@ -210,7 +210,7 @@ def test_masked_logits_have_log_probability_minus_infinity(check: Check) -> None
 
 
 @pytest.mark.requirement("SPV-03", cases=all_masked)
-def test_all_masked_row_has_one_answer(check: Check) -> None:
+def test_all_masked_row_has_one_answer(check: Trial) -> None:
     masked = np.isneginf(check.call.rows(check.call.x)).all(axis=-1)
     got = check.call.rows(check.call.run(check.adapter))
     check.show(got[masked], "NaN, or probability 0, at every position")
@@ -218,7 +218,7 @@ def test_all_masked_row_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-04", cases=at_each_position("np.nan"))
-def test_nan_makes_its_row_nan(check: Check) -> None:
+def test_nan_makes_its_row_nan(check: Trial) -> None:
     got = check.result()
     missed = np.argwhere(~np.isnan(got))
     check.show(got[missed[0][0]] if len(missed) else got[0], "NaN at every position", kept=len(missed))
@@ -226,12 +226,12 @@ def test_nan_makes_its_row_nan(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-05", cases=poisoned_neighbours)
-def test_poisoned_row_changes_no_other(check: Check) -> None:
+def test_poisoned_row_changes_no_other(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("SPV-06", cases=positions_and_ranks)
-def test_infinity_has_one_answer(check: Check) -> None:
+def test_infinity_has_one_answer(check: Trial) -> None:
     got = check.call.rows(check.call.run(check.adapter))
     special = np.isposinf(check.call.rows(check.call.x))
     check.show(got[0], "one answer at every position")
@@ -241,12 +241,12 @@ def test_infinity_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-08", cases=largest_masked)
-def test_largest_negative_masks(check: Check) -> None:
+def test_largest_negative_masks(check: Trial) -> None:
     assert check.judge("D") <= 1
 
 
 @pytest.mark.requirement("SPV-09", cases=hidden)
-def test_entries_outside_where_count_nothing(check: Check) -> None:
+def test_entries_outside_where_count_nothing(check: Trial) -> None:
     check.need("where")
     every_row = len(check.call.x) == 6  # then `where` has but one
     shown = np.arange(33) % 3 != (0 if every_row else np.array([[0], [1]]))
@@ -259,7 +259,7 @@ def test_entries_outside_where_count_nothing(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-10", cases=hidden_rows)
-def test_row_outside_where_has_one_answer(check: Check) -> None:
+def test_row_outside_where_has_one_answer(check: Trial) -> None:
     check.need("where")
     inside = np.arange(6) % 2 == 0
     shown = np.repeat(inside[:, None], 33, axis=1)
@@ -271,14 +271,14 @@ def test_row_outside_where_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-11", cases=one_nan)
-def test_nan_makes_its_loss_nan(check: Check) -> None:
+def test_nan_makes_its_loss_nan(check: Trial) -> None:
     got = check.result()
     check.show(got, "NaN in every row", kept=float(np.sum(~np.isnan(got))))
     assert check.holds(np.isnan(got), got, np.nan)
 
 
 @pytest.mark.requirement("SPV-12", cases=one_infinity)
-def test_loss_of_infinity_has_one_answer(check: Check) -> None:
+def test_loss_of_infinity_has_one_answer(check: Trial) -> None:
     got = check.result()
     check.show(got, "NaN in every row, or NaN or 0, and +inf, in turn")
     at_label, elsewhere = got[::2], got[1::2]
@@ -292,7 +292,7 @@ def test_loss_of_infinity_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-13", cases=no_logit)
-def test_loss_of_all_masked_row_has_one_answer(check: Check) -> None:
+def test_loss_of_all_masked_row_has_one_answer(check: Trial) -> None:
     got = check.result()[1::2]
     check.show(got, "NaN or +inf in every other row")
     check.choose(
@@ -304,7 +304,7 @@ def test_loss_of_all_masked_row_has_one_answer(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-14", cases=along_other_axes)
-def test_special_values_along_another_axis_are_those_along_the_last(check: Check) -> None:
+def test_special_values_along_another_axis_are_those_along_the_last(check: Trial) -> None:
     judgement = check.judgement()
     x, got = judgement.call.rows(judgement.call.x), judgement.got
     within = check.judge("D")
@@ -315,7 +315,7 @@ def test_special_values_along_another_axis_are_those_along_the_last(check: Check
 
 
 @pytest.mark.requirement("SPV-15", cases=masked_and_all_masked)
-def test_masked_logits_add_nothing(check: Check) -> None:
+def test_masked_logits_add_nothing(check: Trial) -> None:
     nothing = np.isneginf(check.call.rows(check.call.x)).all(axis=-1)
     within = check.judge("D")
     got = check.judgement().got
@@ -325,13 +325,13 @@ def test_masked_logits_add_nothing(check: Check) -> None:
 
 
 @pytest.mark.requirement("SPV-16", cases=positions_and_ranks)
-def test_infinity_outweighs_all_other_logits(check: Check) -> None:
+def test_infinity_outweighs_all_other_logits(check: Trial) -> None:
     got = check.judgement().got
     check.show(got, np.inf)
     assert check.holds(np.isposinf(got), got, np.inf)
 
 
-def _under(check: Check, shown: NDArray[np.bool_]) -> Floats:
+def _under(check: Trial, shown: NDArray[np.bool_]) -> Floats:
     function = getattr(check.adapter, check.operation)
     arrays = check.adapter.asarray(check.call.x), check.adapter.asarray(shown)
     return exact(check.adapter.to_numpy(function(arrays[0], axis=check.case.axis, where=arrays[1])))

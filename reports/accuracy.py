@@ -150,7 +150,7 @@ def _order(at: tuple[str, str, str]) -> tuple[tuple[int, str], ...]:
 
 
 def by_format(dtype: str) -> tuple[int, str]:
-    """What formats are sorted by: widest first, unknown ones last."""
+    """Return the key that sorts formats: widest first, unknown ones last."""
     return _index(FORMATS, dtype), dtype
 
 

@@ -12,6 +12,7 @@ from conformance.record.records import Check, Footer
 from conformance.record.writing import Writer
 from tests import browser
 from tests.samples import header
+from tests.whole_record import ASKED, ROWS
 
 
 @pytest.fixture
@@ -34,3 +35,14 @@ def driver(tmp_path: Path) -> Iterator[Chrome]:
     browser.needed()
     with browser.chromium(tmp_path / "profile") as found:
         yield found
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A whole record."""
+    file = tmp_path / "new" / "torch-cpu-eager.jsonl"
+    writer = Writer(file, ASKED)
+    for row in ROWS:
+        writer.write(row)
+    writer.close()
+    return file

@@ -1,12 +1,7 @@
 from __future__ import annotations
 
-import importlib
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -14,7 +9,7 @@ import numpy as np
 import pytest
 
 import adapters
-from adapters.protocol import FEATURES, OPERATIONS, Adapter, DeviceUnavailable, NotProvided
+from adapters.protocol import FEATURES, OPERATIONS, Adapter, NotProvided
 
 # PyTorch itself compiles a helper with the deprecated torch.jit.script, on the first jvp and first compile
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script.* is deprecated:DeprecationWarning")
@@ -23,7 +18,6 @@ FIVE = [(name, mode) for name, modes in adapters.MODES.items() for mode in modes
 COMPILED = [(name, mode) for name, mode in FIVE if mode != "eager"]
 KERAS = os.environ.get("KERAS_BACKEND", "tensorflow")  # one a process: tests/test_keras.py sees to the others
 TARGETS = [*FIVE, ("onnxruntime", "eager"), ("keras", KERAS)]
-FRAMEWORKS = {*adapters.BUILT_IN, "optax"}
 DTYPES = {"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"}
 
 X = np.random.default_rng(0).standard_normal((2, 5, 3))
@@ -76,60 +70,6 @@ def patterns(size: int) -> np.ndarray:  # all there are, or special and random o
     random = np.random.default_rng(0).bytes(1000 * size)
     payload = (special.view(f"u{size}") | 12345).tobytes()  # of a NaN, among others
     return np.frombuffer(special.tobytes() + (-special).tobytes() + payload + random, f"u{size}").copy()
-
-
-def imported_after(statement: str) -> list[str]:
-    """The frameworks that a fresh interpreter has imported after `statement`."""
-    program = f"import sys; {statement}; print(*{FRAMEWORKS} & sys.modules.keys())"
-    root = Path(adapters.__file__).parents[1]
-    return subprocess.check_output([sys.executable, "-c", program], cwd=root, text=True).split()
-
-
-def test_importing_adapters_imports_no_framework() -> None:
-    assert imported_after("import adapters, adapters.protocol") == []
-
-
-def test_importing_an_adapter_imports_its_framework() -> None:
-    assert "scipy" in imported_after("import adapters.scipy")
-
-
-def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(
-        adapters.UnknownAdapter, match=r"'caffe'.*numpy, scipy, torch, tensorflow, jax, onnxruntime, keras"
-    ):
-        adapters.load("caffe")
-
-
-@pytest.mark.parametrize("name", ["nowhere.at_all:Adapter", "adapters.numpy:Missing"])
-def test_an_unknown_module_or_class_is_named(name: str) -> None:
-    with pytest.raises(adapters.UnknownAdapter, match=r"no module 'nowhere\.at_all'|has no 'Missing'"):
-        adapters.load(name)
-
-
-def test_a_class_outside_the_built_in_ones_is_loaded() -> None:
-    assert adapters.load("adapters.numpy:Adapter").name == "numpy"
-
-
-@pytest.mark.parametrize("name", adapters.BUILT_IN)
-def test_an_unknown_mode_lists_the_known_ones(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name} has no mode 'warp'.*{', '.join(adapters.BUILT_IN[name])}"):
-        adapters.load(name, mode="warp")
-
-
-@pytest.mark.parametrize("name", adapters.BUILT_IN)
-def test_a_class_refuses_an_unknown_mode_by_itself(name: str) -> None:
-    pytest.importorskip(name)
-    with pytest.raises(ValueError, match=rf"{name} has no mode 'warp'"):
-        importlib.import_module(f"adapters.{name}").Adapter(mode="warp")
-
-
-@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine may have a GPU")
-@pytest.mark.parametrize("name", adapters.BUILT_IN)
-def test_a_missing_gpu_is_reported_in_one_line(name: str) -> None:
-    pytest.importorskip(name)
-    with pytest.raises(DeviceUnavailable) as raised:
-        adapters.load(name, device="cuda", mode=KERAS if name == "keras" else "eager")
-    assert len(str(raised.value).splitlines()) == 1
 
 
 def test_attributes_are_those_of_the_protocol(adapter: Adapter) -> None:

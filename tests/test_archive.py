@@ -17,7 +17,7 @@ from conformance.record.records import Footer, Record
 from conformance.record.writing import Writer
 from reports import archive, grades, model, scope
 from tests.samples import REQUIREMENTS, assembled, check, graded, header, record
-from tests.test_records import SCHEMA
+from tests.whole_record import SCHEMA
 
 SHOWN = {"got": "0x1.8p+1", "expected": "0x1.0p+1", "call": graded().witness["call"]}
 MET = [

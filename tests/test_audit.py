@@ -18,7 +18,7 @@ import adapters
 from adapters.protocol import Adapter
 from benchmarks.timing import audit, devices
 from benchmarks.timing.audit import Rejected
-from benchmarks.timing.cells import DIRECTIONS, FULL, OPERATIONS, SHAPES, Cell, Shape
+from benchmarks.timing.cells import DIRECTIONS, FULL, OPERATIONS, SHAPES, Cell, ModelShape
 from benchmarks.timing.inputs import IGNORED, Inputs, function, inputs
 from benchmarks.timing.rounds import AT_HAND, RETURNED
 from conformance.truth import cache
@@ -33,9 +33,9 @@ ONE = np.ones((2, 3), np.float32)
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shapes that the oracle is quick with, and no truths kept."""
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
-    monkeypatch.setitem(SHAPES, "rows", Shape((3, 11), ""))
-    monkeypatch.setitem(SHAPES, "planes", Shape((2, 11, 3), "", axis=1))
-    monkeypatch.setitem(SHAPES, "one", Shape((1, 11), ""))
+    monkeypatch.setitem(SHAPES, "rows", ModelShape((3, 11), ""))
+    monkeypatch.setitem(SHAPES, "planes", ModelShape((2, 11, 3), "", axis=1))
+    monkeypatch.setitem(SHAPES, "one", ModelShape((1, 11), ""))
 
 
 def test_a_result_that_other_logits_do_not_change_is_refused() -> None:

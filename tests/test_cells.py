@@ -18,7 +18,7 @@ from benchmarks.timing.cells import (
     TIERS,
     TIMED,
     Cell,
-    Shape,
+    ModelShape,
 )
 
 # What has to be read and written, by hand: x logits, y result, c cotangent, q probabilities, g gradient.
@@ -69,9 +69,9 @@ def test_classes_lie_along_the_axis() -> None:
 
 
 def test_small_is_up_to_two_mebibytes_of_what_a_cpu_is_given() -> None:
-    assert Shape((1024, 512), "").small
-    assert not Shape((1024, 513), "").small
-    assert Shape((16 * 1024, 512), "", cpu=16).small
+    assert ModelShape((1024, 512), "").small
+    assert not ModelShape((1024, 513), "").small
+    assert ModelShape((16 * 1024, 512), "", cpu=16).small
 
 
 def test_a_cell_is_made_of_its_params_and_gives_them_back() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import adapters
 from adapters.protocol import NotProvided
-from benchmarks.timing.cells import DIRECTIONS, FORMATS, FULL, OPERATIONS, SHAPES, Cell, Shape
+from benchmarks.timing.cells import DIRECTIONS, FORMATS, FULL, OPERATIONS, SHAPES, Cell, ModelShape
 from benchmarks.timing.inputs import IGNORED, PEAK, function, inputs, logits, normal, variants
 from tests.fakes import Small
 
@@ -23,7 +23,7 @@ def cell(operation: str = "softmax", direction: str = "forward", **fields: str) 
 
 @pytest.fixture(autouse=True)
 def planes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SHAPES, "planes", Shape((2, 5, 3, 4), "", axis=1))
+    monkeypatch.setitem(SHAPES, "planes", ModelShape((2, 5, 3, 4), "", axis=1))
 
 
 @pytest.mark.parametrize("dtype", FORMATS)

@@ -37,7 +37,7 @@ def failing_row(requirement: str, fault: str) -> Check | None:
     judged = Target(f"adapters.faulty:{fault}:cpu:eager", getattr(faulty, fault)())
     test, marker = TESTS[requirement]
     for subject in subjects(judged.adapter, marker, "quick"):
-        check = target.Check(judged, subject, "quick")
+        check = target.Trial(judged, subject, "quick")
         call = pytest.CallInfo.from_call(lambda check=check: test(check), "call")  # type: ignore[misc]  # bound now
         if call.excinfo is not None and (row := outcome.row_of(check, call)).outcome == "fail":
             return row

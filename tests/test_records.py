@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import lzma
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -14,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from conformance.record import reading, records, schema, storage, writing
+from conformance.record import reading, records, storage, writing
 from conformance.record.records import (
     FORMAT,
     ONE_ANSWER,
@@ -23,60 +22,11 @@ from conformance.record.records import (
     Check,
     CheckSet,
     Footer,
-    Header,
     Record,
 )
 from conformance.record.writing import Writer
 from conformance.requirements import TIERS, load
-
-HEADER = Header(
-    target="torch:cpu:eager",
-    framework={"name": "torch", "version": "2.0", "build": "wheel"},
-    device_model="a CPU",
-    python="3.11.0",
-    platform="Linux",
-    cpu_flags="avx2",
-    threads=2,
-    suite_commit="abc",
-    tier="quick",
-    start="2026-01-01T00:00:00+00:00",
-    suite_digest="0123",
-)
-CHECKS = [Check("ACC-01", "softmax", "float32", f"case-{outcome}", outcome) for outcome in OUTCOMES]
-FULL = Check(
-    requirement="SPV-03",
-    operation="log_softmax",
-    dtype="bfloat16",
-    case="einzeln – 行",
-    outcome="deviation",
-    observed="nan",
-    measured={"ratio": {"B": 0.5, "D": "inf"}, "ulps": 1.0},
-    bound="D",
-    witness={"got": "0x1p-1", "index": [0, 1]},
-    message="two\nlines \u2028 and a separator",
-    entry="an-entry",
-    seconds=0.25,
-)
-FOOTER = Footer(rows=len(CHECKS) + 1, end="2026-01-01T00:01:00+00:00", unmatched=["x"], error=None)
-ROWS: list[Check | Footer] = [*CHECKS, FULL, FOOTER]
-SCHEMA = json.loads(schema.FILE.read_text(encoding="utf-8"))
-ASKED = replace(HEADER, asked=CheckSet.of(check.id for check in (*CHECKS, FULL)))
-KINDS = {"header": Header, "check": Check, "footer": Footer}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A whole record."""
-    file = tmp_path / "new" / "torch-cpu-eager.jsonl"
-    writer = Writer(file, ASKED)
-    for row in ROWS:
-        writer.write(row)
-    writer.close()
-    return file
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines(keepends=True)
+from tests.whole_record import ASKED, CHECKS, FOOTER, FULL, HEADER, KINDS, ROWS, SCHEMA, assert_broken, lines
 
 
 def branches() -> dict[str, Any]:
@@ -283,15 +233,6 @@ BROKEN: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
 }
 
 
-def assert_broken(path: Path, told: str = "") -> None:
-    with pytest.raises(BrokenRecord) as raised:
-        reading.read(path)
-    message = str(raised.value)
-    assert message.startswith(f"{path}{told}")
-    assert "\n" not in message
-    assert len(message) < len(str(path)) + 250
-
-
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_named_in_one_line(path: Path, name: str) -> None:
     broken, told = BROKEN[name]
@@ -391,44 +332,6 @@ def test_a_check_to_be_written_anew_is_trimmed(path: Path) -> None:
     assert lines(path) == [*whole[:2], *whole[3:-1]]
 
 
-@pytest.fixture
-def packed(path: Path) -> Path:
-    """The same record, compressed."""
-    file = path.with_suffix(".jsonl.xz")
-    file.write_bytes(lzma.compress(path.read_bytes()))
-    return file
-
-
-def test_a_compressed_record_reads_as_the_same_one(path: Path, packed: Path) -> None:
-    assert replace(reading.read(packed), path=path) == reading.read(path)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        lambda data: b"",
-        lambda data: data[:-1],
-        lambda data: data[: len(data) // 2],
-        lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:],
-        lzma.decompress,
-        lambda data: lzma.compress(b""),
-        lambda data: lzma.compress(bytes(range(256))),
-        lambda data: lzma.compress(b"<!doctype html>\n"),
-    ],
-)
-def test_a_broken_compressed_record_is_named_in_one_line(packed: Path, broken: Callable[[bytes], bytes]) -> None:
-    packed.write_bytes(broken(packed.read_bytes()))
-    assert_broken(packed)
-
-
-def test_a_record_that_is_too_large_is_not_decompressed_whole(
-    packed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packed.write_bytes(lzma.compress(b" " * 10**7))
-    monkeypatch.setattr(storage, "LARGEST", 10**6)
-    assert_broken(packed, ": cannot be read: it holds more than 0 MiB")
-
-
 def test_a_pipe_is_no_record(tmp_path: Path) -> None:
     pipe = tmp_path / "a.jsonl"
     os.mkfifo(pipe)
@@ -436,13 +339,6 @@ def test_a_pipe_is_no_record(tmp_path: Path) -> None:
     assert_broken(Path("/dev/zero"), ": cannot be read: not a regular file")
     with pytest.raises(BrokenRecord, match="not a regular file"):
         Writer(pipe, HEADER)
-
-
-def test_nothing_is_appended_to_a_compressed_record(packed: Path) -> None:
-    before = packed.read_bytes()
-    with pytest.raises(BrokenRecord, match=re.escape(str(packed))):
-        Writer(packed)
-    assert packed.read_bytes() == before
 
 
 def test_what_is_no_text_file_is_named_in_one_line(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def _method(wrong: Callable[..., Any], right: Callable[..., Any]) -> Callable[..
 
 
 def as_stored(x: Array) -> Array:
-    """What the memory behind `x` holds from its beginning on, in the shape of `x`."""
+    """Return the memory behind `x` from its beginning on, in the shape of `x`."""
     return np.resize((x if x.base is None else x.base).ravel(order="K"), x.shape)
 
 

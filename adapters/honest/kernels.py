@@ -141,7 +141,7 @@ class LanesOf8(Honest, dtypes=("bfloat16", "float32")):
 
 
 class KahanSum(Honest):
-    """What each addition loses goes into the next: Kahan, Comm. ACM 8 (1965)."""
+    """Adds to each term what the addition before it lost: Kahan, Comm. ACM 8 (1965)."""
 
     def total(self, values: Array) -> Array:
         total = np.zeros((*values.shape[:-1], 1), values.dtype)

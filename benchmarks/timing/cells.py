@@ -31,7 +31,7 @@ PARAMS = ("operation", "direction", "mode", "format", "shape", "threads")
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """Logits of a real model: dimensions, class axis, and by what the first is divided on a CPU."""
 
     dims: tuple[int, ...]
@@ -55,25 +55,25 @@ class Shape:
 
 
 SHAPES = {
-    "cifar": Shape((128, 10), "CIFAR-10 batch"),
-    "imagenet": Shape((256, 1000), "ImageNet head"),
-    "router8": Shape((16384, 8), "mixture-of-experts gate"),
-    "router128": Shape((16384, 128), "mixture-of-experts gate"),
-    "router256": Shape((16384, 256), "mixture-of-experts gate"),
-    "bert": Shape((49152, 128), "attention, S = 128"),
-    "vit": Shape((151296, 197), "attention, S = 197"),
-    "attention": Shape((131072, 2048), "unfused attention", cpu=16),
-    "long": Shape((4096, 32768), "32k context", cpu=16),
-    "decode": Shape((1, 128256), "sampling, one row"),
-    "decode64": Shape((64, 151936), "sampling, 64 rows"),
-    "llama2": Shape((8192, 32000), "language-model head", cpu=16),
-    "llama3": Shape((8192, 128256), "language-model head", cpu=16),
-    "qwen": Shape((4096, 152064), "language-model head", cpu=16),
-    "gemma": Shape((4096, 256000), "language-model head", cpu=16),
-    "gpt2": Shape((8192, 50257), "raw vocabulary", cpu=16),
-    "gpt2-padded": Shape((8192, 50304), "padded vocabulary", cpu=16),
-    "seg": Shape((8, 19, 512, 1024), "segmentation", axis=1, cpu=8),
-    "ssd": Shape((32, 81, 8732), "SSD", axis=1),
+    "cifar": ModelShape((128, 10), "CIFAR-10 batch"),
+    "imagenet": ModelShape((256, 1000), "ImageNet head"),
+    "router8": ModelShape((16384, 8), "mixture-of-experts gate"),
+    "router128": ModelShape((16384, 128), "mixture-of-experts gate"),
+    "router256": ModelShape((16384, 256), "mixture-of-experts gate"),
+    "bert": ModelShape((49152, 128), "attention, S = 128"),
+    "vit": ModelShape((151296, 197), "attention, S = 197"),
+    "attention": ModelShape((131072, 2048), "unfused attention", cpu=16),
+    "long": ModelShape((4096, 32768), "32k context", cpu=16),
+    "decode": ModelShape((1, 128256), "sampling, one row"),
+    "decode64": ModelShape((64, 151936), "sampling, 64 rows"),
+    "llama2": ModelShape((8192, 32000), "language-model head", cpu=16),
+    "llama3": ModelShape((8192, 128256), "language-model head", cpu=16),
+    "qwen": ModelShape((4096, 152064), "language-model head", cpu=16),
+    "gemma": ModelShape((4096, 256000), "language-model head", cpu=16),
+    "gpt2": ModelShape((8192, 50257), "raw vocabulary", cpu=16),
+    "gpt2-padded": ModelShape((8192, 50304), "padded vocabulary", cpu=16),
+    "seg": ModelShape((8, 19, 512, 1024), "segmentation", axis=1, cpu=8),
+    "ssd": ModelShape((32, 81, 8732), "SSD", axis=1),
 }
 
 

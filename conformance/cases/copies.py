@@ -8,7 +8,7 @@ import numpy as np
 
 from conformance.operations.labels import Weights
 from conformance.run.measure import Judgement, compare
-from conformance.run.target import Check
+from conformance.run.target import Trial
 from conformance.truth.arithmetic import GRADES
 from conformance.truth.formats import exact
 
@@ -22,7 +22,7 @@ def _times(judgement: Judgement, count: int) -> Judgement:
     return replace(judgement, got=judgement.got * count, truth=scaled, error=judgement.error * count)
 
 
-def of_copies(check: Check) -> Judgement:
+def of_copies(check: Trial) -> Judgement:
     """The reduction over rows that are all alike, beside the loss of one of them and the bounds of their mean."""
     one = replace(check.case, x=f"({check.case.x})[:1]", labels=f"({check.case.labels})[:1]", options={})
     call = one.call(check.operation, check.dtype)

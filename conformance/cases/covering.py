@@ -48,7 +48,7 @@ def rows(design: Design) -> list[list[Levels]]:
 
 
 def text(design: Design, parts: list[list[Levels]]) -> str:
-    """What is committed: a paragraph of words for each strength."""
+    """Return the text of the committed file: a paragraph of words for each strength."""
     words = (" ".join(design.word(row) for row in part) for part in parts)
     return "\n\n".join(textwrap.fill(part, 113) for part in words) + "\n"
 

@@ -121,7 +121,7 @@ class Shape:
         return 1 if self.axis == 0 and len(self.sizes) > 1 else 0
 
     def words(self, of_rows: bool) -> dict[str, Any]:
-        """What the expressions name: sizes, and the index along the class axis as an array."""
+        """Return the names that the expressions use: sizes, and the index along the class axis as an array."""
         n, rank = self.sizes[self.axis], len(self.sizes)
         count = 1
         for size in self.rows:

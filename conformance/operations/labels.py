@@ -35,7 +35,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Target:
+class LabelRow:
     """One row's exact q, where it is not zero by construction, and what the row's loss is multiplied by."""
 
     q: dict[int, fmpq]
@@ -45,7 +45,7 @@ class Target:
 
     @property
     def share(self) -> arb:
-        """What the row's loss is multiplied by, in the precision of the moment."""
+        """Return the factor of the row's loss, in the precision of the moment."""
         return arb.nan() if self.ratio is None else arb(self.ratio)
 
     @cached_property
@@ -63,7 +63,7 @@ class Target:
         return [arb(float(w)) * arb(self.keep) for w in weights]
 
 
-def targets(loss: Loss, shape: tuple[int, ...]) -> list[Target]:
+def targets(loss: Loss, shape: tuple[int, ...]) -> list[LabelRow]:
     """One target a row of logits shaped (r, n).
 
     Raises:
@@ -92,7 +92,7 @@ def targets(loss: Loss, shape: tuple[int, ...]) -> list[Target]:
         positions = range(n) if floor != 0 else labels
         exact_rows.append({j: weights[j] * (keep * labels.get(j, fmpq(0)) + floor) for j in positions})
     ratio = fmpq(1) if loss.reduction != "mean" else None if mass == 0 else 1 / mass
-    return [Target(row, ratio, loss.weight, keep) for row in exact_rows]
+    return [LabelRow(row, ratio, loss.weight, keep) for row in exact_rows]
 
 
 def _exact(value: float) -> fmpq:
@@ -105,7 +105,7 @@ def _rounded(value: fmpq | None) -> float:
 
 @dataclass(frozen=True)
 class Weights:
-    """A loss's weights q of `Target` in float64, (r, n), and what its rows are multiplied by."""
+    """A loss's weights q of `LabelRow` in float64, (r, n), and what its rows are multiplied by."""
 
     q: Floats
     share: float = 1.0
@@ -123,7 +123,7 @@ class Weights:
         return self.running(how).total(how, None if dense else 0)
 
     @staticmethod
-    def of(asked: Sequence[Target], shape: tuple[int, ...], loss: Loss) -> Weights:
+    def of(asked: Sequence[LabelRow], shape: tuple[int, ...], loss: Loss) -> Weights:
         """The weights of the targets of rows shaped (r, n)."""
         q = np.zeros(shape)
         for i, target in enumerate(asked):

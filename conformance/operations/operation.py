@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from conformance.operations.labels import Target, Weights
+from conformance.operations.labels import LabelRow, Weights
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.bounds import Rows
 from conformance.truth.formats import Floats
@@ -55,7 +55,7 @@ class Point:
     row: Row
     cotangent: list[arb]  # one ball for each result of the row
     tangent: list[arb]
-    target: Target | None = None
+    target: LabelRow | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance import operations
 from conformance.operations import labels, log_softmax, softmax
-from conformance.operations.labels import Loss, Target, Weights, targets
+from conformance.operations.labels import LabelRow, Loss, Weights, targets
 from conformance.operations.operation import Operation, Point, Setting
 from conformance.truth import cache, forms, oracle
 from conformance.truth.arithmetic import Arithmetic
@@ -61,7 +61,7 @@ class Query:
         return self.loss is not None and self.loss.reduction != "none"
 
     @property
-    def targets(self) -> Sequence[Target | None]:
+    def targets(self) -> Sequence[LabelRow | None]:
         """A loss's target of each row."""
         return [None] * len(self.rows) if self.loss is None else targets(self.loss, self.rows.shape)
 
@@ -83,7 +83,7 @@ def evaluate(query: Query) -> Truth:
     return Truth(*(np.concatenate(part or [[]]).reshape(shape) for part in parts))
 
 
-def _row(query: Query, i: int, target: Target | None) -> Truth:
+def _row(query: Query, i: int, target: LabelRow | None) -> Truth:
     x = query.rows[i]
     if not _has_truth(x):
         return Truth.undefined((1 if query.per_row else len(x),))
@@ -93,7 +93,7 @@ def _row(query: Query, i: int, target: Target | None) -> Truth:
     return found.part(np.unique(x, return_inverse=True)[1])
 
 
-def _reduced(query: Query, asked: Sequence[Target | None]) -> Truth:
+def _reduced(query: Query, asked: Sequence[LabelRow | None]) -> Truth:
     if not all(_has_truth(x) for x in query.rows):
         return Truth.undefined(())
     value = query.of.truths[query.key]
@@ -115,7 +115,7 @@ def _limit(query: Query, i: int) -> int:
     return limit(query.rows[i], labels, weight, cotangent, tangent)
 
 
-def _point(query: Query, i: int, target: Target | None) -> Point:
+def _point(query: Query, i: int, target: LabelRow | None) -> Point:
     """Row i; what is reduced has one cotangent for all rows."""
     cotangent = np.ones(1) if query.cotangent is None else query.cotangent
     along = np.atleast_1d(cotangent if cotangent.ndim == 0 or query.cotangent is None else cotangent[i])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from flint import arb, fmpq
 
-from conformance.operations.labels import Target, Weights
+from conformance.operations.labels import LabelRow, Weights
 from conformance.operations.operation import Argument, Form, Operation, Point, Setting
 from conformance.truth.arithmetic import Arithmetic
 from conformance.truth.bounds import log_error
@@ -14,7 +14,7 @@ from conformance.truth.oracle import total
 from conformance.truth.running import Running, jacobian_product, saved
 
 
-def _target(at: Point) -> Target:
+def _target(at: Point) -> LabelRow:
     assert at.target is not None
     return at.target
 

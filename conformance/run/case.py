@@ -66,7 +66,7 @@ class Case:
         return array if array is None or layout is None else eval(layout, {"np": np, "a": array})
 
     def _stored(self, name: str, expression: str, dtype: str) -> str:
-        """What the array is, and how it lies in memory: an expression that runs by itself."""
+        """Return the array as an expression that runs by itself, with its layout in memory."""
         spelled = _spelled(expression, dtype)
         return (
             re.sub(r"\ba\b", f"np.asarray({spelled})", self.layouts.get(name, "a")) if self.layouts else spelled

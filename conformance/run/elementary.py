@@ -1,4 +1,4 @@
-"""How accurate a target's own exponential and logarithm are: E₀, E₁ and L of the bounds, measured.
+"""The accuracy of a target's own exponential and logarithm: E₀, E₁ and L of the bounds, measured.
 
 Every finite argument of a 16-bit or 8-bit format that the result is normal for; a fixed sample of a wider
 format's. The functions inside a fused kernel need not be these, so a bound takes no less than its default for
@@ -29,13 +29,13 @@ LARGEST_SUM = 2.0**17  # of the rows that are judged
 
 @dataclass(frozen=True)
 class Errors:
-    """What was measured in one format: E₀ near 0, E₁ beyond it, L, and the exponential over its limit."""
+    """The errors measured in one format: E₀ near 0, E₁ beyond it, L, and the exponential over its limit."""
 
     functions: Functions = DEFAULT
     excess: float = 0.0  # largest error of exp over what `allowed` grants
 
     def granted(self, fmt: Format) -> Functions:
-        """What the bounds take.
+        """Return the errors that the bounds take.
 
         The defaults where a function is better, or where half its digits are wrong (Intel oneMKL's least accurate
         mode, EP, has half of them): then it is none, and no bound is made of it.
@@ -54,7 +54,7 @@ class Errors:
 
 
 def allowed(gap: Floats) -> Floats:
-    """What an exponential may be off by at −gap, in unit roundoffs."""
+    """Return the error that an exponential may have at −gap, in unit roundoffs."""
     return LIMIT + SLOPE_LIMIT * gap
 
 
@@ -76,7 +76,7 @@ def fitted(gap: Floats, off: Floats, logarithm: float = LOGARITHM) -> Functions:
 
 
 def gaps(fmt: Format) -> NDArray[Any]:
-    """What softmax takes the exponential of: x − max ≤ 0, where the result is a normal number."""
+    """Return arguments of the exponential in softmax: x − max ≤ 0, where the result is a normal number."""
     lowest = float(np.log(fmt.smallest_normal))
     if fmt.precision < 24:
         return _every(fmt, lowest, 0.0)
@@ -88,7 +88,7 @@ def gaps(fmt: Format) -> NDArray[Any]:
 
 
 def sums(fmt: Format) -> NDArray[Any]:
-    """What log_softmax takes the logarithm of: a sum of exponentials, from 1 on."""
+    """Return arguments of the logarithm in log_softmax: sums of exponentials, from 1 on."""
     highest = min(LARGEST_SUM, fmt.largest)
     if fmt.precision < 24:
         return _every(fmt, 1.0, highest)

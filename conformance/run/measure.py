@@ -202,7 +202,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Traits:
-    """What has been probed of a target: whether it flushes subnormals, and its functions by format."""
+    """The probed traits of a target: whether it flushes subnormals, and its functions by format."""
 
     flushes: bool = False
     errors: dict[str, Functions] = field(default_factory=dict)

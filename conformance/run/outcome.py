@@ -13,11 +13,11 @@ from conformance.deviations import Deviation
 from conformance.record import records
 from conformance.record.verdict import LENIENT
 from conformance.run.single_thread import ProcessDied
-from conformance.run.target import Check
+from conformance.run.target import Trial
 from conformance.terminal import visible
 
 
-def row_of(check: Check, call: pytest.CallInfo[None]) -> records.Check:
+def row_of(check: Trial, call: pytest.CallInfo[None]) -> records.Check:
     """Return the row of a check whose test has ended.
 
     Raises:
@@ -39,7 +39,7 @@ def row_of(check: Check, call: pytest.CallInfo[None]) -> records.Check:
     )
 
 
-def _outcome(check: Check, call: pytest.CallInfo[None]) -> tuple[str, str | None]:
+def _outcome(check: Trial, call: pytest.CallInfo[None]) -> tuple[str, str | None]:
     if call.excinfo is None:
         return {"choice": "choice", "report": "measured"}.get(check.subject.requirement.level, "pass"), None
     error = call.excinfo.value

@@ -26,7 +26,7 @@ from conformance.run.processes import child, machine
 from conformance.run.processes.supervisor import running_file
 from conformance.run.recorder import Recorder, attach
 from conformance.run.subjects import asked, check_id, subjects
-from conformance.run.target import Check, Subject, Target
+from conformance.run.target import Subject, Target, Trial
 from conformance.terminal import one_line
 
 TARGET = pytest.StashKey[Target]()
@@ -158,9 +158,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def check(request: pytest.FixtureRequest) -> Check:
+def check(request: pytest.FixtureRequest) -> Trial:
     """Return the check that the test judges."""
-    request.node.check = Check(target_of(request.config), request.param, request.config.getoption("--tier"))
+    request.node.check = Trial(target_of(request.config), request.param, request.config.getoption("--tier"))
     return request.node.check  # type: ignore[no-any-return]  # a node has no attribute of that name
 
 
@@ -208,7 +208,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn what happened into an outcome of the suite, and that into one of pytest."""
     report = yield
-    check: Check | None = getattr(item, "check", None)
+    check: Trial | None = getattr(item, "check", None)
     if check is not None and call.when == "call":
         attach(report, outcome.row_of(check, call), known_deviations(item.config))
     return report

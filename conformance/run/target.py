@@ -1,4 +1,4 @@
-"""One target under test, and the check that a test function is given.
+"""One target under test, and the trial that a test function is given.
 
 Helpers here run, measure and describe; only `test_*.py` assert.
 """
@@ -59,7 +59,7 @@ class Target:
         return self._errors[dtype]
 
     def traits(self, dtype: str) -> Traits:
-        """What the bounds of `dtype` depend on: those of the format and of float32, in which it may compute."""
+        """Return the traits that the bounds of `dtype` depend on: its own, and those of its wider float32."""
         names = (dtype, "float32")
         return Traits(self.flushes(dtype), {name: self.errors(name).granted(format_of(name)) for name in names})
 
@@ -108,7 +108,7 @@ class Inconsistent(AssertionError):
 
 
 @dataclass(repr=False)  # likewise
-class Check:
+class Trial:
     """A subject on a target, and what is found while it is judged."""
 
     target: Target

@@ -1,4 +1,4 @@
-"""How a result is computed, as far as its error bound depends on it, and the grades of such arithmetics."""
+"""Arithmetics: the ways to compute a result that its error bound depends on, and their grades."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GRADES = ("A", "B", "C", "D", "E")  # and F, outside all of them
 
 @dataclass(frozen=True)
 class Functions:
-    """How far an exponential and a logarithm may be off: |ln(computed/exp(−gap))| ≤ −ln(1 − E₀·u) + E₁·u·gap."""
+    """Errors allowed to an exponential and a logarithm: |ln(computed/exp(−gap))| ≤ −ln(1 − E₀·u) + E₁·u·gap."""
 
     exponential: float = EXPONENTIAL  # E₀
     slope: float = SLOPE  # E₁
@@ -31,7 +31,7 @@ DEFAULT = Functions()
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How a result is computed, as far as its error bound depends on it."""
+    """A way to compute a result, as far as the error bound depends on it."""
 
     element: Format  # of the elementwise arithmetic: u_p
     total: Format  # of the sum: u_s
@@ -62,7 +62,7 @@ class Arithmetic:
 
     @property
     def plain(self) -> bool:
-        """Whether softmax is a quotient, correctly rounded: in grade B, and where elements have 16 bits or 8."""
+        """True if softmax is a quotient, correctly rounded: in grade B, and where elements have 16 bits or 8."""
         return self.blocked or self.element.precision < 24
 
     @property
@@ -72,7 +72,7 @@ class Arithmetic:
 
     @property
     def lost_gap(self) -> float:
-        """What two logits and their difference lose where subnormal numbers are flushed."""
+        """Return the loss of two logits and their difference where subnormal numbers are flushed."""
         return 3 * self.element.smallest_normal if self.flushes else 0.0
 
     @property
@@ -84,7 +84,7 @@ class Arithmetic:
 
     @property
     def narrowed(self) -> bool:
-        """Whether the sum is rounded to a narrower format before the division."""
+        """True if the sum is rounded to a narrower format before the division."""
         return self.total.precision > self.element.precision
 
     def unit(self, fmt: Format) -> float:

@@ -1,4 +1,4 @@
-"""How far a result may be from the truth: a bound for each element, from the input and the arithmetic.
+"""Bounds of the distance of a result from the truth: one for each element, from the input and the arithmetic.
 
 Shifted softmax commits one rounding in x_j − m (relative u_p on gap_j = m − x_j), one exponential (a relative
 error E₀·u_p, and E₁·u_p in its argument: one through base 2 rounds a product), a sum with at most h additions on
@@ -60,7 +60,7 @@ from conformance.truth.oracle import Truth
 
 @dataclass(frozen=True)
 class Rows:
-    """What the bounds need of the rows (r, n): gaps, true probabilities and true log-probabilities."""
+    """The data of rows (r, n) that the bounds need: gaps, true probabilities and true log-probabilities."""
 
     gap: Floats  # +inf where the logit is −inf
     g: Floats
@@ -85,7 +85,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far a computed sum may be from Σ: ln S_max and −ln S_min, (r, 1) each, both ≥ 0."""
+    """The distance that a computed sum may have from Σ: ln S_max and −ln S_min, (r, 1) each, both ≥ 0."""
 
     up: Floats
     down: Floats
@@ -107,7 +107,10 @@ def rescalings(rows: Rows, how: Arithmetic) -> Floats:
 
 @lru_cache(maxsize=4096)
 def climbs(gaps: bytes) -> int:
-    """How often a maximum can rise on the way through a row and its lanes, given its gaps as float64 bytes."""
+    """Return the number of times that the maximum can rise along a row, in order or in lanes.
+
+    `gaps` are those of the row, as float64 bytes.
+    """
     logits = (-np.frombuffer(gaps)).tolist()
     if not logits:
         return 0
@@ -116,7 +119,7 @@ def climbs(gaps: bytes) -> int:
 
 
 def _rising(values: Iterable[float]) -> list[float]:
-    """As many numbers as the longest subsequence that rises has (C. Schensted, Canad. J. Math. 13, 1961)."""
+    """Return a list as long as the longest rising subsequence (C. Schensted, Canad. J. Math. 13, 1961)."""
     ends: list[float] = []
     for value in values:
         place = bisect_left(ends, value)
@@ -145,7 +148,7 @@ def spread(rows: Rows, how: Arithmetic) -> Spread:
 
 
 def drift(rows: Rows, how: Arithmetic) -> Floats:
-    """How far the argument of an exponential may be off, rounded gap and E₁ together."""
+    """Return the error of an exponential's argument: rounded gap and E₁ together."""
     return how.argument * rows.live + how.lost_gap
 
 
@@ -174,7 +177,7 @@ def saved_error(rows: Rows, how: Arithmetic) -> Floats:
 
 
 def _moved(rows: Rows, above: Floats, below: Floats) -> Floats:
-    """How far g moves where its logarithm moves so far up or down."""
+    """Return the distances that g moves where its logarithm moves so far up or down."""
     upper = np.exp(np.where(rows.g == 0, -np.inf, rows.l) + above) * -np.expm1(-above)
     moved: Floats = np.maximum(upper, rows.g * -np.expm1(-below))
     return moved

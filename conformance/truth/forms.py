@@ -90,5 +90,5 @@ def fractions(v: list[arb]) -> list[fmpq]:
 
 
 def unsure(ball: arb) -> bool:
-    """Whether a ball holds 0 and more."""
+    """Return True if a ball holds 0 and more."""
     return 0 in ball and not ball.is_exact()

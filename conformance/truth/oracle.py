@@ -39,7 +39,7 @@ class Truth:
 
     @staticmethod
     def undefined(shape: tuple[int, ...]) -> Truth:
-        """That of a row that has no true value: NaN, about which nothing is left open."""
+        """Return the truth of a row that has no true value: NaN, about which nothing is left open."""
         nothing = np.full(shape, np.nan)
         return Truth(nothing, nothing, nothing, np.ones(shape, bool))
 
