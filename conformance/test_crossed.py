@@ -41,7 +41,7 @@ def judge(check: Trial, *features: str, refusable: bool = False) -> None:
     assert check.compare(gradient) <= 1
 
 
-def several(check: Check) -> list[Case]:
+def several(check: Trial) -> list[Case]:
     """The case and the one of the same function after it."""
     return [check.case, *filter(None, [check.case.then])]
 
@@ -99,7 +99,7 @@ def test_crossed_where_hides_and_leaves_the_rest_within_the_bound(check: Trial) 
 
 
 @pytest.mark.requirement("CRS-09", cases=crossed(*DIRECTIONS, mode="vmap"))
-def test_crossed_calls_of_a_batch_are_each_within_the_bound(check: Check) -> None:
+def test_crossed_calls_of_a_batch_are_each_within_the_bound(check: Trial) -> None:
     provide(check, "vmap")
     adapter = check.adapter
     calls = [case.call(check.operation, check.dtype) for case in several(check)]
@@ -110,7 +110,7 @@ def test_crossed_calls_of_a_batch_are_each_within_the_bound(check: Check) -> Non
 
 
 @pytest.mark.requirement("CRS-10", cases=crossed(*DIRECTIONS, mode="autocast"))
-def test_crossed_value_of_mixed_precision_is_within_the_bound_of_its_format(check: Check) -> None:
+def test_crossed_value_of_mixed_precision_is_within_the_bound_of_its_format(check: Trial) -> None:
     provide(check, "autocast")
     adapter, call = check.adapter, check.call
     got = adapter.to_numpy(adapter.autocast(call.function(adapter), *call.arrays(adapter)))
@@ -119,7 +119,7 @@ def test_crossed_value_of_mixed_precision_is_within_the_bound_of_its_format(chec
 
 
 @pytest.mark.requirement("CRS-11", cases=crossed(*DIRECTIONS, mode="dynamic"))
-def test_crossed_graph_of_any_size_is_within_the_bound_at_another_size(check: Check) -> None:
+def test_crossed_graph_of_any_size_is_within_the_bound_at_another_size(check: Trial) -> None:
     provide(check, "dynamic")
     adapter, call = check.adapter, check.call
     graph = adapter.dynamic(call.function(adapter), *call.arrays(adapter))
