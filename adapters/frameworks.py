@@ -99,6 +99,7 @@ class Framework:
     tracked: bool = False
     gpu: bool = False
     big: bool = False
+    copies: bool = False
     compiled: str = ""
     label_type: str = "int32"
     device_label_type: str = ""

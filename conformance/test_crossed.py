@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance.cases.crossed import crossed
+from conformance.cases.crossed import DIRECTIONS, crossed
+from conformance.run.case import Case
 from conformance.run.measure import compare
 from conformance.run.target import Refused, Trial
 from conformance.truth.formats import exact
@@ -38,6 +39,11 @@ def judge(check: Trial, *features: str, refusable: bool = False) -> None:
     value, gradient = map(check.adapter.to_numpy, check.call.native(check.adapter))
     assert check.compare(value, case=replace(check.case, derivative="", cotangent=None, method="")) <= 1
     assert check.compare(gradient) <= 1
+
+
+def several(check: Trial) -> list[Case]:
+    """The case and the one of the same function after it."""
+    return [check.case, *filter(None, [check.case.then])]
 
 
 @pytest.mark.requirement("CRS-01", cases=crossed("value"))
@@ -90,3 +96,33 @@ def test_crossed_where_hides_and_leaves_the_rest_within_the_bound(check: Trial) 
         # the change of what is hidden has no other truth
         error = np.where(call.rows(shown) == 1, judgement.error, 0.0)
         assert check.keep(replace(judgement, error=error), case=case) <= 1
+
+
+@pytest.mark.requirement("CRS-09", cases=crossed(*DIRECTIONS, mode="vmap"))
+def test_crossed_calls_of_a_batch_are_each_within_the_bound(check: Trial) -> None:
+    provide(check, "vmap")
+    adapter = check.adapter
+    calls = [case.call(check.operation, check.dtype) for case in several(check)]
+    stacked = [adapter.asarray(np.stack(parts)) for parts in zip(*(call.given for call in calls), strict=True)]
+    got = adapter.to_numpy(adapter.vmap(check.call.function(adapter), *stacked))
+    for part, case in zip(got, several(check), strict=True):
+        assert check.compare(part, case=case) <= 1
+
+
+@pytest.mark.requirement("CRS-10", cases=crossed(*DIRECTIONS, mode="autocast"))
+def test_crossed_value_of_mixed_precision_is_within_the_bound_of_its_format(check: Trial) -> None:
+    provide(check, "autocast")
+    adapter, call = check.adapter, check.call
+    got = adapter.to_numpy(adapter.autocast(call.function(adapter), *call.arrays(adapter)))
+    widened = replace(call, x=call.x.astype(got.dtype))
+    assert check.keep(compare(widened, exact(got), check.target.traits(got.dtype.name))) <= 1
+
+
+@pytest.mark.requirement("CRS-11", cases=crossed(*DIRECTIONS, mode="dynamic"))
+def test_crossed_graph_of_any_size_is_within_the_bound_at_another_size(check: Trial) -> None:
+    provide(check, "dynamic")
+    adapter, call = check.adapter, check.call
+    graph = adapter.dynamic(call.function(adapter), *call.arrays(adapter))
+    for case in several(check):
+        got = graph(*case.call(check.operation, check.dtype).arrays(adapter))
+        assert check.compare(adapter.to_numpy(got), case=case) <= 1

@@ -19,8 +19,10 @@ HEAD = (
     "",
     "A crossed case has one level of each factor of its design: axis, rank, layout of each array, options, and",
     "so on, which [factors.toml](../conformance/cases/factors.toml) declares. The quick tier asks every pair",
-    "of levels, the full tier every triple, but for those that are impossible for the reasons given here. In the",
-    "mode `compiled`, whose compiler takes about a second a case, the full tier asks every pair.",
+    "of levels, the full tier every triple, but for those that are impossible for the reasons given here. Of a",
+    "framework that copies what it is given (TensorFlow, JAX) the quick tier asks every pair without a layout.",
+    "Compilers that take about a second a case are asked less: the mode `compiled` of all cases, other compiled",
+    "modes of what is mapped or compiled for any size, each level in the quick tier and every pair in the full.",
     "",
 )
 

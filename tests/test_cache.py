@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(
 def test_another_source_of_the_oracle_is_another_key(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     questions.truth(QUERIES[0])
     forget()
-    monkeypatch.setattr(cache, "_read", lambda sources: b"another oracle")
+    monkeypatch.setattr(cache, "_begun", lambda sources: hashlib.sha256(b"another oracle"))
     questions.truth(QUERIES[0])
     assert counter.asked == 2
     assert len(files()) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from conformance.run.case import Case
 from reports import coverage
 
 DESIGNS = designs.load()
-STRENGTHS = {"few": 1, "quick": 2, "full": 3}
 
 
 def every_case(strength: int = 3) -> Iterator[tuple[Design, Levels, Case]]:
@@ -26,11 +26,11 @@ def every_case(strength: int = 3) -> Iterator[tuple[Design, Levels, Case]]:
             yield design, row, crossed.case(design, row)
 
 
-@pytest.mark.parametrize("strength", STRENGTHS.values(), ids=STRENGTHS)
+@pytest.mark.parametrize("tier", crossed.ROWS)
 @pytest.mark.parametrize("name", DESIGNS)
-def test_every_level_is_in_a_case(name: str, strength: int) -> None:
+def test_every_level_is_in_a_case(name: str, tier: str) -> None:
     design = DESIGNS[name]
-    held = {level for row in design.rows(strength) for level in row.items()}
+    held = {level for row in crossed.ROWS[tier](design) for level in row.items()}
     assert held == {(factor, level) for factor, levels in design.factors.items() for level in levels}
 
 
@@ -41,6 +41,16 @@ def test_quick_asks_every_possible_pair_and_full_every_possible_triple(name: str
     assert triples.asked["full"] == triples.possible
     assert not pairs.left_out
     assert not triples.left_out
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_framework_that_copies_is_asked_every_pair_without_a_layout(name: str) -> None:
+    design = DESIGNS[name]
+    factors = {factor: levels for factor, levels in design.factors.items() if factor not in designs.LAYOUTS}
+    plain = replace(design, factors=factors)
+    rows = design.without_layouts()
+    assert designs.asked(plain, 2, rows) == designs.asked(plain, 2, design.rows(2))
+    assert len(rows) < len(design.rows(2)) or "x" not in design.factors
 
 
 def test_no_row_has_what_a_rule_forbids() -> None:
@@ -121,7 +131,8 @@ def test_a_layout_keeps_the_values_unless_it_repeats_them(kind: str) -> None:
 
 def test_what_a_case_prints_is_the_array_that_it_passes() -> None:
     for _, row, made in every_case(1):
-        call, told = made.call(row["operation"], "float64"), made.describe(row["operation"], "float64")
+        call = made.call(row["operation"], "float64")
+        told = made.describe(call)
         for name, array in (("expression", call.x), ("labels", call.labels), ("cotangent", call.cotangent)):
             if array is not None:
                 printed = eval(told[name], {"np": np})
@@ -134,6 +145,8 @@ def test_what_a_case_prints_is_the_array_that_it_passes() -> None:
 def test_a_slow_compiler_is_asked_fewer_rows_of_the_same_names() -> None:
     provider = crossed.crossed("vjp")
     names = {
-        tier: {case.name for case in provider("softmax", "float32", tier)} for tier in ("few", "quick", "full")
+        tier: {case.name for case in provider("softmax", "float32", tier)}
+        for tier in ("few", "copied", "quick", "full")
     }
     assert names["few"] <= names["quick"] < names["full"]
+    assert names["copied"] <= names["quick"]

@@ -103,6 +103,23 @@ def two_at_once(a: Adapter) -> Any:
         return all((call.result() == alone).all() for call in calls[::2])
 
 
+def given_to_loss(smoothing: float = 0.0, **given: Any) -> Call:
+    def call(a: Adapter) -> Any:
+        arrays: dict[str, Any] = {name: np.array(value, np.float32) for name, value in given.items()}
+        labels = arrays.pop("labels", INDEX)
+        a.softmax_cross_entropy(NORMAL, labels, label_smoothing=smoothing, **arrays)
+        return np.concatenate([labels.ravel(), *arrays.values()])
+
+    return call
+
+
+def mapped(**options: Any) -> Call:
+    labels = np.stack([INDEX, INDEX])
+    return lambda a: a.vmap(
+        lambda x, y: a.softmax_cross_entropy(x, y, **options), np.stack([NORMAL, OTHER]), labels
+    )
+
+
 SHOWN: dict[str, Call] = {
     "NoShift": softmax([1000, 0]),
     "MeanShift": softmax([1000, 0, 0]),
@@ -201,6 +218,8 @@ SHOWN: dict[str, Call] = {
     "LogSumExpGradientFromResult": lambda a: a.vjp("logsumexp", NORMAL + np.float32(1e8), UPSTREAM),
     "LogSumExpUpstreamIgnored": derivative("vjp", "logsumexp", UPSTREAM),
     "UpstreamOverwritten": overwritten_upstream,
+    "LabelsOverwritten": given_to_loss(0.5, labels=SOFT),
+    "WeightOverwritten": given_to_loss(weight=[1, 2, 3, 4]),
     "ResultKept": changed_in_place,
     "SharedBuffer": two_at_once,
     "SizesOfFirstCall": lambda a: a.dynamic(a.softmax, NORMAL)(LONG),
@@ -213,6 +232,16 @@ SHOWN: dict[str, Call] = {
     "CountOf16Bits": loss(np.zeros(70000, int), np.zeros((70000, 2), np.float16), reduction="mean"),
     "StridedRowsOfSteps": lambda a: a.value_and_vjp("softmax", np.asfortranarray(NORMAL), OTHER)[0],
     "ForwardOverLastAxis": derivative("reverse_over_forward", "softmax", OTHER, OTHER, axis=0),
+    "NegativeNaNAsMasked": softmax([-NAN, 0, 1]),
+    "GradientIndexOf16Bits": lambda a: a.vjp(
+        "softmax", np.resize(NORMAL, (20000, 4)), np.resize(OTHER, (20000, 4))
+    ),
+    "LossRowsOf16Bits": loss(np.arange(70000) % 3, np.resize(NORMAL, (70000, 4))),
+    "VmapOverLastAxis": lambda a: a.vmap(lambda x: a.softmax(x, axis=0), np.stack([NORMAL, OTHER])),
+    "VmapForgetsOptions": mapped(label_smoothing=0.5),
+    "VmapUpstreamOfFirst": lambda a: a.vmap(lambda x, c: a.vjp("softmax", x, c), NORMAL, OTHER),
+    "AutocastOverLastAxis": lambda a: a.autocast(lambda x: a.softmax(x, axis=0), NORMAL),
+    "GraphOverLastAxis": lambda a: a.dynamic(lambda x: a.softmax(x, axis=0), NORMAL)(NORMAL),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 

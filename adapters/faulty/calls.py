@@ -25,6 +25,27 @@ class UpstreamOverwritten(Faulty):
         return gradient
 
 
+class LabelsOverwritten(Faulty):
+    """Smoothing is written into the probabilities that are given, as gradients are in NVIDIA/apex#1430."""
+
+    def softmax_cross_entropy(self, logits: Array, labels: Array, **options: Any) -> Array:
+        loss = super().softmax_cross_entropy(logits, labels, **options)
+        smoothing = options.get("label_smoothing", 0)
+        if labels.dtype.kind == "f" and smoothing:
+            labels *= labels.dtype.type(1 - smoothing)
+        return loss
+
+
+class WeightOverwritten(Faulty):
+    """The class weights are divided by their sum where they are: a textbook mistake."""
+
+    def softmax_cross_entropy(self, logits: Array, labels: Array, **options: Any) -> Array:
+        loss = super().softmax_cross_entropy(logits, labels, **options)
+        if options.get("weight") is not None:
+            options["weight"] /= options["weight"].sum()
+        return loss
+
+
 class ResultKept(Faulty):
     """A result is kept by the address of its input, whatever the input holds by now: a textbook mistake."""
 

@@ -156,6 +156,23 @@ class IndexOf16Bits(Faulty):
         return result
 
 
+class GradientIndexOf16Bits(Faulty):
+    """Elements of a gradient past the 2¹⁶th are not written: microsoft/onnxruntime#32299 of a derivative."""
+
+    def vjp(self, *args: Any, **kwargs: Any) -> Array:
+        gradient = super().vjp(*args, **kwargs)
+        gradient.reshape(-1)[2**16 :] = 0
+        return gradient
+
+
+class LossRowsOf16Bits(Faulty):
+    """The number of a row is kept in 16 bits, so the losses begin again: cf. tensorflow/tensorflow#61639."""
+
+    def losses(self, rows: Array, target: Array) -> Array:
+        losses = super().losses(rows, target)
+        return losses.reshape(-1)[np.arange(losses.size) % 2**16].reshape(losses.shape)
+
+
 class VmapLeavesTail(Faulty):
     """vmap computes four rows at a time and repeats the last of them for what is left: a textbook mistake."""
 

@@ -163,6 +163,13 @@ class NaNAsMasked(Faulty, terms=lambda right, x: right(np.where(np.isnan(x), -np
     """A NaN is taken for −inf and leaves no trace beside it: mindspore-ai/mindspore#378."""
 
 
+class NegativeNaNAsMasked(Faulty):
+    """Logits are ordered by their bits, by which a NaN with its sign set is below −inf: a textbook mistake."""
+
+    def terms(self, x: Array) -> Terms:
+        return super().terms(np.where(np.isnan(x) & np.signbit(x), -np.inf, x))
+
+
 class InfinityAsMasked(Faulty, terms=lambda right, x: right(np.where(np.isposinf(x), -np.inf, x))):
     """+inf is taken for −inf, which leaves a plausible distribution, as in tenstorrent/tt-metal#56056."""
 

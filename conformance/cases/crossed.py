@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,14 @@ from conformance.cases import designs
 from conformance.cases.designs import Design, Levels
 from conformance.run.case import Case
 
-STRENGTHS = {"few": 1, "quick": 2, "full": 3, "exhaustive": 3}  # by tier; "few" is a slow compiler's quick one
+# by tier; "few" is a slow compiler's quick one, "copied" that of a framework that copies what it is given
+ROWS: dict[str, Callable[[Design], list[Levels]]] = {
+    "few": lambda design: design.rows(1),
+    "copied": Design.without_layouts,
+    "quick": lambda design: design.rows(2),
+    "full": lambda design: design.rows(3),
+    "exhaustive": lambda design: design.rows(3),
+}
 # direction → the derivative, with respect to what, and the adapter's method where it has another name
 DIRECTIONS = {
     "value": ("", "x", ""),
@@ -82,6 +89,7 @@ LAYOUTS = {
     "sliced": "np.concatenate([a, a], axis=1)[:, :{cut}]",
     "scalar": "np.broadcast_to(a.ravel()[0], {s})",
 }
+OTHER_LENGTH = {"n5": "n17", "n17": "n5"}  # sizes that no other axis has
 FACTOR_OF = {"x": "x", "cotangent": "c", "tangent": "t", "labels": "l"}  # array → the factor of its layout
 
 
@@ -134,7 +142,23 @@ class Shape:
 
 
 def case(design: Design, row: Levels) -> Case:
-    """The call that has the levels of `row`."""
+    """The call that has the levels of `row`; in a mode that takes several, the second one too."""
+    made = _case(design, row)
+    if row.get("mode") == "vmap":
+        index = row.get("labels", "").startswith("index")
+        other = replace(
+            made,
+            x=f"({made.x}) * 0.5",
+            labels=f"np.flip({made.labels})" if index else made.labels,
+            cotangent=made.cotangent and f"-({made.cotangent})",
+        )
+        return replace(made, then=other)
+    if row.get("mode") == "dynamic":
+        return replace(made, then=_case(design, {**row, "length": OTHER_LENGTH[row["length"]]}))
+    return made
+
+
+def _case(design: Design, row: Levels) -> Case:
     op, shape = operations.get(row["operation"]), Shape.of(row)
     words = shape.words(op.per_row)
     derivative, wrt, method = DIRECTIONS[row["direction"]]
@@ -232,21 +256,24 @@ def _layouts(row: Levels, shape: Shape, given: set[str], per_row: bool) -> dict[
 
 
 @cache
-def _made(design: str, strength: int) -> tuple[tuple[Levels, Case], ...]:
+def _made(design: str, tier: str) -> tuple[tuple[Levels, Case], ...]:
     found = designs.load()[design]
-    return tuple((row, case(found, row)) for row in found.rows(strength))
+    return tuple((row, case(found, row)) for row in ROWS[tier](found))
 
 
-def crossed(*directions: str, of: tuple[str, ...] = ()) -> Callable[[str, str, str], Iterator[Case]]:
-    """The cases of some directions, of the designs named or of all but the one of `where`."""
+def crossed(
+    *directions: str, of: tuple[str, ...] = (), mode: str = ""
+) -> Callable[[str, str, str], Iterator[Case]]:
+    """The cases of some directions in a mode or in none, of the designs named or of all but that of `where`."""
 
     def cases(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         names = of or tuple(name for name in designs.load() if name != "where")
         for design in names:
             if operations.get(operation).kind not in designs.load()[design].kinds:
                 continue
-            for row, made in _made(design, STRENGTHS[tier]):
-                if (row["operation"], row["format"]) == (operation, dtype) and row["direction"] in directions:
+            for row, made in _made(design, tier):
+                asked = row["operation"], row["format"], row.get("mode", "")
+                if asked == (operation, dtype, mode) and row["direction"] in directions:
                     yield made
 
     return cases

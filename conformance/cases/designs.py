@@ -15,6 +15,7 @@ from pathlib import Path
 
 FILE = Path(__file__).with_name("factors.toml")
 ARRAYS = Path(__file__).with_name("arrays")
+LAYOUTS = ("x", "c", "t", "l", "w")  # the factors that say how an array is stored
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 Levels = Mapping[str, str]  # factor → level
@@ -54,6 +55,20 @@ class Design:
         """Return those of the committed covering array."""
         parts = (ARRAYS / f"{self.name}.txt").read_text(encoding="ascii").split("\n\n")
         return [self.row(word) for part in parts[:strength] for word in part.split()]
+
+    def without_layouts(self) -> list[Levels]:
+        """Return rows of strength 2 that hold every level, and every pair without the layout of an array.
+
+        A framework that copies what it is given meets no layout twice.
+        """
+        rows = self.rows(2)
+        factors = [factor for factor in self.factors if factor not in LAYOUTS]
+        held = [{*row.items(), *combinations(((factor, row[factor]) for factor in factors), 2)} for row in rows]
+        left, chosen = set().union(*held), list[int]()
+        while left:
+            chosen.append(max(range(len(rows)), key=lambda i: len(held[i] & left)))
+            left -= held[chosen[-1]]
+        return [rows[i] for i in sorted(chosen)]
 
     def tuples(self, strength: int) -> Iterator[Tuple]:
         """Yield every tuple of levels of `strength` factors, possible or not."""

@@ -42,9 +42,11 @@ def all_arguments(operation: str, dtype: str, tier: str) -> Iterator[Case]:
             yield replace(case, name=f"{case.name}{method or kind}-n33", method=method)
     op = operations.get(operation)
     if op.labelled:
-        weight = {"weight": "0.5 + np.arange(33) % 5 * 0.25"}
+        options = {"weight": "0.5 + np.arange(33) % 5 * 0.25", "label_smoothing": 0.25}
         case = next(differentiated(plain, "vjp", operation, 33))
-        yield replace(case, name="index-weighted-vjp-n33", options=weight)
+        yield replace(case, name="index-weighted-vjp-n33", options=options)
+        for case in with_labels(plain, operation, 6, 33):
+            yield replace(case, name=f"{case.name}weighted-n33", options=options)
     elif op.arguments:
         case = next(differentiated(plain, "vjp", operation, 33))
         yield replace(case, name="where-vjp-n33", where="np.arange(33) % 3 != [[0], [1], [2], [0], [1], [2]]")

@@ -27,7 +27,7 @@ from conformance.record.records import (
 def line(row: Header | Check) -> str:
     """Return the row as it stands in a record."""
     kind = "header" if isinstance(row, Header) else "check"
-    return json.dumps({"kind": kind, **asdict(row)}, allow_nan=False) + "\n"
+    return json.dumps({"kind": kind, **vars(row)}, allow_nan=False, default=asdict) + "\n"
 
 
 def seal(footer: Footer, before: bytes, judged: CheckSet) -> str:

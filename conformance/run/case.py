@@ -37,6 +37,7 @@ class Case:
     where: str | None = None
     method: str = ""  # as in `Call`
     layouts: dict[str, str] = field(default_factory=dict)
+    then: Case | None = None  # a second call of the same function
 
     def call(self, operation: str, dtype: str) -> Call:
         """The call with its arrays in format `dtype`."""
@@ -71,11 +72,11 @@ class Case:
             re.sub(r"\ba\b", f"np.asarray({spelled})", self.layouts.get(name, "a")) if self.layouts else spelled
         )
 
-    def describe(self, operation: str, dtype: str) -> dict[str, Any]:
-        """The call as plain data, for a record and for those who reproduce it."""
-        call = self.call(operation, dtype)
+    def describe(self, call: Call) -> dict[str, Any]:
+        """`call`, which is this case's, as plain data, for a record and for those who reproduce it."""
+        dtype = call.dtype
         parts = {
-            "operation": operation,
+            "operation": call.operation,
             "dtype": dtype,
             "expression": self._stored("x", self.x, dtype),
             "shape": list(call.x.shape),

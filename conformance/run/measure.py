@@ -70,10 +70,15 @@ class Call:
         """Return the answer of the framework, in its own array type."""
         return self.function(adapter)(*self.arrays(adapter))
 
-    def arrays(self, adapter: Adapter) -> list[Any]:
-        """The native logits, labels, cotangent, tangent, weight and `where`, those that there are."""
+    @property
+    def given(self) -> list[Array]:
+        """The logits, labels, cotangent, tangent, weight and `where`, those that there are."""
         parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"), self.where)
-        return [adapter.asarray(part) for part in parts if part is not None]
+        return [part for part in parts if part is not None]
+
+    def arrays(self, adapter: Adapter) -> list[Any]:
+        """What is `given`, as native arrays."""
+        return [adapter.asarray(part) for part in self.given]
 
     def function(self, adapter: Adapter) -> Callable[..., Any]:
         """The call as a function of `arrays`, for a compiler or a mode to be given as a whole.
@@ -236,10 +241,12 @@ def _errors(got: Floats, truth: Truth, tolerance: Floats, dtype: str) -> Floats:
 
 def _tolerances(query: Query, at: Setting, truth: Truth, dtype: str, traits: Traits) -> dict[str, Floats]:
     """The bound of each grade, shaped as the truth."""
-    granted = {"A": _half_ulp(truth, format_of(dtype))}
-    for grade in GRADES[1:]:
-        granted[grade] = questions.tolerance(query, at, traits.arithmetic(grade, dtype, query.rows.shape[1]))
-    return granted
+    arithmetics = {grade: traits.arithmetic(grade, dtype, query.rows.shape[1]) for grade in GRADES[1:]}
+    bounds: dict[Arithmetic, Floats] = {}  # in a wide format several grades are one arithmetic
+    for how in arithmetics.values():
+        if how not in bounds:
+            bounds[how] = questions.tolerance(query, at, how)
+    return {"A": _half_ulp(truth, format_of(dtype))} | {grade: bounds[how] for grade, how in arithmetics.items()}
 
 
 def _half_ulp(truth: Truth, fmt: Format) -> Floats:

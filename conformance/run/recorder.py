@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
@@ -78,5 +78,5 @@ class Recorder:
 def attach(report: pytest.TestReport, row: Check, entries: list[Deviation]) -> None:
     """Put the row into the report, and its outcome, as a known deviation makes it."""
     row = as_known(row, entries)
-    vars(report)["softmark"] = asdict(row)  # a plain dict, which pytest-xdist carries to the recorder
+    vars(report)["softmark"] = dict(vars(row))  # a plain dict, which pytest-xdist carries to the recorder
     show(report, row)

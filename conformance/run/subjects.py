@@ -10,9 +10,11 @@ from importlib import import_module
 
 import pytest
 
+from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter
 from conformance import HERE, requirements
 from conformance.record.records import CheckSet
+from conformance.requirements import Requirement
 from conformance.run.target import Subject
 
 # What a tier asks of some formats only: each is compiled anew, and an 8-bit one that is wrong is so throughout.
@@ -32,13 +34,19 @@ def takes_part(dtype: str, family: str, tier: str) -> bool:
     return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
 
 
-# A mode whose compiler takes a second a shape: in the full tier it is asked the crossed cases of the quick one.
-SLOW = {"compiled": {"quick": "few", "full": "quick"}}
+# A compiler that takes a second a case is asked fewer: in the full tier the crossed cases of the quick one.
+FEWER = {"quick": "few", "full": "quick"}
+TRACED = ("CRS-09", "CRS-11")  # whose functions are traced anew for each case
 
 
-def asked_of(mode: str, family: str, tier: str) -> str:
-    """Return the tier whose cases of a family a mode is asked."""
-    return SLOW.get(mode, {}).get(tier, tier) if family == "CRS" else tier
+def asked_of(adapter: Adapter, requirement: Requirement, tier: str) -> str:
+    """Return the tier whose cases of a requirement an adapter is asked."""
+    if requirement.family != "CRS":
+        return tier
+    if adapter.mode == "compiled" or (adapter.mode != "eager" and requirement.id in TRACED):
+        return FEWER.get(tier, tier)
+    framework = FRAMEWORKS.get(adapter.name)
+    return "copied" if tier == "quick" and framework and framework.copies else tier
 
 
 def subjects(adapter: Adapter, marker: pytest.Mark, tier: str) -> Iterator[Subject]:
@@ -47,9 +55,7 @@ def subjects(adapter: Adapter, marker: pytest.Mark, tier: str) -> Iterator[Subje
     for operation in requirement.operations:
         for dtype in sorted(adapter.dtypes):
             if takes_part(dtype, requirement.family, tier):
-                for case in marker.kwargs["cases"](
-                    operation, dtype, asked_of(adapter.mode, requirement.family, tier)
-                ):
+                for case in marker.kwargs["cases"](operation, dtype, asked_of(adapter, requirement, tier)):
                     yield Subject(requirement, operation, dtype, case)
 
 

@@ -229,10 +229,10 @@ class Trial:
 
     def describe(self, case: Case) -> None:
         """Keep what the call was, and its logits where they are few."""
-        self.witness["call"] = case.describe(self.operation, self.dtype)
-        x = case.call(self.operation, self.dtype).x
-        if x.size <= 64:
-            self.witness["input"] = _shown(x)
+        call = case.call(self.operation, self.dtype)
+        self.witness["call"] = case.describe(call)
+        if call.x.size <= 64:
+            self.witness["input"] = _shown(call.x)
 
     def attempt(self, function: Callable[[], Any]) -> Any:
         """function(), or `Refused` where the framework raises; what it lacks is absent all the same."""

@@ -71,12 +71,12 @@ def _write(path: Path, array: Floats) -> None:
 
 
 @cache
-def _read(sources: tuple[Path, ...]) -> bytes:
-    return b"".join(path.read_bytes() for path in sources)
+def _begun(sources: tuple[Path, ...]) -> hashlib._Hash:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources))
 
 
 def _digest(query: Any, sources: tuple[Path, ...]) -> str:
-    digest = hashlib.sha256(_read(sources))
+    digest = _begun(sources).copy()
     _feed(digest, "query", query)
     return digest.hexdigest()
 
