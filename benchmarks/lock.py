@@ -16,6 +16,7 @@ from datetime import date, timedelta
 
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import EVERYWHERE, FILE, PACKAGES, BadReleases, Release, order, releases
+from conformance.terminal import complain, run, visible
 
 HEADER = """\
 # The framework releases that are judged and timed, by day. One table a release, written by
@@ -44,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
             others = [one for one in releases() if one.tag != release.tag]
             FILE.write_text(text([*others, release]), encoding="utf-8")
     except (NoLock, BadReleases) as error:
-        print(f"lock: {error}", file=sys.stderr)
+        complain(f"lock: {error}")
         return 2
-    print(table(release), end="")
+    print(visible(table(release)), end="")
     return 0
 
 
@@ -114,4 +115,4 @@ def _compile(roots: Sequence[str], day: date, *options: str, python: str = PYTHO
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)
