@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from importlib import import_module
 
 from conformance.run.processes import child
+from conformance.terminal import complain, run
 
 # command → its module; commands that only report live in `reports`, the layer above this one
 COMMANDS = {
@@ -35,9 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
         with child.interruptible():
             return int(modules[options.command].run(options))
     except KeyboardInterrupt:
-        print(f"{options.command}: interrupted", file=sys.stderr)
+        complain(f"{options.command}: interrupted")
         return 130
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

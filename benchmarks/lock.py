@@ -159,4 +159,4 @@ def _compile(roots: Sequence[str], day: date, *options: str, python: str) -> lis
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    terminal.run(main)

@@ -9,6 +9,7 @@ from conformance.record.archive import pack
 from conformance.record.reading import read
 from conformance.record.records import PACKED, PLAIN, BrokenRecord, Record, file_name
 from conformance.record.storage import find
+from conformance.terminal import complain
 from reports.model import latest
 
 
@@ -44,12 +45,12 @@ def _whole(record: Record) -> None:
 def main(arguments: list[str]) -> int:
     """Run the command line; 2, with one line, where something is not as it is wanted."""
     if len(arguments) != 2 or any(argument.startswith("-") for argument in arguments):
-        print("reports.archive: usage: python -m reports.archive RESULTS_DIR FOLDER", file=sys.stderr)
+        complain("reports.archive: usage: python -m reports.archive RESULTS_DIR FOLDER")
         return 2
     try:
         written = archive(*map(Path, arguments))
     except (BrokenRecord, OSError) as error:
-        print(f"reports.archive: {error}", file=sys.stderr)
+        complain(f"reports.archive: {error}")
         return 2
     for path in written:
         print(f"wrote {path}, {path.stat().st_size} bytes")

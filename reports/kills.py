@@ -17,6 +17,7 @@ from conformance.ci.markup import escape, table_of
 from conformance.record import reading, records, storage
 from conformance.requirements import FAMILIES, Requirement
 from conformance.run.processes import supervisor
+from conformance.terminal import complain
 from reports.checks import parts, plural
 from reports.markdown import linked
 from reports.pages import head
@@ -166,10 +167,10 @@ def main(arguments: list[str]) -> int:
             PAGE.write_text(page(kills_of), encoding="utf-8")
             print(f"wrote {PAGE}")
     except (records.BrokenRecord, OSError) as error:
-        print(f"reports.kills: {error}", file=sys.stderr)
+        complain(f"reports.kills: {error}")
         return 2
     for line in missing:
-        print(line, file=sys.stderr)
+        complain(line)
     return 1 if missing else 0
 
 

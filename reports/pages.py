@@ -16,6 +16,7 @@ from conformance import requirements
 from conformance.record import reading
 from conformance.record.records import BrokenRecord, Record
 from conformance.record.storage import find
+from conformance.terminal import complain
 from reports import coverage, grades, model, scope, unreported
 from reports.evidence import RECORDS
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (options.output / name).write_text(text, encoding="utf-8")
             print(f"wrote {options.output / name}")
     except (BrokenRecord, ValueError, OSError) as error:
-        print(f"reports.pages: {error}", file=sys.stderr)
+        complain(f"reports.pages: {error}")
         return 2
     return 0
 

@@ -35,6 +35,16 @@ def test_each_command_takes_help(name: str, capsys: pytest.CaptureFixture[str]) 
     assert f"usage: python -m benchmarks {name}" in capsys.readouterr().out
 
 
+def test_foreign_text_acts_on_no_terminal(tmp_path: Path) -> None:
+    foreign = tmp_path / "\x1b[31m[red]"
+    for arguments in (["agreement", str(foreign), str(foreign)], ["performance", "--results", str(foreign)]):
+        asked = (sys.executable, "-m", "benchmarks", *arguments)
+        done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "\ufffd[31m[red]" in done.stderr
+        assert "\x1b" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["measure"], ["gpu"], ["current", "--device", "tpu"]])
 def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

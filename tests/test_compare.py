@@ -289,7 +289,7 @@ def test_a_framework_is_compared_with_itself(capsys: pytest.CaptureFixture[str])
         (("numpy", "scipy", "--margin", "-1"), "--margin is at least 0"),
         (("numpy", "scipy", "--margin", "nan"), "--margin is at least 0"),
         (("numpy", "scipy", "--margin", "inf"), "--margin is at least 0, and finite"),
-        (("numpy-", "numpy"), "numpy  is not tracked, but "),
+        (("numpy-", "numpy"), "numpy is not tracked, but "),
         (("numpy:", "numpy"), "unknown mode '': choose one of eager, compiled"),
     ],
 )

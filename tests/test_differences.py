@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.timing.cells import Cell
 from conformance.record import records as reader
-from conformance.record.records import Record
+from conformance.record.records import Footer, Record
 from reports.differences import cost, grades
 from reports.differences.causes import Difference, differences
 from reports.differences.comparison import Comparison, compare
@@ -126,6 +126,15 @@ def test_known_deviation_is_the_same_in_a_release_that_its_entry_was_not_written
     assert found(before, after) == []
     other = record(check("GRD-01", "fail"))
     assert len(found(record(check("GRD-01")), other)) == 1
+
+
+def test_a_record_that_is_not_complete_is_noted_with_its_reason() -> None:
+    first, second = two(check(), check())
+    given_up = replace(second, footer=Footer(1, "", error="given up"))
+    cut = replace(first, footer=None)
+    notes = compared(cut, given_up).notes
+    assert f"{first.header.target} is incomplete: the run was cut off." in notes
+    assert f"{second.header.target} is incomplete: given up." in notes
 
 
 def test_one_missing_feature_is_one_difference() -> None:

@@ -65,6 +65,18 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (module if module in NAMED else here for module in modules)
 
 
+def test_every_console_is_one_on_which_foreign_text_acts_on_nothing() -> None:
+    alone = {"conformance/terminal.py", "benchmarks/asv/install.py"}  # where there is no Rich, into asv's log
+    for path in MODULES:
+        if path.relative_to(ROOT).as_posix() in alone:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(node) if isinstance(node, ast.Call) else ""
+            assert not called.startswith("Console("), path
+            assert not called.startswith("TextColumn(") or "markup=False" in called, path
+            assert not called.startswith("print(") or "sys.stderr" not in called, path
+
+
 def at_module_level(tree: ast.Module) -> Iterator[str]:
     """Those that run when the module is imported: outside functions, and outside `if TYPE_CHECKING`."""
     todo: list[ast.AST] = [tree]

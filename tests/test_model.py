@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conformance.record.reading import read
-from conformance.record.records import Record
+from conformance.record.records import Footer, Record
 from reports import model
 from reports.__main__ import main
 from tests.samples import assembled, check, header, record
@@ -80,6 +80,12 @@ def test_run_that_was_copied_while_it_went_on_is_left_for_the_whole_one() -> Non
         assert model.latest(pair) == [whole]
         (told,) = noted(*pair)
         assert told.startswith("torch:cpu:eager: a.jsonl, which started at ")
+
+
+def test_run_that_ended_in_an_error_is_left_for_the_whole_one() -> None:
+    whole = named("a.jsonl", record(check()))
+    broken = named("b.jsonl", record(check(), check(case="ones"), footer=Footer(2, "", error="given up")))
+    assert model.latest([whole, broken]) == model.latest([broken, whole]) == [whole]
 
 
 # Records that were not made alike

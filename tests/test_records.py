@@ -306,7 +306,16 @@ def written(path: Path, asked: Iterable[Check], *judged: Check) -> Record:
 
 def test_a_record_that_judged_all_that_was_asked_is_complete(path: Path) -> None:
     answer = Check("SPV-03", "softmax", "float32", ONE_ANSWER, "choice")
-    assert written(path, CHECKS, *reversed(CHECKS), answer).partial is None
+    whole = written(path, CHECKS, *reversed(CHECKS), answer)
+    assert whole.partial is None
+    assert whole.complete
+
+
+def test_a_record_that_ended_in_an_error_is_not_complete(path: Path) -> None:
+    whole = written(path, CHECKS, *CHECKS)
+    ended = replace(whole, footer=Footer(len(CHECKS), "", error="the process ended after its last check"))
+    assert ended.partial is None
+    assert not ended.complete
 
 
 def test_a_record_that_lacks_a_check_is_partial(path: Path) -> None:

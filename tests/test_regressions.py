@@ -102,10 +102,10 @@ def test_what_no_run_could_mean_is_refused(place: Path, arguments: tuple[str, ..
 
 
 def test_a_broken_file_is_told_and_the_rest_is_listed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (place / "box" / "00000000-x.json").write_text("[red]{", encoding="utf-8")
+    (place / "box" / "00000000-[red]\x1b[31m.json").write_text("{", encoding="utf-8")
     assert command(place) == 0
-    said = capsys.readouterr().out
-    assert "00000000-x.json" in said
+    said = "".join(capsys.readouterr().out.splitlines())
+    assert "00000000-[red]\ufffd[31m.json" in said
     assert "JAX 0.8.0" in said
 
 

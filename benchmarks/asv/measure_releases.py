@@ -29,7 +29,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import ROOT
 from adapters.releases import PACKAGES, BadReleases, Release, named, order, releases
 from benchmarks.asv import release_repository
-from conformance import files
+from conformance import files, terminal
+from conformance.foreign import one_line
 from conformance.run.processes import child, interpreters
 
 CONFIG = ROOT / "asv.conf.json"
@@ -137,10 +138,10 @@ def run(arguments: argparse.Namespace) -> int:
             gone, _ = release_repository.write(releases(), setup.folder("repo"))
             versions = suite(setup.folder("benchmark_dir"), TIERS[options.tier])
         except (BadReleases, NoSuite, OSError, UserError) as error:
-            print(f"history: {error}", file=sys.stderr)
+            terminal.complain(f"history: {error}")
             return 2
         if gone:
-            print(f"history: no release has these commits any more: {' '.join(sorted(gone))}", file=sys.stderr)
+            terminal.complain(f"history: no release has these commits any more: {' '.join(sorted(gone))}")
         return _measure_missing(wanted, setup, options, versions)
 
 
@@ -154,8 +155,8 @@ def _measure_missing(
         for release in wanted
         if any(lacking(setup, commits[release.tag], versions, python) for python in pythons[release.tag])
     ]
-    console = Console()
-    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are measured", highlight=False)
+    console = terminal.console()
+    console.print(f"{len(wanted) - len(missing)} of {len(wanted)} releases are measured")
 
     def measure_one(release: Release, tell: Tell) -> Failure | None:
         commit = commits[release.tag]
@@ -164,7 +165,7 @@ def _measure_missing(
     try:
         failures = measure_all(missing, measure_one, console)
     except KeyboardInterrupt:
-        print("history: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
+        terminal.complain("history: interrupted; what is finished is kept, and the same command goes on")
         return 130
     return 1 if failures else 0
 
@@ -173,16 +174,17 @@ def measure_all(
     missing: Sequence[Release], measure: Callable[[Release, Tell], Failure | None], console: Console
 ) -> list[Failure]:
     """Measure one release after the other, show how far it is, and return what failed."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    tag, at = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[at]"))
+    columns = tag, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), at
     failures = []
-    with Progress(*columns, TextColumn("{task.fields[at]}"), console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=len(missing), at="")
         for release in missing:
             progress.update(task, description=release.tag, at="")
-            failure = measure(release, lambda line: progress.update(task, at=line))
+            failure = measure(release, lambda line: progress.update(task, at=one_line(line)))
             progress.advance(task)
             line = f"{release.tag} {'fails: ' + failure.reason if failure else 'is measured'}"
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
             failures += [failure] if failure else []
     return failures
 

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 import adapters
 from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS, Spelling
 from benchmarks.timing.cells import TIMED
+from conformance import terminal
 
 CALLS = [(operation.name, form.name) for operation, form in TIMED.values() if form.name != "probability"]
 SPELLED = {name: spelling for name in TIMED_FRAMEWORKS if (spelling := FRAMEWORKS[name].spelling)}
@@ -109,7 +109,7 @@ def main() -> None:
         table.add_column(column, justify="right")
     for target, operation, bare, through in measured(names):
         table.add_row(target, operation, *(f"{figure:,.0f}" for figure in (bare, through, through - bare)))
-    Console().print(table)
+    terminal.console().print(table)
 
 
 if __name__ == "__main__":

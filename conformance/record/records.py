@@ -121,8 +121,8 @@ class Record:
 
     @property
     def complete(self) -> bool:
-        """Return whether all that was asked was judged."""
-        return self.partial is None
+        """Return whether all that was asked was judged, to the end and without an error."""
+        return self.unfinished is None
 
     @cached_property
     def partial(self) -> str | None:

@@ -160,8 +160,8 @@ def notes(
         alone = len(operand.check_ids) - shared
         if alone:
             yield f"{plural(alone)} {'is' if alone == 1 else 'are'} judged in {operand.name} alone: not compared."
-        if not operand.record.complete:
-            yield f"{operand.name} is incomplete: its run was cut off."
+        if operand.record.unfinished:
+            yield f"{operand.name} is incomplete: {' '.join(operand.record.unfinished.split())}."
     tiers = [operand.record.header.tier for operand in (a, b)]
     if tiers[0] != tiers[1]:
         yield f"Tiers {tiers[0]} and {tiers[1]}: only checks that both have are compared."

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+from conformance.terminal import complain
 from reports.evidence import RECORDS, RELEASES, Evidence
 from reports.html import CSS
 from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
@@ -50,10 +50,10 @@ def run(options: argparse.Namespace, evidence: Evidence) -> int:
         evidence = replace(evidence, asv=address(options.asv, options.output))
         write(texts(evidence), options.output)
     except NotBuilt as error:
-        print(f"build: {error}", file=sys.stderr)
+        complain(f"build: {error}")
         return 2
     if not charts.available():
-        print(f"build: {charts.MISSING}", file=sys.stderr)
+        complain(f"build: {charts.MISSING}")
     files = [path for path in options.output.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     print(f"wrote {len(files)} files, {size / 1e6:.1f} MB: open {options.output / 'index.html'}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from pathlib import Path
 from adapters.releases import BadReleases
 from benchmarks.asv import results
 from benchmarks.asv.results import NoResults, Result
+from conformance.foreign import visible
+from conformance.terminal import complain
 from reports.checks import plural
 
 METRIC = "latency"
@@ -56,18 +57,18 @@ def run(options: argparse.Namespace) -> int:
     try:
         runs = [results.read(place) for place in (options.a, options.b)]
         for problem in chain.from_iterable(run.problems for run in runs):
-            print(f"note: {problem}", file=sys.stderr)
+            complain(f"note: {problem}")
         agreements = list(compare(*(run.rows for run in runs)))
         cells = sum(agreement.cells for agreement in agreements)
         if not cells:
             raise NoResults(f"{options.a} and {options.b} have no release in common with an interval in both")
     except (NoResults, BadReleases, OSError) as error:
-        print(f"agreement: {error}", file=sys.stderr)
+        complain(f"agreement: {error}")
         return 2
     for agreement in agreements:
-        print(line(agreement))
+        print(visible(line(agreement)))
         for first, second in agreement.apart:
-            print(f"  {first.cell.name}: {interval(first)} and {interval(second)}")
+            print(visible(f"  {first.cell.name}: {interval(first)} and {interval(second)}"))
     agree = sum(agreement.agree for agreement in agreements)
     print(f"{agree} of {plural(cells, 'cell')} agree, {agree / cells:.1%}")
     return 0 if agree >= WANTED * cells else 1

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from math import comb
 from threading import Event
 
-from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +28,9 @@ from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.releases import BadReleases, releases
 from benchmarks.timing.cells import DIRECTIONS, FORMATS, MODES, OPERATIONS, SHAPES, THREADS, Cell
 from benchmarks.timing.rounds import Run, audited, each, prefixed, reason, scratch
+from conformance.foreign import one_line
 from conformance.run.processes import environments
+from conformance.terminal import complain, console
 from reports.timing.current import DEVICES, Unusable, installed, matching, version
 from reports.timing.terminal import call, compact, reasons, shapes
 from reports.timing.wording import number, order, quantity
@@ -98,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure in turn and print the table; exit code 1: no cell can be compared, 2: wrong usage."""
-    console = Console()
+    output = console()
     try:
         if options.rounds < ROUNDS:
             raise Unusable(f"fewer than {ROUNDS} rounds give no interval")
@@ -106,26 +107,26 @@ def run(options: argparse.Namespace) -> int:
             raise Unusable("--margin is at least 0, and finite")
         wanted = chosen(options)
         sides = contestant(options.a), contestant(options.b)
-        columns = TextColumn("{task.description}"), TimeElapsedColumn()
-        with Progress(*columns, console=console, transient=True) as progress:
+        columns = TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+        with Progress(*columns, console=output, transient=True) as progress:
             task = progress.add_task("", total=None)
 
             def tell(line: str) -> None:
-                progress.update(task, description=line)
+                progress.update(task, description=one_line(line))
 
             sides = ready(sides[0], tell), ready(sides[1], tell)
             ratios, audits = compare(sides, wanted, options.device, options.rounds, tell)
     except (Unusable, BadReleases, OSError) as error:
-        print(f"compare: {error}", file=sys.stderr)
+        complain(f"compare: {error}")
         return 2
     if ratios:
         names = ", ".join(f"{letter}: {side.name} {side.mode}" for letter, side in zip("AB", sides, strict=True))
-        console.print(f"{names}; {options.format}, {options.device}, {options.rounds} rounds", highlight=False)
-        console.print(table(ratios, options))
-        console.print(f"{summary(ratios, options)} {exactness(audits)}", highlight=False)
+        output.print(f"{names}; {options.format}, {options.device}, {options.rounds} rounds")
+        output.print(table(ratios, options))
+        output.print(f"{summary(ratios, options)} {exactness(audits)}")
     lines = (line for side, of in zip(sides, audits, strict=True) for line in reasons(side.name, of.lacking))
     for line in dict.fromkeys(lines):  # once where both sides are one framework
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        output.print(line, soft_wrap=True)
     return 0 if ratios else 1
 
 

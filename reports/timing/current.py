@@ -11,14 +11,12 @@ import argparse
 import importlib.metadata
 import importlib.util
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
 from asv.util import UserError
-from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
@@ -27,6 +25,8 @@ from benchmarks.asv import filing, measure_releases
 from benchmarks.timing import clock, rounds
 from benchmarks.timing.cells import TIERS, Cell, cells
 from benchmarks.timing.rounds import Measured, Run, Tell
+from conformance.foreign import one_line
+from conformance.terminal import complain, console
 from reports.timing import terminal
 from reports.timing.terminal import timed
 
@@ -72,23 +72,23 @@ def run(options: argparse.Namespace) -> int:
         elif options.machine:
             raise Unusable("--machine names what is filed: give --save too")
     except (Unusable, BadReleases, filing.Unready, UserError) as error:
-        print(f"current: {error}", file=sys.stderr)
+        complain(f"current: {error}")
         return 2
-    console, whole = Console(), True
+    output, whole = console(), True
     measured: dict[str, MeasuredCells] = {}  # by framework
-    columns = TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     try:
-        with Progress(*columns, console=console, transient=True) as progress:
+        with Progress(*columns, console=output, transient=True) as progress:
             task = progress.add_task("", total=None)
             brief = shelf is None
             jobs = [
                 Run(name, wanted, options.tier, options.device, options.rounds, brief=brief) for name in names
             ]
-            for name in measure(jobs, measured, lambda line: progress.update(task, description=line)):
+            for name in measure(jobs, measured, lambda line: progress.update(task, description=one_line(line))):
                 if shelf and timed(measured[name]):
                     whole &= kept(measured[name], releases[name], shelf, options)
     finally:
-        terminal.show(console, measured, versions, options.device)
+        terminal.show(output, measured, versions, options.device)
     there = [name for name in measured if timed(measured[name])]
     return 0 if whole and there and set(options.frameworks) <= set(there) else 1
 
@@ -192,6 +192,6 @@ def kept(
     try:
         print(f"wrote {filing.file(measured, release, shelf, asked)}")
     except Exception as error:  # of any kind: the other frameworks are still to be measured
-        print(f"current: {release.tag} is not filed: {type(error).__name__}: {error}", file=sys.stderr)
+        complain(f"current: {release.tag} is not filed: {type(error).__name__}: {error}")
         return False
     return True

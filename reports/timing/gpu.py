@@ -23,6 +23,7 @@ from benchmarks.timing import rounds
 from benchmarks.timing.cells import TIERS
 from conformance.requirements import TIERS as RIGOURS
 from conformance.run.processes import child
+from conformance.terminal import complain
 from reports.timing import current
 
 USUAL = tuple(name for name in TIMED_FRAMEWORKS if FRAMEWORKS[name].gpu)
@@ -54,15 +55,15 @@ def run(options: argparse.Namespace) -> int:
         current.chosen(options)
         filing.ready((), filing.Shelf(Path(folder(options, "asv")), options.machine, options.device))
     except (current.Unusable, filing.Unready) as error:
-        print(f"gpu: {error}", file=sys.stderr)
+        complain(f"gpu: {error}")
         return 2
     try:
         missing = judge_and_time(options)
     except KeyboardInterrupt:
-        print("gpu: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
+        complain("gpu: interrupted; what is finished is kept, and the same command goes on")
         return 130
     for line in missing:
-        print(f"gpu: {line}", file=sys.stderr)
+        complain(f"gpu: {line}")
     return 1 if missing else 0
 
 

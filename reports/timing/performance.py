@@ -6,7 +6,6 @@ The same results give the same page, byte for byte.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,8 @@ from benchmarks.asv.changes import Step, Transition
 from benchmarks.asv.results import Machine, NoResults, Result, Results
 from benchmarks.timing.cells import DIRECTIONS, MODES, OPERATIONS, Cell
 from conformance.ci.markup import table_of
+from conformance.foreign import visible
+from conformance.terminal import complain
 from reports.checks import plural
 from reports.timing import wording
 
@@ -118,11 +119,11 @@ def run(options: argparse.Namespace) -> int:
         if options.write:
             PAGE.write_text(text, encoding="utf-8")
     except (NoResults, BadReleases, OSError) as error:
-        print(f"performance: {error}", file=sys.stderr)
+        complain(f"performance: {error}")
         return 2
     for problem in timings.problems:
-        print(f"note: {problem}", file=sys.stderr)
-    print(f"wrote {PAGE}" if options.write else text, end="\n" if options.write else "")
+        complain(f"note: {problem}")
+    print(f"wrote {PAGE}" if options.write else visible(text), end="\n" if options.write else "")
     return 0
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from adapters import ROOT
 from adapters.releases import BadReleases, releases
 from benchmarks.asv import release_repository
+from conformance.terminal import complain
 from reports.timing import asv_site
 
 VENDOR = Path(__file__).resolve().parent / "vendor"
@@ -33,7 +34,7 @@ COPIES = {
     f"{JSDELIVR}/flot-orderbars@1.0.0/js/jquery.flot.orderBars.js": "jquery.flot.orderBars.js",
     f"{CDNJS}/stupidtable/1.0.1/stupidtable.min.js": "stupidtable.min.js",
     f"{CDNJS}/blueimp-md5/2.19.0/js/md5.min.js": "md5.min.js",
-    f"{JSDELIVR}/bootstrap@3.1.1/dist/js/bootstrap.min.js": "bootstrap.min.js",
+    f"{JSDELIVR}/bootstrap@3.1.1/dist/js/bootstrap.min.js": "bootstrap.js",
     f"{JSDELIVR}/bootstrap@3.1.1/dist/css/bootstrap.min.css": "bootstrap.min.css",
 }
 REMOTE = re.compile(r'(<(?:script|link)\b[^>]*?\b(?:src|href)=")(https?://[^"]+)"([^>]*>)')
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         release_repository.write(releases())
         page = publish(ROOT / "asv.conf.json")
     except (BadReleases, NotPublished, OSError) as error:
-        print(f"publish: {error}", file=sys.stderr)
+        complain(f"publish: {error}")
         return 2
     # file:// would not do: the page asks for its data by XMLHttpRequest, which browsers refuse there
     print(f"{page.relative_to(ROOT)} links to every plot. Serve it by: asv preview --browser")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +13,8 @@ from adapters.releases import PACKAGES, BadReleases
 from benchmarks.asv import changes, results
 from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import NoResults, Results
+from conformance.terminal import complain
+from conformance.terminal import console as plain_console
 from reports import console
 from reports.timing import issues, wording
 
@@ -47,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
         groups = listed(timings, options)
         written = [] if options.issues is None else write(groups, timings, options.issues)
     except (NoResults, BadReleases, OSError) as error:
-        print(f"regressions: {error}", file=sys.stderr)
+        complain(f"regressions: {error}")
         return 2
-    output = Console()
+    output = plain_console()
     for problem in timings.problems:
         output.print(Text(f"note: {problem}", "yellow"))
     for machine in dict.fromkeys(group.machine for group in groups):
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if not groups:
         output.print(f"No step of {options.metric} by {options.threshold:g} or more.")
     for path in written:
-        output.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        output.print(f"wrote {path}", soft_wrap=True)
     return 0
 
 

@@ -44,15 +44,15 @@ def show(console: Console, measured: Timings, versions: Mapping[str, str], devic
             console.print(f"Microseconds a call, and times the roofline; each framework {title}:")
             console.print(table(rows, modes, versions))
     if any(map(timed, measured.values())):
-        console.print(LEGEND, highlight=False)
+        console.print(LEGEND)
         asked = [cell for cells_of in measured.values() for cell in cells_of]
-        console.print(f"Shapes: {shapes(asked, device)}.", highlight=False)
-        console.print(where(device), highlight=False)
-        console.print(disturbance(measured), highlight=False)
+        console.print(f"Shapes: {shapes(asked, device)}.")
+        console.print(where(device))
+        console.print(disturbance(measured))
         if device != "cpu":
-            console.print(watched(measured), highlight=False)
+            console.print(watched(measured))
     for line in troubles(measured):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def figures(measured: Timings, modes: Mapping[str, str]) -> dict[Cell, dict[str, str]]:

@@ -26,6 +26,7 @@ from adapters import ROOT
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES, Release, named, releases
 from conformance import deviations, files, requirements, terminal
+from conformance.foreign import one_line
 from conformance.record import archive, reading, storage, timeline
 from conformance.record.records import PACKED, BrokenRecord, Footer, Record
 from conformance.requirements import TIERS
@@ -108,10 +109,11 @@ def judged(plan: Plan, release: Release) -> bool:
 
 def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Console) -> list[str]:
     """Judge `jobs` releases at a time, keep each record, and return why some could not be judged."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    tag, at = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[at]"))
+    columns = tag, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), at
     problems = []
     with (
-        Progress(*columns, TextColumn("{task.fields[at]}"), console=console, transient=True) as progress,
+        Progress(*columns, console=console, transient=True) as progress,
         ThreadPoolExecutor(max_workers=jobs) as pool,
     ):
         whole = progress.add_task("releases", total=len(missing), at="")
@@ -120,7 +122,7 @@ def judge_all(missing: Sequence[Release], plan: Plan, jobs: int, console: Consol
             task = progress.add_task(release.tag, total=None, at="installing")
 
             def report(now: supervisor.Progress) -> None:
-                progress.update(task, completed=now.done, total=now.total, at=now.check)
+                progress.update(task, completed=now.done, total=now.total, at=one_line(now.check))
 
             try:
                 return judge(release, plan, report)
