@@ -18,6 +18,7 @@ from adapters.frameworks import FRAMEWORKS
 from conformance import deviations, files, terminal
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
+from conformance.record import confirming
 from conformance.record.records import Record
 from conformance.requirements import TIERS
 from conformance.run.processes import child, releases, supervisor
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["releases"]:
         with child.interruptible():
             return releases.main(arguments[1:])
+    if arguments[:1] == ["confirm"]:
+        return confirming.main(arguments[1:])
     options = _parser().parse_args(arguments)
     with ExitStack() as held:
         try:
@@ -87,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance releases judges every tracked release; see its own --help.",
+        epilog="python -m conformance releases judges every tracked release, and confirm writes the version of a "
+        "record into the known deviations that show in it; see the --help of each.",
     )
     parser.add_argument(
         "--targets",
