@@ -19,6 +19,7 @@ from conformance import deviations, files, single_function, terminal
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
 from conformance.foreign import one_line
+from conformance.record import confirming
 from conformance.record.records import Record
 from conformance.requirements import TIERS
 from conformance.run.processes import child, releases, supervisor
@@ -29,16 +30,15 @@ ALL = sorted(
     key=lambda pair: (pair[0] != "numpy", -FRAMEWORKS[pair[0]].modes[pair[1]].seconds),
 )
 DEFAULT = tuple(name for name, mode in ALL if mode == FRAMEWORKS[name].usual)
+COMMANDS = {"judge": single_function.main, "releases": releases.main, "confirm": confirming.main}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Judge the targets; exit code 0: all hold, 1: one does not, 2: wrong usage, 130: interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["releases"]:
+    if arguments and arguments[0] in COMMANDS:
         with child.interruptible():
-            return releases.main(arguments[1:])
-    if arguments[:1] == ["judge"]:
-        return single_function.main(arguments[1:])
+            return COMMANDS[arguments[0]](arguments[1:])
     options = _parser().parse_args(arguments)
     with ExitStack() as held:
         try:
@@ -90,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance judge judges one function, python -m conformance releases every tracked "
-        "release; see their own --help.",
+        epilog="python -m conformance judge judges one function, releases every tracked release, and confirm writes "
+        "the version of a record into the known deviations that show in it; see the --help of each.",
     )
     parser.add_argument(
         "--targets",

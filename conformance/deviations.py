@@ -1,14 +1,16 @@
 """Read `deviations.toml`, the known faults of released frameworks as data.
 
 One fault is one entry. An entry covers checks by requirement, operations, dtypes and cases (shell patterns).
-If one of these checks passes, the run fails, so that the list stays true.
+If one of these checks passes, the run fails, so that the list stays true. On a version that no entry of the
+adapter names, all of its entries are known and unconfirmed: each may show, and none has to.
 """
 
 from __future__ import annotations
 
 import platform
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -44,7 +46,8 @@ class Deviation:
     """One fault of one framework.
 
     `versions` is a PEP 440 specifier, `modes` the modes that have the fault, `machines` the processors that have
-    it (by `platform.machine()`), and `tier` the smallest tier that shows it.
+    it (by `platform.machine()`), and `tier` the smallest tier that shows it. `confirmed` is False where the
+    version that is judged is none of `versions`.
     `link` is an upstream thread "owner/repo#number", or "unreported". `reproduction` is a program of the
     framework alone and `prints` what it prints on the pinned version.
     """
@@ -63,27 +66,48 @@ class Deviation:
     prints: str
     expected: str
     scopes: tuple[Scope, ...]
+    confirmed: bool = True
 
-    def concerns(self, adapter: str, version: str, device: str, mode: str) -> bool:
-        """Return True if the entry is about this target."""
-        return (
-            adapter == self.adapter
-            and device == self.device
-            and mode in self.modes
-            and _any(platform.machine(), self.machines)
-            and self._names(version)
-        )
+    def concerns(self, device: str, mode: str) -> bool:
+        """Return True if the entry is about this place, on a machine like this one."""
+        return device == self.device and mode in self.modes and _any(platform.machine(), self.machines)
 
-    def _names(self, version: str) -> bool:
-        """Return whether the version is among the entry's; one that no order is known of is in none."""
-        try:
-            return SpecifierSet(self.versions, prereleases=True).contains(Version(version))
-        except InvalidVersion:
-            return False
+    def names(self, version: Version) -> bool:
+        """Return True if the version is among the entry's."""
+        return SpecifierSet(self.versions, prereleases=True).contains(version)
+
+    @property
+    def ends(self) -> tuple[Version, Version]:
+        """The lowest and the highest version that `versions` mentions."""
+        mentioned = [Version(one.version.removesuffix(".*")) for one in SpecifierSet(self.versions)]
+        return min(mentioned), max(mentioned)
 
     def covers(self, requirement: str, operation: str, dtype: str, case: str) -> bool:
         """Return True if one of its scopes includes a check."""
         return any(scope.covers(requirement, operation, dtype, case) for scope in self.scopes)
+
+
+def of_target(
+    entries: Iterable[Deviation], adapter: str, version: str, device: str, mode: str
+) -> list[Deviation]:
+    """Return the entries about a target, unconfirmed where none of the adapter names its version.
+
+    A version that no order is known of has none.
+    """
+    try:
+        known = Version(version)
+    except InvalidVersion:
+        return []
+    own = [entry for entry in entries if entry.adapter == adapter]
+    named = [entry for entry in own if entry.names(known)]
+    chosen = named or [replace(entry, confirmed=False) for entry in own]
+    return [entry for entry in chosen if entry.concerns(device, mode)]
+
+
+def known_from(entries: Iterable[Deviation]) -> str:
+    """Return the newest version that unconfirmed entries are of; "" where all are confirmed."""
+    newest = [entry.ends[1] for entry in entries if not entry.confirmed]
+    return str(max(newest)) if newest else ""
 
 
 def _any(value: str, patterns: tuple[str, ...]) -> bool:
@@ -120,7 +144,7 @@ def _entry(name: str, table: Any) -> Deviation:
     tier = table.get("tier", "quick")
     if tier not in TIERS:
         raise ValueError(f"tier {tier!r} is none of {', '.join(TIERS)}")
-    texts = {key: _text(key, table[key]) for key in TEXTS}
+    texts: dict[str, Any] = {key: _text(key, table[key]) for key in TEXTS}
     SpecifierSet(texts["versions"])  # raises InvalidSpecifier, a ValueError that quotes the text
     if not isinstance(table["checks"], list) or not table["checks"]:
         raise ValueError("checks is not a list of at least one table")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from conformance.record import verdict
 from conformance.record.records import Record
 from conformance.requirements import FAMILIES
 from reports.checks import Counts, Judged, count, plural, split_target
@@ -46,14 +47,14 @@ def summary(record: Record, checks: Sequence[Judged]) -> TargetSummary:
     """Return the summary of one record."""
     header = record.header
     framework = header.framework
-    state, verdict = _verdict(record, checks)
+    state, words = _verdict(record, checks)
     return TargetSummary(
         name=header.target,
         framework=f"{framework.get('name', '?')} {framework.get('version', '?')}",
         device=header.device_model,
         counts=count(checks),
         state=state,
-        verdict=verdict,
+        verdict="; ".join(filter(None, (words, verdict.upgrade(record)))),
         seconds=sum(judged.check.seconds for judged in checks),
     )
 

@@ -9,15 +9,18 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import adapters
 from conformance import deviations, requirements
 from conformance.deviations import Deviation, Scope
 from conformance.truth.formats import format_of
+from tests import samples
 
 ENTRIES = deviations.load()
 SCOPES = [pytest.param(scope, id=f"{e.id}-{i}") for e in ENTRIES for i, scope in enumerate(e.scopes)]
@@ -118,7 +121,7 @@ def test_reproduction_prints_what_the_entry_says(entry: Deviation) -> None:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
     version, texts = printed(entry.adapter, backend_of(entry))
-    if not entry.concerns(entry.adapter, version, entry.device, entry.modes[0]):
+    if not (entry.names(Version(version)) and entry.concerns(entry.device, entry.modes[0])):
         pytest.skip(f"{entry.adapter} {version} is not among {entry.versions}")
     assert texts[entry.id].strip() == entry.prints.strip()
 
@@ -145,16 +148,36 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_entry_is_read_with_its_defaults(tmp_path: Path) -> None:
     (entry,) = deviations.load(written(tmp_path, WHOLE))
     assert (entry.id, entry.tier) == ("stalled-sum", "quick")
-    assert entry.concerns("numpy", "2.4.6", "cpu", "eager")
-    assert not entry.concerns("numpy", "2.4.6", "cpu", "jit")
+    assert deviations.of_target([entry], "numpy", "2.4.6", "cpu", "eager") == [entry]
+    assert deviations.of_target([entry], "numpy", "2.4.6", "cpu", "jit") == []
+    assert deviations.of_target([entry], "scipy", "2.4.6", "cpu", "eager") == []
     assert entry.covers("ACC-03", "softmax", "bfloat16", "equal-n257")
     assert not entry.covers("ACC-03", "softmax", "float16", "equal-n257")
 
 
 def test_version_covers_builds_of_it() -> None:
     (entry,) = (e for e in ENTRIES if e.id == "torch-float16-mean-overflow")
-    assert entry.concerns("torch", "2.13.0+cpu", "cpu", "eager")
-    assert not entry.concerns("torch", "2.14.0+cpu", "cpu", "eager")
+    assert entry.names(Version("2.13.0+cpu"))
+    assert not entry.names(Version("2.14.0+cpu"))
+
+
+def known(version: str, *versions: str) -> list[tuple[str, bool]]:
+    entries = [replace(samples.ENTRY, versions=one) for one in versions]
+    place = (samples.ENTRY.device, samples.ENTRY.modes[0])
+    found = deviations.of_target(entries, samples.ENTRY.adapter, version, *place)
+    return [(entry.versions, entry.confirmed) for entry in found]
+
+
+def test_on_a_version_that_no_entry_names_all_are_known_and_unconfirmed() -> None:
+    assert known("2.0", "==1.0", ">=1.0,<=1.2") == [("==1.0", False), (">=1.0,<=1.2", False)]
+    assert known("1.1+cpu", "==1.0", ">=1.0,<=1.2") == [(">=1.0,<=1.2", True)]
+    assert known("nightly", "==1.0") == []
+
+
+def test_what_is_unconfirmed_is_known_from_the_newest_version_that_an_entry_names() -> None:
+    entries = [replace(samples.ENTRY, versions=one) for one in ("==1.0", ">=1.0,<=1.10", "==1.9")]
+    assert deviations.known_from(entries) == ""
+    assert deviations.known_from([replace(entry, confirmed=False) for entry in entries]) == "1.10"
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,11 @@ def problems(record: Record, before: Record | None) -> list[str]:
 
 
 def notes(record: Record, before: Record | None) -> list[str]:
-    """Return lines that describe the comparison."""
+    """Return lines that compare the run with what is known of another version, and with its baseline."""
+    known = [line] if (line := verdict.upgrade(record)) else []
     if before is None:
-        return []
-    lines = [compare(record, before).line]
+        return known
+    lines = [*known, compare(record, before).line]
     if record.header.tier != before.header.tier:
         lines.append(f"the baseline is of tier {before.header.tier}: checks of one id are compared")
     if before.header.asked is None:

@@ -101,6 +101,7 @@ class Footer:
 
     `unmatched` lists the deviation entries that concern this target and matched no check; `error` says why a
     target could not be judged at all; `oracle_seconds` is the part of the checks' time spent on true values.
+    `known_from` is the newest version that a deviation entry names, where none names the one judged.
     """
 
     rows: int
@@ -108,6 +109,7 @@ class Footer:
     unmatched: list[str] = field(default_factory=list)
     error: str | None = None
     oracle_seconds: float = 0.0
+    known_from: str = ""
 
 
 @dataclass(frozen=True)

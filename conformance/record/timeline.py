@@ -16,7 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from conformance.deviations import Deviation
 from conformance.record.records import Check, Record
-from conformance.record.verdict import LENIENT
+from conformance.record.verdict import FAILED, LENIENT
 from conformance.requirements import Requirement
 
 STATES = {
@@ -28,7 +28,6 @@ STATES = {
     "unknown": "not judged in this release",
 }
 OTHER = "another answer"
-FAILED = ("fail", "deviation", "crash", "timeout")
 
 
 @dataclass(frozen=True)

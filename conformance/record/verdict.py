@@ -8,6 +8,7 @@ from conformance import requirements
 from conformance.record.records import Check, Record
 
 UNMATCHED = "matches no check of this target: narrow it or take it out"  # a deviation that does
+FAILED = ("fail", "deviation", "crash", "timeout")
 LENIENT = ("should", "report")  # levels at which a failure does not fail the run
 
 
@@ -27,6 +28,16 @@ def fails_run(check: Check) -> bool:
     if check.outcome in ("crash", "timeout"):
         return check.entry is None
     return counted(check) in ("fail", "fixed")
+
+
+def upgrade(record: Record) -> str:
+    """Count what shows as known of another version, what is new, what is gone; "" where entries name this one."""
+    since = record.footer.known_from if record.footer else ""
+    if not since:
+        return ""
+    listed = [check.outcome in FAILED for check in record.checks if check.entry]
+    new = sum(map(fails_run, record.checks))
+    return f"{sum(listed)} known from {since}, {new} new, {len(listed) - sum(listed)} gone"
 
 
 def problems(record: Record) -> list[str]:

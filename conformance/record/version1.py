@@ -6,7 +6,7 @@ from typing import Any
 
 NEWER: dict[str, dict[str, Any]] = {
     "header": {"suite_digest": "", "asked": None},
-    "footer": {"judged": {"count": 0, "digest": "0" * 64}, "checksum": "0" * 64},
+    "footer": {"known_from": "", "judged": {"count": 0, "digest": "0" * 64}, "checksum": "0" * 64},
 }
 
 

@@ -79,7 +79,8 @@ def as_known(row: records.Check, entries: Iterable[Deviation]) -> records.Check:
     """Return the row with the outcome that a known deviation makes of its own."""
     for entry in entries if row.outcome != "absent" else ():
         if entry.covers(row.requirement, row.operation, row.dtype, row.case):
-            outcome = {"fail": "deviation", "crash": "crash"}.get(row.outcome, "fixed")
+            mended = "fixed" if entry.confirmed else row.outcome
+            outcome = {"fail": "deviation", "crash": "crash"}.get(row.outcome, mended)
             return replace(row, outcome=outcome, entry=entry.id)
     return row
 

@@ -139,12 +139,9 @@ def known_deviations(config: pytest.Config) -> list[deviations.Deviation]:
     path = config.getoption("--deviations")
     adapter = target_of(config).adapter
     tier = TIERS.index(config.getoption("--tier"))
-    return [
-        entry
-        for entry in (deviations.load(path) if path else deviations.load())
-        if TIERS.index(entry.tier) <= tier
-        and entry.concerns(adapter.name, adapter.version, adapter.device, adapter.mode)
-    ]
+    every = deviations.load(path) if path else deviations.load()
+    known = deviations.of_target(every, adapter.name, adapter.version, adapter.device, adapter.mode)
+    return [entry for entry in known if TIERS.index(entry.tier) <= tier]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

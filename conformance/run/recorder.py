@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.deviations import Deviation
+from conformance.deviations import Deviation, known_from
 from conformance.record.records import Check, Footer
 from conformance.record.verdict import UNMATCHED
 from conformance.record.writing import Writer
@@ -62,10 +62,12 @@ class Recorder:
     def _finish(self, writer: Writer) -> bool:
         """Write the footer; return whether an entry matched nothing, which fails a run that judged all."""
         spent = round(cache.seconds(), 3)  # with workers theirs, which is not known here
-        footer = Footer(len(self.rows), machine.now(), oracle_seconds=spent)
+        unconfirmed = known_from(self.entries)
+        footer = Footer(len(self.rows), machine.now(), oracle_seconds=spent, known_from=unconfirmed)
         partial = writer.record(footer).partial
         matched = {row.entry for row in self.rows}
-        unmatched = [] if partial else [entry.id for entry in self.entries if entry.id not in matched]
+        unmatched = [entry.id for entry in self.entries if entry.confirmed and entry.id not in matched]
+        unmatched = [] if partial else unmatched
         writer.write(replace(footer, unmatched=unmatched))
         running_file(writer.path).unlink(missing_ok=True)
         if partial:

@@ -275,9 +275,8 @@ def _append(order: Order, row: records.Check) -> records.Check:
     version = read(order.record).header.framework["version"]
     writing.trim(order.record, without=row.id)
     known = deviations.load(order.deviations) if order.deviations else deviations.load()
-    for entry in known:
-        concerned = entry.concerns(order.adapter, version, order.device, order.mode)
-        if concerned and entry.covers(row.requirement, row.operation, row.dtype, row.case):
+    for entry in deviations.of_target(known, order.adapter, version, order.device, order.mode):
+        if entry.covers(row.requirement, row.operation, row.dtype, row.case):
             row = replace(row, entry=entry.id)
     with closing(writing.Writer(order.record)) as writer:
         writer.write(row)
