@@ -90,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance judge judges one function, releases every tracked release, and confirm writes "
-        "the version of a record into the known deviations that show in it; see the --help of each.",
+        epilog="python -m conformance judge judges one function, releases every tracked release, and confirm "
+        "writes the version of a record into the known deviations that show in it; see the --help of each.",
     )
     parser.add_argument(
         "--targets",
