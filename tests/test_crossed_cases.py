@@ -119,7 +119,8 @@ def test_a_case_has_the_shape_and_axis_of_its_levels() -> None:
 def test_a_layout_keeps_the_values_unless_it_repeats_them(kind: str) -> None:
     shape = Shape((3, 4, 5), 1)
     a = np.arange(60.0).reshape(shape.sizes)
-    view = eval(LAYOUTS[kind].format(s=shape.sizes, other=shape.other, cut=4), {"np": np, "a": a})
+    words = {"s": shape.sizes, "other": shape.other, "cut": 4, "inner": 2, "at": ":, :, "}
+    view = eval(LAYOUTS[kind].format(**words), {"np": np, "a": a})
     assert view.shape == a.shape
     if kind not in ("repeated", "scalar"):
         assert (view == a).all()

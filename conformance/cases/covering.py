@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.cases.designs import ARRAYS, Design, Levels, load
@@ -19,17 +19,18 @@ STRENGTHS = (1, 2, 3)
 
 def model(design: Design) -> dict[str, Any]:
     """The design as Coverwise takes it, with its impossible pairs: Coverwise's own search for them is limited."""
-    rules = [
-        " AND ".join(f"{factor} IN {{{', '.join(sorted(levels))}}}" for factor, levels in rule.levels.items())
-        for rule in design.rules
-    ]
-    pairs = [
-        " AND ".join(f"{factor} = {level}" for factor, level in pair)
-        for pair in design.tuples(2)
-        if not design.possible(pair)
-    ]
+    rules = [_spelled(rule.levels) for rule in design.rules]
+    beside: dict[tuple[str, str, str], set[str]] = {}  # factor, its level, another factor → its impossible levels
+    for (factor, level), (other, impossible) in design.tuples(2):
+        if not design.possible(((factor, level), (other, impossible))):
+            beside.setdefault((factor, level, other), set()).add(impossible)
+    pairs = [_spelled({factor: {level}, other: levels}) for (factor, level, other), levels in beside.items()]
     parameters = [{"name": factor, "values": list(levels)} for factor, levels in design.factors.items()]
     return {"parameters": parameters, "constraints": [f"NOT ({rule})" for rule in (*rules, *pairs)]}
+
+
+def _spelled(levels: Mapping[str, Iterable[str]]) -> str:
+    return " AND ".join(f"{factor} IN {{{', '.join(sorted(known))}}}" for factor, known in levels.items())
 
 
 def rows(design: Design) -> list[list[Levels]]:

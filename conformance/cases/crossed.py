@@ -16,7 +16,7 @@ from conformance.run.case import Case
 ROWS: dict[str, Callable[[Design], list[Levels]]] = {
     "few": lambda design: design.rows(1),
     "copied": Design.without_layouts,
-    "quick": lambda design: design.rows(2),
+    "quick": Design.quick,
     "full": lambda design: design.rows(3),
     "exhaustive": lambda design: design.rows(3),
 }
@@ -40,11 +40,12 @@ LOGITS = {
     "plain": "{normal} * 2",
     "wide": "{normal} * 20",
     "offset": "{normal} + 10000",
-    "ties": "np.minimum({normal}, 0.25)",
+    "ties": "np.minimum({normal}, -0.5)",
     "equal": "np.full({s}, 0.5)",
     "masked-first": "np.where({i} == 0, -np.inf, {normal})",
     "masked-last": "np.where({i} == {n} - 1, -np.inf, {normal})",
     "masked-block": "np.where({i} < {half}, -np.inf, {normal})",
+    "masked-some": "np.where(({i} + {rows}) % 3 == 1, -np.inf, {normal})",
     "far-hidden": "np.where({where}, {normal}, 10000)",
 }
 WHERE = {
@@ -65,6 +66,7 @@ OF_ROWS = {
 }
 TANGENTS = {
     "t-end": COTANGENTS["c-end"],
+    "t-maximum": COTANGENTS["c-maximum"],
     "t-ones": "np.ones({s})",
     "t-random": "np.random.default_rng(9).standard_normal({s})",
 }
@@ -81,9 +83,9 @@ LABELS = {
 LAYOUTS = {
     "contiguous": "a",
     "transposed": "np.asfortranarray(a)",
-    "strided": "np.repeat(a, 2, axis=-1)[..., ::2]",
-    "offset": "np.concatenate([a[..., :1], a], axis=-1)[..., 1:]",
-    "reversed": "np.ascontiguousarray(a[..., ::-1])[..., ::-1]",
+    "strided": "np.repeat(a, 2, axis={inner})[{at}::2]",
+    "offset": "np.concatenate([np.take(a, [0], axis={inner}), a], axis={inner})[{at}1:]",
+    "reversed": "np.ascontiguousarray(a[{at}::-1])[{at}::-1]",
     "repeated": "np.broadcast_to(np.take(a, [0], axis={other}), {s})",
     "misaligned": "np.concatenate([a.ravel()[:1], a.ravel()])[1:].reshape({s})",
     "sliced": "np.concatenate([a, a], axis=1)[:, :{cut}]",
@@ -213,7 +215,7 @@ def _labels(row: Levels, words: dict[str, Any], labelled: bool) -> str | None:
         third = f"np.arange({words['count']}).reshape({words['r']}) % 3 == 1"
         labels = f"np.where({third}, {ignored}, np.where({labels} == {ignored}, {other}, {labels}))"
     integer = row.get("integer", "int64")
-    return labels if integer == "int64" else f"np.asarray({labels}, np.{integer})"
+    return labels if integer in ("int64", "no-integer") else f"np.asarray({labels}, np.{integer})"
 
 
 def _ignored(row: Levels, n: int) -> int | None:
@@ -250,8 +252,11 @@ def _layouts(row: Levels, shape: Shape, given: set[str], per_row: bool) -> dict[
         if array == "where" and row["where"] == "where-one-row":
             sizes = tuple(size if axis == shape.axis else 1 for axis, size in enumerate(sizes))
         layout = LAYOUTS.get(level.partition("-")[2], "a")
+        # an axis of one has no stride
+        inner = max((axis for axis, size in enumerate(sizes) if size > 1), default=0)
+        words = {"s": sizes, "other": other, "cut": sizes[1] if len(sizes) > 1 else 0, "inner": inner}
         if layout != "a":
-            found[array] = layout.format(s=sizes, other=other, cut=sizes[1] if len(sizes) > 1 else 0)
+            found[array] = layout.format(**words, at=":, " * inner)
     return found
 
 

@@ -12,6 +12,7 @@ from conformance.cases.views import VIEWS
 from conformance.run.case import Case
 from conformance.truth.formats import format_of
 
+SHAPES = ((3, 3), (1, 4), (2, 3, 2, 4), (1, 2, 2, 2, 3))  # square, with an axis of one, of four and five axes
 BLOCK = "np.random.default_rng(6).standard_normal((5, 6, 7)) * 3"
 
 
@@ -19,6 +20,20 @@ def axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Every axis of a block, from either end."""
     for axis in (0, 1, -1, -2) if tier == "quick" else (0, 1, 2, -1, -2, -3):
         yield Case(f"axis-{axis}".replace("--", "-minus-"), BLOCK, axis=axis)
+    if dtype == "float32" or tier != "quick":
+        for shape in SHAPES:
+            for axis in range(len(shape)):
+                yield from _along(operation, shape, axis)
+
+
+def _along(operation: str, shape: tuple[int, ...], axis: int) -> Iterator[Case]:
+    """Value and gradient along an axis of normal logits."""
+    x, name = f"np.random.default_rng(6).standard_normal({shape}) * 3", "-".join(map(str, shape))
+    case = Case(f"axis-{axis}-of-{name}", x, axis=axis)
+    yield case
+    of_rows = shape[:axis] + shape[axis + 1 :] if operations.get(operation).per_row else shape
+    upstream = f"np.random.default_rng(7).standard_normal({of_rows})"
+    yield replace(case, name=f"gradient-{case.name}", derivative="vjp", cotangent=upstream)
 
 
 def wrong_axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:

@@ -52,11 +52,11 @@ def with_index(case: Case, operation: str, labels: str) -> Case:
 
 # Row lengths where kernels switch: within and past a vector, a block, a cache, a grid; and real vocabularies
 SHORT = (1, 2, 3, 7, 31, 32, 33, 127, 128, 129)
-MIDDLE = (1000, 1023, 1024, 1025, 2047, 2048, 2049, 4097)
+MIDDLE = (255, 257, 513, 640, 1000, 1023, 1024, 1025, 2047, 2048, 2049, 4097)
 LONG = (32000, 50257, 100001, 128256, 131071)
 HUGE = (262144, 1048577)  # the exhaustive tier's
 # the quick tier's are few, since a compiler is asked anew for each; so are the full one's in a format but float32
-QUICK = {"float32": (3, 33, 129, 1000, 2049, 50257)}
+QUICK = {"float32": (3, 33, 129, 513, 1000, 2049, 50257)}
 QUICK_OTHERS = (33, 1000)
 FULL_OTHERS = (1, 7, 33, 129, 1000, 1025, 2049, 4097, 50257, 131071)
 

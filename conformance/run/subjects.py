@@ -45,6 +45,8 @@ def asked_of(adapter: Adapter, requirement: Requirement, tier: str) -> str:
         return tier
     if adapter.mode == "compiled" or (adapter.mode != "eager" and requirement.id in TRACED):
         return FEWER.get(tier, tier)
+    if adapter.mode != "eager" and tier == "full":  # every triple would take a compiler half an hour
+        return "quick"
     framework = FRAMEWORKS.get(adapter.name)
     return "copied" if tier == "quick" and framework and framework.copies else tier
 
