@@ -242,6 +242,23 @@ SHOWN: dict[str, Call] = {
     "VmapUpstreamOfFirst": lambda a: a.vmap(lambda x, c: a.vjp("softmax", x, c), NORMAL, OTHER),
     "AutocastOverLastAxis": lambda a: a.autocast(lambda x: a.softmax(x, axis=0), NORMAL),
     "GraphOverLastAxis": lambda a: a.dynamic(lambda x: a.softmax(x, axis=0), NORMAL)(NORMAL),
+    "GradientOverLastAxis": derivative("vjp", "softmax", OTHER, axis=0),
+    "OtherAxisOfFour": softmax(LONG.reshape(2, 3, 10, 100), axis=2),
+    "MiddleCutReadOn": softmax(LONG.reshape(6, 10, 100)[:, :5], axis=1),
+    "LossLogitsReadAsStored": loss(INDEX, np.asfortranarray(NORMAL)),
+    "SoftLabelsReadAsStored": loss(np.asfortranarray(SOFT)),
+    "WeightReadAsStored": loss(INDEX, weight=LONG[0, :8:2]),
+    "ExpandedUpstreamOnce": derivative("vjp", LOSS, np.broadcast_to(np.float32(1), 3), labels=INDEX),
+    "ForwardForgetsOptions": derivative("jvp", LOSS, OTHER, labels=INDEX, label_smoothing=0.5),
+    "ConstantUpstreamOf16Bits": lambda a: a.vjp(
+        "softmax", NORMAL.astype(np.float16), np.ones((3, 4), np.float16)
+    ),
+    "SixAxesRefused": softmax(LONG.reshape(1, 1, 1, 6, 10, 100)),
+    "BlockOfInfinity": softmax([-INF, -INF, 0, 1]),
+    "SecondBlockUnwritten": softmax(LONG[:, :600]),
+    "LossOfMaximumClass": loss(np.argmax(NORMAL, axis=1)),
+    "SquareTransposed": softmax(LONG[:, :6]),
+    "MisalignedFromAligned": softmax(LONG.ravel()[1:1001]),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 
