@@ -21,6 +21,7 @@ from conformance.terminal import complain
 from reports.checks import parts, plural
 from reports.markdown import linked
 from reports.pages import head
+from reports.power import results
 
 CAUGHT = ("fail", "crash", "timeout")
 PREFIX = "adapters.faulty:"
@@ -93,6 +94,7 @@ def page(kills_of: Kills) -> str:
         *_classes(kills_of),
         "## The requirements",
         *_requirements(kills_of),
+        *results.section(),
     ]
     return head("python -m reports.kills --write") + "\n\n".join(blocks) + "\n"
 
