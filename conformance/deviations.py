@@ -1,8 +1,10 @@
 """Read `deviations.toml`, the known faults of released frameworks as data.
 
 One fault is one entry. An entry covers checks by requirement, operations, dtypes and cases (shell patterns).
-If one of these checks passes, the run fails, so that the list stays true. On a version that no entry of the
-adapter names, all of its entries are known and unconfirmed: each may show, and none has to.
+If one of these checks passes, the run fails, so that the list stays true. A scope with `some = true` is of
+crossed cases, of which some show the fault: one that passes is a pass. An entry that shows in no check fails the
+run too. On a version that no entry of the adapter names, all are known and unconfirmed: each may show, and none
+has to.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class Scope:
     operations: tuple[str, ...]
     dtypes: tuple[str, ...]
     cases: tuple[str, ...]
+    some: bool = False
 
     def covers(self, requirement: str, operation: str, dtype: str, case: str) -> bool:
         """Return True if this scope includes a check."""
@@ -84,7 +87,12 @@ class Deviation:
 
     def covers(self, requirement: str, operation: str, dtype: str, case: str) -> bool:
         """Return True if one of its scopes includes a check."""
-        return any(scope.covers(requirement, operation, dtype, case) for scope in self.scopes)
+        return self.scope(requirement, operation, dtype, case) is not None
+
+    def scope(self, requirement: str, operation: str, dtype: str, case: str) -> Scope | None:
+        """Return the first of its scopes that includes a check."""
+        found = (scope for scope in self.scopes if scope.covers(requirement, operation, dtype, case))
+        return next(found, None)
 
 
 def of_target(
@@ -160,9 +168,12 @@ def _entry(name: str, table: Any) -> Deviation:
 
 
 def _scope(table: Any) -> Scope:
-    _fields(table, required={"requirement"}, optional=set(PATTERNS))
-    patterns = (_texts(key, table.get(key, ["*"])) for key in PATTERNS)
-    return Scope(_text("requirement", table["requirement"]), *patterns)
+    _fields(table, required={"requirement"}, optional={*PATTERNS, "some"})
+    operations, dtypes, cases = (_texts(key, table.get(key, ["*"])) for key in PATTERNS)
+    some = table.get("some", False)
+    if not isinstance(some, bool):
+        raise ValueError(f"some is true or false: {some!r}")
+    return Scope(_text("requirement", table["requirement"]), operations, dtypes, cases, some)
 
 
 def _fields(table: Any, required: set[str], optional: set[str]) -> None:

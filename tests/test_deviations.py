@@ -19,6 +19,8 @@ from packaging.version import Version
 import adapters
 from conformance import deviations, requirements
 from conformance.deviations import Deviation, Scope
+from conformance.record.records import Check
+from conformance.run.outcome import as_known
 from conformance.truth.formats import format_of
 from tests import samples
 
@@ -155,6 +157,18 @@ def test_entry_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert not entry.covers("ACC-03", "softmax", "float16", "equal-n257")
 
 
+def test_some_checks_of_a_scope_may_pass_and_stay_passes(tmp_path: Path) -> None:
+    some = WHOLE.replace('requirement = "ACC-03",', 'requirement = "ACC-03", some = true,')
+    assert some != WHOLE
+    for text, outcomes in ((WHOLE, ["deviation", "fixed"]), (some, ["deviation", "pass"])):
+        entries = deviations.load(written(tmp_path, text))
+        deviations.load.cache_clear()
+        rows = [Check("ACC-03", "softmax", "bfloat16", "equal-n257", outcome) for outcome in ("fail", "pass")]
+        found = [as_known(row, entries) for row in rows]
+        assert [row.outcome for row in found] == outcomes
+        assert found[1].entry == (None if "pass" in outcomes else "stalled-sum")  # so that one has to fail
+
+
 def test_version_covers_builds_of_it() -> None:
     (entry,) = (e for e in ENTRIES if e.id == "torch-float16-mean-overflow")
     assert entry.names(Version("2.13.0+cpu"))
@@ -191,6 +205,7 @@ def test_what_is_unconfirmed_is_known_from_the_newest_version_that_an_entry_name
         ('["bfloat16"]', "[]", "[stalled-sum]: dtypes is not a list of at least one text: []"),
         ("dtypes", "dtype", "[stalled-sum]: unknown field dtype"),
         ('requirement = "ACC-03", ', "", "[stalled-sum]: no requirement"),
+        ("dtypes =", "some = 1, dtypes =", "[stalled-sum]: some is true or false: 1"),
         ('[{ requirement = "ACC-03", dtypes = ["bfloat16"] }]', "[]", "[stalled-sum]: checks is not a list"),
         ('">=1"', '"1.x"', "[stalled-sum]: Invalid specifier: '1.x'"),
         (

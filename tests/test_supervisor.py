@@ -162,7 +162,7 @@ def uniform_rows(record: records.Record) -> list[records.Check]:
     [
         ("all-masked-*", {"deviation"}, None),
         ("all-masked-n33", {"deviation", "fail"}, "SPV-03: 1 fail"),
-        ("no-such-case", {"fail"}, "deviation uniform matches no check of this target"),
+        ("no-such-case", {"fail"}, "deviation uniform shows in no check of this target"),
     ],
 )
 def test_deviation_is_exact_or_the_run_fails(

@@ -7,7 +7,7 @@ from collections import Counter
 from conformance import requirements
 from conformance.record.records import Check, Record
 
-UNMATCHED = "matches no check of this target: narrow it or take it out"  # a deviation that does
+UNMATCHED = "shows in no check of this target: narrow it or take it out"  # a deviation that does
 FAILED = ("fail", "deviation", "crash", "timeout")
 LENIENT = ("should", "report")  # levels at which a failure does not fail the run
 

@@ -12,7 +12,7 @@ from conformance import requirements
 from conformance.deviations import Deviation
 from conformance.foreign import visible
 from conformance.record import records
-from conformance.record.verdict import LENIENT
+from conformance.record.verdict import FAILED, LENIENT
 from conformance.run.single_thread import ProcessDied
 from conformance.run.target import Trial
 
@@ -78,7 +78,8 @@ def _first_line(error: BaseException) -> str:
 def as_known(row: records.Check, entries: Iterable[Deviation]) -> records.Check:
     """Return the row with the outcome that a known deviation makes of its own."""
     for entry in entries if row.outcome != "absent" else ():
-        if entry.covers(row.requirement, row.operation, row.dtype, row.case):
+        scope = entry.scope(row.requirement, row.operation, row.dtype, row.case)
+        if scope is not None and (row.outcome in FAILED or not scope.some):
             mended = "fixed" if entry.confirmed else row.outcome
             outcome = {"fail": "deviation", "crash": "crash"}.get(row.outcome, mended)
             return replace(row, outcome=outcome, entry=entry.id)

@@ -34,19 +34,16 @@ def takes_part(dtype: str, family: str, tier: str) -> bool:
     return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
 
 
-# A compiler that takes a second a case is asked fewer: in the full tier the crossed cases of the quick one.
+# A compiler is asked fewer crossed cases: in the full tier those of the quick one.
 FEWER = {"quick": "few", "full": "quick"}
-TRACED = ("CRS-09", "CRS-11")  # whose functions are traced anew for each case
 
 
 def asked_of(adapter: Adapter, requirement: Requirement, tier: str) -> str:
     """Return the tier whose cases of a requirement an adapter is asked."""
     if requirement.family != "CRS":
         return tier
-    if adapter.mode == "compiled" or (adapter.mode != "eager" and requirement.id in TRACED):
+    if adapter.mode != "eager":
         return FEWER.get(tier, tier)
-    if adapter.mode != "eager" and tier == "full":  # every triple would take a compiler half an hour
-        return "quick"
     framework = FRAMEWORKS.get(adapter.name)
     return "copied" if tier == "quick" and framework and framework.copies else tier
 
