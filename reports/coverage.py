@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
 from conformance.cases import designs
-from conformance.cases.designs import Design, Levels, Tuple
+from conformance.cases.designs import Design, Tuple
 
-TIERS: dict[str, Callable[[Design], list[Levels]]] = {
-    "quick": Design.quick,
-    "full": lambda design: design.rows(3),
-}
+TIERS = {"quick": 2, "full": 3}  # tier → the strength of its rows
 
 
 HEAD = (
@@ -22,9 +19,8 @@ HEAD = (
     "",
     "A crossed case has one level of each factor of its design: axis, rank, layout of each array, options, and",
     "so on, which [factors.toml](../conformance/cases/factors.toml) declares. The quick tier asks every pair",
-    "of levels, most of them more than once, the full tier every triple, but for those that are impossible for",
-    "the reasons given here. Of a framework that copies what it is given (TensorFlow, JAX) the quick tier asks",
-    "every pair without a layout.",
+    "of levels, the full tier every triple, but for those that are impossible for the reasons given here. Of a",
+    "framework that copies what it is given (TensorFlow, JAX) the quick tier asks every pair without a layout.",
     "Compilers are asked less: each level in the quick tier, every pair in the full one.",
     "",
 )
@@ -48,7 +44,7 @@ class Count:
 def count(name: str, size: int) -> Count:
     """Count the tuples of `size` levels of a design."""
     design = designs.load()[name]
-    asked = {tier: designs.asked(design, size, rows(design)) for tier, rows in TIERS.items()}
+    asked = {tier: designs.asked(design, size, design.rows(strength)) for tier, strength in TIERS.items()}
     impossible, left_out = Counter[str](), list[Tuple]()
     for levels in design.tuples(size):
         if levels in asked["full"]:
@@ -85,7 +81,7 @@ def _table(known: Iterable[Design]) -> list[str]:
         pairs, triples = count(one.name, 2), count(one.name, 3)
         cells = (
             f"{one.name}: {one.title}", len(one.factors), sum(map(len, one.factors.values())),
-            len(TIERS["quick"](one)), len(TIERS["full"](one)), pairs.asked["quick"], pairs.possible,
+            len(one.rows(TIERS["quick"])), len(one.rows(TIERS["full"])), pairs.asked["quick"], pairs.possible,
             triples.asked["quick"], triples.asked["full"], triples.possible,
         )  # fmt: skip
         lines.append(f"| {' | '.join(map(str, cells))} |")
@@ -102,10 +98,10 @@ def _kinds(known: Iterable[Design]) -> list[str]:
     ]
     for kind in dict.fromkeys(kind for one in known for kind in one.kinds):
         members = [one for one in known if kind in one.kinds]
-        for tier, rows in TIERS.items():
+        for tier, strength in TIERS.items():
             pairs, triples = ([count(one.name, size) for one in members] for size in (2, 3))
             cells = (
-                sum(len(rows(one)) for one in members),
+                sum(len(one.rows(strength)) for one in members),
                 sum(found.asked[tier] for found in pairs), sum(found.possible for found in pairs),
                 sum(found.asked[tier] for found in triples), sum(found.possible for found in triples),
             )  # fmt: skip

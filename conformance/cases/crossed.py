@@ -16,7 +16,7 @@ from conformance.run.case import Case
 ROWS: dict[str, Callable[[Design], list[Levels]]] = {
     "few": lambda design: design.rows(1),
     "copied": Design.without_layouts,
-    "quick": Design.quick,
+    "quick": lambda design: design.rows(2),
     "full": lambda design: design.rows(3),
     "exhaustive": lambda design: design.rows(3),
 }
@@ -70,7 +70,7 @@ TANGENTS = {
     "t-ones": "np.ones({s})",
     "t-random": "np.random.default_rng(9).standard_normal({s})",
 }
-SPREAD = "np.arange({count}).reshape({r}) * 7 % {n}"
+SPREAD = "np.arange({count}).reshape({r}) * 7 % {shown}"
 LABELS = {
     "index-first": "np.zeros({r}, int)",
     "index-last": "np.full({r}, {n} - 1)",
@@ -166,14 +166,19 @@ def _case(design: Design, row: Levels) -> Case:
     derivative, wrt, method = DIRECTIONS[row["direction"]]
     where = WHERE[row["where"]].format(**words) if "where" in row else None
     words |= {"where": where}
-    words |= {"x": LOGITS[row["logits"]].format(**words)}
+    x = LOGITS[row["logits"]].format(**words)
+    words |= {"x": x, "shown": _shown(row["logits"], words["n"])}
+    if row.get("x") == "x-repeated":  # the rows that the others go with
+        words["x"] = (
+            LAYOUTS["repeated"].replace("(a,", f"({words['x']},").format(other=shape.other, s=shape.sizes)
+        )
     labels, options = _labels(row, words, op.labelled), _options(row, words)
     cotangent = _cotangent(row, words, op.per_row, options.get("reduction", "none") != "none")
     tangent = TANGENTS[row["tangent"]].format(**words) if row["tangent"] != "no-t" else None
-    arrays = {"x": words["x"], "cotangent": cotangent, "tangent": tangent, "labels": labels}
+    arrays = {"x": x, "cotangent": cotangent, "tangent": tangent, "labels": labels}
     return Case(
         name=name(design, row),
-        x=words["x"],
+        x=x,
         axis=shape.axis - len(shape.sizes) if row["axis"].startswith("minus-") else shape.axis,
         labels=labels,
         cotangent=cotangent,
@@ -216,6 +221,16 @@ def _labels(row: Levels, words: dict[str, Any], labelled: bool) -> str | None:
         labels = f"np.where({third}, {ignored}, np.where({labels} == {ignored}, {other}, {labels}))"
     integer = row.get("integer", "int64")
     return labels if integer in ("int64", "no-integer") else f"np.asarray({labels}, np.{integer})"
+
+
+def _shown(logits: str, n: int) -> str:
+    """What the number of a row is counted by, to name a class that is not masked."""
+    half = (n + 1) // 2
+    return {
+        "masked-first": f"{n - 1} + 1",
+        "masked-last": f"{n - 1}",
+        "masked-block": f"{n - half} + {half}",
+    }.get(logits, str(n))
 
 
 def _ignored(row: Levels, n: int) -> int | None:

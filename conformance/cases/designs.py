@@ -56,10 +56,6 @@ class Design:
         parts = (ARRAYS / f"{self.name}.txt").read_text(encoding="ascii").split("\n\n")
         return [self.row(word) for part in parts[:strength] for word in part.split()]
 
-    def quick(self) -> list[Levels]:
-        """Return the rows of strength 2 and half as many again: in one alone a pair may be without effect."""
-        return self.rows(3)[: len(self.rows(2)) * 3 // 2]
-
     def without_layouts(self) -> list[Levels]:
         """Return rows of strength 2 that hold every level, and every pair without the layout of an array.
 
