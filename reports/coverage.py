@@ -9,9 +9,10 @@ from functools import cache
 from itertools import combinations
 
 from conformance.cases import designs
+from conformance.cases.crossed import ROWS
 from conformance.cases.designs import Design, Tuple
 
-TIERS = {"quick": 2, "full": 3}  # tier → the strength of its rows
+TIERS = ("quick", "full")
 
 
 HEAD = (
@@ -44,7 +45,7 @@ class Count:
 def count(name: str, size: int) -> Count:
     """Count the tuples of `size` levels of a design."""
     design = designs.load()[name]
-    asked = {tier: designs.asked(design, size, design.rows(strength)) for tier, strength in TIERS.items()}
+    asked = {tier: designs.asked(design, size, ROWS[tier](design)) for tier in TIERS}
     impossible, left_out = Counter[str](), list[Tuple]()
     for levels in design.tuples(size):
         if levels in asked["full"]:
@@ -81,7 +82,7 @@ def _table(known: Iterable[Design]) -> list[str]:
         pairs, triples = count(one.name, 2), count(one.name, 3)
         cells = (
             f"{one.name}: {one.title}", len(one.factors), sum(map(len, one.factors.values())),
-            len(one.rows(TIERS["quick"])), len(one.rows(TIERS["full"])), pairs.asked["quick"], pairs.possible,
+            len(ROWS["quick"](one)), len(ROWS["full"](one)), pairs.asked["quick"], pairs.possible,
             triples.asked["quick"], triples.asked["full"], triples.possible,
         )  # fmt: skip
         lines.append(f"| {' | '.join(map(str, cells))} |")
@@ -98,10 +99,10 @@ def _kinds(known: Iterable[Design]) -> list[str]:
     ]
     for kind in dict.fromkeys(kind for one in known for kind in one.kinds):
         members = [one for one in known if kind in one.kinds]
-        for tier, strength in TIERS.items():
+        for tier in TIERS:
             pairs, triples = ([count(one.name, size) for one in members] for size in (2, 3))
             cells = (
-                sum(len(one.rows(strength)) for one in members),
+                sum(len(ROWS[tier](one)) for one in members),
                 sum(found.asked[tier] for found in pairs), sum(found.possible for found in pairs),
                 sum(found.asked[tier] for found in triples), sum(found.possible for found in triples),
             )  # fmt: skip

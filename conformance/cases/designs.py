@@ -16,6 +16,7 @@ from pathlib import Path
 FILE = Path(__file__).with_name("factors.toml")
 ARRAYS = Path(__file__).with_name("arrays")
 LAYOUTS = ("x", "c", "t", "l", "w")  # the factors that say how an array is stored
+FEW = 200  # rows
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 Levels = Mapping[str, str]  # factor → level
@@ -55,6 +56,10 @@ class Design:
         """Return those of the committed covering array."""
         parts = (ARRAYS / f"{self.name}.txt").read_text(encoding="ascii").split("\n\n")
         return [self.row(word) for part in parts[:strength] for word in part.split()]
+
+    def quick(self) -> list[Levels]:
+        """Return the rows of the quick tier: every pair, and every triple of a design that has few."""
+        return self.rows(3) if len(self.rows(3)) <= FEW else self.rows(2)
 
     def without_layouts(self) -> list[Levels]:
         """Return rows of strength 2 that hold every level, and every pair without the layout of an array.

@@ -34,8 +34,8 @@ def takes_part(dtype: str, family: str, tier: str) -> bool:
     return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
 
 
-# A compiler is asked fewer crossed cases: in the full tier those of the quick one.
-FEWER = {"quick": "few", "full": "quick"}
+# A compiler is asked fewer crossed cases: each level in the quick tier, each pair in the full one.
+FEWER = {"quick": "few", "full": "pairs"}
 
 
 def asked_of(adapter: Adapter, requirement: Requirement, tier: str) -> str:

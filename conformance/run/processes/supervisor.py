@@ -45,6 +45,7 @@ class Order:
     resume: bool = False
     deviations: Path | None = None
     python: str = sys.executable  # of the environment that the framework is in
+    requirements: tuple[str, ...] = ()  # that alone are judged, which leaves the record partial; none for all
 
     @property
     def target(self) -> str:
@@ -181,6 +182,8 @@ def command(order: Order) -> list[str]:
         options["--deviations"] = str(order.deviations)
     line = [order.python, "-m", "pytest", str(ROOT / "conformance"), "--rootdir", str(ROOT)]
     line += ["-c", str(ROOT / "pyproject.toml"), "-q", "--tb=no", "--no-summary", "-p", "no:cacheprovider"]
+    if order.requirements:
+        options["-k"] = " or ".join(order.requirements)
     return [*line, *(part for option in options.items() for part in option), *["--resume"] * order.resume]
 
 
