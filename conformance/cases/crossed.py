@@ -12,7 +12,7 @@ from conformance.cases import designs
 from conformance.cases.designs import Design, Levels
 from conformance.run.case import Case
 
-# by tier; "few" and "pairs" are a compiler's quick and full one, "copied" the quick one of a framework that copies
+# by tier; "few" and "pairs" are a compiler's quick and full one, "copied" is quick where arrays are copied anyway
 ROWS: dict[str, Callable[[Design], list[Levels]]] = {
     "few": lambda design: design.rows(1),
     "copied": Design.without_layouts,
