@@ -102,7 +102,7 @@ def test_crossed_where_hides_and_leaves_the_rest_within_the_bound(check: Trial) 
     shown = np.broadcast_to(call.where, call.x.shape)  # type: ignore[arg-type]  # the case has it
     for got, case in zip(parts, cases, strict=True):
         hidden = 0.0 if case.derivative else check.op.masked
-        assert (got[~shown] == hidden).all(), "a result outside `where`"
+        assert check.holds((got == hidden) | shown, got, hidden), "a result outside `where`"
         judgement = compare(case.call(check.operation, check.dtype), exact(got), check.target.traits(check.dtype))
         # the change of what is hidden has no other truth
         error = np.where(call.rows(shown) == 1, judgement.error, 0.0)

@@ -68,7 +68,7 @@ class Uniform(Small):
     def softmax(self, x: Any, **kwargs: Any) -> Any:
         """Softmax, and 1/n in place of NaN in a row of −inf."""
         result = super().softmax(x, **kwargs)
-        if np.ndim(x) == 2 and x.shape[1]:
+        if np.ndim(x) == 2 and x.shape[1] and kwargs.get("axis", -1) in (-1, 1):
             masked = np.isneginf(x).all(axis=-1)
             result[masked] = 1 / x.shape[1]
         return result
