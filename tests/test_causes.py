@@ -55,6 +55,7 @@ def test_a_group_is_named_after_the_traits_that_it_alone_has() -> None:
 def test_a_function_that_is_wrong_everywhere_has_one_group() -> None:
     wrong = [check("ACC-01"), check("ACC-03"), check("SPV-01", got="0x1.0p+3"), check("IFC-02", got="accepted")]
     assert told(*wrong) == [(4, "the answer is 0 nearly everywhere")]
+    assert causes.groups(reversed(wrong))[0].requirements[:2] == ("ACC-03", "ACC-01")
     assert len(told(check("ACC-01", "pass"), *wrong)) == 3
 
 

@@ -37,8 +37,9 @@ class Group:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """Return the ids of the requirements that they fail, the most frequent first."""
-        return tuple(name for name, _ in Counter(check.requirement for check in self.checks).most_common())
+        """Return the ids of the requirements that they fail: those of plain values, then the most frequent."""
+        names = [name for name, _ in Counter(check.requirement for check in self.checks).most_common()]
+        return tuple(sorted(names, key=lambda name: name[:3] != PLAIN))
 
 
 def groups(checks: Iterable[Check]) -> list[Group]:
