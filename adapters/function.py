@@ -29,7 +29,7 @@ GIVEN: dict[str, Callable[..., Any]] = {}  # name → function that no module ha
 
 @dataclass(frozen=True)
 class Declared:
-    """What is declared of a function.
+    """The declaration of a function.
 
     `gradient` is "autograd", "module:function" or "" for none. `labels` are of "index" and "probability".
     `ranks` are the numbers of axes that it takes, none for all; `contiguous` says that it takes no other layout.

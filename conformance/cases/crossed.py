@@ -225,7 +225,7 @@ def _labels(row: Levels, words: dict[str, Any], labelled: bool) -> str | None:
 
 
 def _shown(logits: str, n: int) -> str:
-    """What the number of a row is counted by, to name a class that is not masked."""
+    """Return the number that a row is counted by, to name a class that is not masked."""
     half = (n + 1) // 2
     return {
         "masked-first": f"{n - 1} + 1",

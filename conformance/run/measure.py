@@ -77,7 +77,7 @@ class Call:
         return [part for part in parts if part is not None]
 
     def arrays(self, adapter: Adapter) -> list[Any]:
-        """What is `given`, as native arrays."""
+        """Return `given` as native arrays."""
         return [adapter.asarray(part) for part in self.given]
 
     def function(self, adapter: Adapter) -> Callable[..., Any]:

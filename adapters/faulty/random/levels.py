@@ -177,7 +177,7 @@ def others(asked: Asked) -> str | None:
 
 @_factor
 def logits(asked: Asked) -> str:
-    """What the logits are."""
+    """Return the levels of the logits."""
     rows = asked.rows().astype(np.float64)
     if np.isnan(rows).any():
         return "nan"
@@ -211,7 +211,7 @@ def _hidden(hidden: Array) -> str:
 
 @_factor
 def labels(asked: Asked) -> str | None:
-    """What the labels are, but for ignored ones."""
+    """Return the levels of the labels, but for ignored ones."""
     if "labels" not in asked.given:
         return None
     array = np.asarray(asked.given["labels"])
@@ -276,7 +276,7 @@ def smoothing(asked: Asked) -> str | None:
 
 @_factor
 def where(asked: Asked) -> str | None:
-    """What `where` selects."""
+    """Return the levels of `where`."""
     if asked.operation not in ("softmax", "log_softmax"):
         return None
     if asked.given.get("where") is None:
@@ -290,13 +290,13 @@ def where(asked: Asked) -> str | None:
 
 @_factor
 def cotangent(asked: Asked) -> str | None:
-    """What the upstream gradient is."""
+    """Return the levels of the upstream gradient."""
     return _vector(asked, "cotangent", "c")
 
 
 @_factor
 def tangent(asked: Asked) -> str | None:
-    """What the tangent is."""
+    """Return the levels of the tangent."""
     return _vector(asked, "tangent", "t")
 
 
