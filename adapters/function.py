@@ -73,7 +73,8 @@ def adapter(
     Raises:
         ValueError: the library has no such device or mode, or no autograd.
     """
-    made = type("Function", (_Function, base), {"declared": told})
+    others = dict.fromkeys(OPERATIONS, _other)
+    made = type("Function", (_Function, base), {**others, told.operation: _asked, "declared": told})
     judged: Adapter = made(function, gradient, device, mode)
     return judged
 
@@ -102,22 +103,6 @@ class _Function:
         features |= {"class_axis"} if self._axis else set()
         self.features = frozenset(features | ({"vjp"} if told.gradient else set()))
 
-    def softmax(self, x: Array, *, axis: int = -1, **options: Any) -> Array:
-        """Call the function, if it is a softmax."""
-        return self._answer("softmax", x, axis=axis, **options)
-
-    def log_softmax(self, x: Array, *, axis: int = -1, **options: Any) -> Array:
-        """Call the function, if it is a log_softmax."""
-        return self._answer("log_softmax", x, axis=axis, **options)
-
-    def logsumexp(self, x: Array, *, axis: int = -1, **options: Any) -> Array:
-        """Call the function, if it is a logsumexp."""
-        return self._answer("logsumexp", x, axis=axis, **options)
-
-    def softmax_cross_entropy(self, logits: Array, labels: Array, *, axis: int = -1, **options: Any) -> Array:
-        """Call the function, if it is a cross-entropy."""
-        return self._answer("softmax_cross_entropy", logits, labels, axis=axis, **options)
-
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
         """Call the function and its gradient."""
         if self._gradient is None:
@@ -131,15 +116,25 @@ class _Function:
             raise NotProvided(f"{self.declared.name} is judged with its gradient by logits alone")
         if self._gradient is None:
             return self.value_and_vjp(operation, x, cotangent, **kwargs)[1]
-        return self._answer(operation, x, **kwargs, cotangent=cotangent)
+        if operation != self.declared.operation:
+            return _other(self)
+        return self.answer(x, **kwargs, cotangent=cotangent)
 
-    def _answer(
-        self, operation: str, x: Array, labels: Array | None = None, *, cotangent: Array | None = None,
-        axis: int = -1, **options: Any,
-    ) -> Array:  # fmt: skip
+    def answer(
+        self,
+        x: Array,
+        labels: Array | None = None,
+        *,
+        cotangent: Array | None = None,
+        axis: int = -1,
+        **options: Any,
+    ) -> Array:
+        """Call the function, or its gradient where there is a cotangent, with what it takes of the arguments.
+
+        Raises:
+            NotProvided: it is not declared to take them.
+        """
         told, rank = self.declared, len(x.shape)
-        if operation != told.operation:
-            raise NotProvided(f"{told.name} is judged as {told.operation} alone")
         if format_name(x) not in told.dtypes:
             raise NotProvided(f"{told.name} takes {', '.join(told.dtypes)}, not {format_name(x)}")
         given = self._options(rank, axis, options)
@@ -150,6 +145,7 @@ class _Function:
         if not told.ranks or rank in told.ranks:
             return function(*arrays, **given)
         if rank == 1 and 2 in told.ranks and cotangent is None:  # a row alone, as the only one
+            given |= {self._axis: -1} if self._axis else {}
             return function(*(array[None] for array in arrays), **given)[0]
         raise NotProvided(f"{told.name} takes {' or '.join(map(str, told.ranks))} axes, not {rank}")
 
@@ -168,6 +164,16 @@ class _Function:
         if "reduction" in self._parameters:
             given.setdefault("reduction", "none")
         return given
+
+
+def _asked(self: _Function, x: Array, *labels: Array, **options: Any) -> Array:
+    """Answer as the operation that is judged."""
+    return self.answer(x, *labels, **options)
+
+
+def _other(self: _Function, *arrays: Array, **options: Any) -> Array:
+    """Answer as any other operation."""
+    raise NotProvided(f"{self.declared.name} is judged as {self.declared.operation} alone")
 
 
 def parameters(function: Callable[..., Any]) -> frozenset[str]:

@@ -22,7 +22,7 @@ SCIPY = Release("scipy", "1.17.0", date(2026, 1, 10), f">={HERE},<3.99", PINS)
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """What uv was asked for."""
+    """Record the arguments that uv was called with."""
     calls: list[tuple[str, ...]] = []
     monkeypatch.setattr(environments, "uv", lambda stop, *arguments: calls.append(arguments))
     return calls

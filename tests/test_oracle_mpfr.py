@@ -267,7 +267,7 @@ def queries(elements: int) -> Iterator[Query]:
 
 
 def _counts(loss: Loss) -> bool:
-    """Whether the mean has a divisor."""
+    """Return True if the mean has a divisor."""
     if loss.labels.ndim == 2:
         return True
     kept = loss.labels[loss.labels != loss.ignore_index]

@@ -148,6 +148,19 @@ def test_what_is_not_declared_is_absent(monkeypatch: pytest.MonkeyPatch) -> None
             adapter.softmax(asked, axis=axis)
 
 
+def test_a_row_alone_keeps_its_class_axis_and_a_gradient_is_of_one_operation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(function.GIVEN, "given:slope", lambda x, cotangent: x)
+    adapter = loaded(monkeypatch, lambda x, axis: x.sum(axis), ranks=(2,))
+    assert adapter.softmax(np.ones(3, np.float32), axis=0) == 3
+    adapter = loaded(monkeypatch, lambda x: x, gradient="given:slope")
+    x = np.ones((2, 3), np.float32)
+    assert adapter.vjp("softmax", x, x) is x
+    with pytest.raises(NotProvided, match="is judged as softmax alone"):
+        adapter.vjp("log_softmax", x, x)
+
+
 def test_autograd_differentiates_a_function_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
     adapter = loaded(monkeypatch, lambda x: x * x, arrays="torch", gradient="autograd", dtypes=("float32",))

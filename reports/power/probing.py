@@ -12,6 +12,7 @@ from adapters.faulty.random import Fault, Watched, of_seed
 from adapters.faulty.random.asked import Asked
 from adapters.faulty.random.levels import levels
 from conformance import operations
+from conformance.cases.crossed import DIRECTIONS
 from conformance.run.measure import Call, compare
 from conformance.truth.formats import exact, round_to
 
@@ -19,16 +20,6 @@ Array = np.ndarray[Any, Any]
 Random = np.random.Generator
 
 LENGTHS = ((1,), (2,), (3, 4, 5, 7), (8, 9, 12, 15), (16, 17, 24, 31), (33, 48, 63, 64, 100), (129, 144, 200))
-DIRECTIONS = {
-    "value": ("", "x", ""),
-    "vjp": ("vjp", "x", ""),
-    "jvp": ("jvp", "x", ""),
-    "hvp": ("hvp", "x", ""),
-    "rof": ("hvp", "x", "reverse_over_forward"),
-    "both": ("vjp", "x", "value_and_vjp"),
-    "labels-vjp": ("vjp", "labels", ""),
-    "labels-hvp": ("hvp", "labels", ""),
-}
 SHARES = [0.5 if operations.get(name).labelled else 0.5 / 3 for name in operations.OPERATIONS]
 MOST = 3000  # elements of an array
 FORMATS = ("float16", "bfloat16", "float32", "float64")
