@@ -10,20 +10,9 @@ import pytest
 
 from conformance.record import reading, schema
 from conformance.record.records import OUTCOMES, BrokenRecord, Check, CheckSet, Footer, Header
+from tests.samples import header
 
-HEADER = Header(
-    target="torch:cpu:eager",
-    framework={"name": "torch", "version": "2.0", "build": "wheel"},
-    device_model="a CPU",
-    python="3.11.0",
-    platform="Linux",
-    cpu_flags="avx2",
-    threads=2,
-    suite_commit="abc",
-    tier="quick",
-    start="2026-01-01T00:00:00+00:00",
-    suite_digest="0123",
-)
+HEADER = replace(header(), python="3.11.0", cpu_flags="avx2", suite_digest="0123")
 CHECKS = [Check("ACC-01", "softmax", "float32", f"case-{outcome}", outcome) for outcome in OUTCOMES]
 FULL = Check(
     requirement="SPV-03",
