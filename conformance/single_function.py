@@ -40,6 +40,7 @@ from conformance.truth.arithmetic import GRADES
 
 REQUIRED = "D"
 GROUPS = 8  # are shown
+LOG = 5  # lines of a process that judged nothing
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,7 @@ def main(arguments: Sequence[str]) -> int:
             output.mkdir(parents=True, exist_ok=True)
             with child.interruptible(), files.reserved(output):
                 found = Verdict(_run(order, console))
+                log = order.log.read_text(encoding="utf-8").splitlines() if order.log.exists() else []
             if options.json:
                 files.write(options.json, json.dumps(found.as_json(), indent=2) + "\n")
         except KeyboardInterrupt:
@@ -228,8 +230,11 @@ def main(arguments: Sequence[str]) -> int:
             return 2
     for line in found.lines():
         console.print(visible(line), soft_wrap=True, markup=False)
-    unjudged = found.record.footer and found.record.footer.error and not found.record.checks
-    return 2 if unjudged else int(not found.holds)
+    if found.record.footer and found.record.footer.error and not found.record.checks:
+        for line in [line for line in log if line.strip()][-LOG:] if str(order.log) in found.problems[0] else ():
+            console.print(f"       {visible(line)}", soft_wrap=True, markup=False)
+        return 2
+    return int(not found.holds)
 
 
 def _run(order: supervisor.Order, console: Console) -> Record:

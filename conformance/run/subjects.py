@@ -34,7 +34,7 @@ def takes_part(dtype: str, family: str, tier: str) -> bool:
     return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
 
 
-# A compiler is asked fewer crossed cases: each level in the quick tier, each pair without a layout in the full one.
+# A compiler is asked fewer crossed cases: each level in quick, each pair without a layout in full.
 FEWER = {"quick": "few", "full": "copied"}
 
 

@@ -1,0 +1,5 @@
+"""`python -m softmark`: the command `softmark`."""
+
+from softmark import main
+
+main()
