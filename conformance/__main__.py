@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from adapters import MODES
 from adapters.frameworks import FRAMEWORKS
-from conformance import deviations, files, single_function, terminal
+from conformance import deviations, files, single_function, terminal, vectors
 from conformance.ci import baseline, github, junit, summary
 from conformance.ci.run_summary import counts
 from conformance.foreign import one_line
@@ -30,7 +30,12 @@ ALL = sorted(
     key=lambda pair: (pair[0] != "numpy", -FRAMEWORKS[pair[0]].modes[pair[1]].seconds),
 )
 DEFAULT = tuple(name for name, mode in ALL if mode == FRAMEWORKS[name].usual)
-COMMANDS = {"judge": single_function.main, "releases": releases.main, "confirm": confirming.main}
+COMMANDS = {
+    "judge": single_function.main,
+    "releases": releases.main,
+    "confirm": confirming.main,
+    "vectors": vectors.main,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -90,8 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance judge judges one function, releases every tracked release, and confirm "
-        "writes the version of a record into the known deviations that show in it; see the --help of each.",
+        epilog="python -m conformance judge judges one function, releases every tracked release, confirm writes "
+        "the version of a record into the known deviations that show in it, and vectors writes the cases with "
+        "their true values; see the --help of each.",
     )
     parser.add_argument(
         "--targets",
@@ -108,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="keep the checks that are recorded and judge the rest"
     )
     parser.add_argument("--deviations", type=Path, help="file of known deviations, in place of the suite's own")
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="DIR",
+        help="judge from the true values that `vectors` has written there, and compute none",
+    )
     group = parser.add_argument_group("continuous integration", "see docs/judging.md and docs/backend.md")
     group.add_argument(
         "--baseline",
@@ -132,6 +144,8 @@ def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
     if options.deviations is not None and not options.deviations.is_file():
         raise ValueError(f"there is no deviations file {options.deviations}")
     deviations.load(options.deviations or deviations.FILE)  # errors in the file are reported before anything runs
+    if options.vectors is not None:
+        vectors.use(options.vectors, options.tier)
     if options.jobs < 1:
         raise ValueError("--jobs is at least 1")
     if not options.check_timeout > 0:

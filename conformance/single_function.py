@@ -218,7 +218,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             output.mkdir(parents=True, exist_ok=True)
             with child.interruptible(), files.reserved(output):
-                found = Verdict(_run(order, console))
+                found = Verdict(run_shown(order, console))
                 log = order.log.read_text(encoding="utf-8").splitlines() if order.log.exists() else []
             if options.json:
                 files.write(options.json, json.dumps(found.as_json(), indent=2) + "\n")
@@ -237,7 +237,8 @@ def main(arguments: Sequence[str]) -> int:
     return int(not found.holds)
 
 
-def _run(order: supervisor.Order, console: Console) -> Record:
+def run_shown(order: supervisor.Order, console: Console) -> Record:
+    """Judge one target in a process of its own, show its progress, and return the record."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -119,6 +119,23 @@ class Call:
         return exact(moved.reshape(-1, moved.shape[-1]))
 
     @property
+    def result_shape(self) -> tuple[int, ...]:
+        """The shape of the framework's result."""
+        assert isinstance(self.axis, int), "an oracle's row lies along one axis"
+        query = self.query
+        if query.reduced and query.per_row:
+            return ()
+        return np.moveaxis(self.x, self.axis, -1).shape[:-1] if query.per_row else self.x.shape
+
+    def shaped(self, values: Array) -> Array:
+        """`values` of the oracle, whose class axis is the last, shaped as the framework's result."""
+        shape = self.result_shape
+        if self.query.per_row:
+            return values.reshape(shape)
+        assert isinstance(self.axis, int)
+        return np.moveaxis(values.reshape(np.moveaxis(self.x, self.axis, -1).shape), -1, self.axis)
+
+    @property
     def loss(self) -> Loss | None:
         """The label arguments in the oracle's terms."""
         if self.labels is None:

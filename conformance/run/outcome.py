@@ -15,6 +15,7 @@ from conformance.record import records
 from conformance.record.verdict import FAILED, LENIENT
 from conformance.run.single_thread import ProcessDied
 from conformance.run.target import Trial
+from conformance.truth.cache import NoTruth
 
 
 def row_of(check: Trial, call: pytest.CallInfo[None]) -> records.Check:
@@ -47,6 +48,8 @@ def _outcome(check: Trial, call: pytest.CallInfo[None]) -> tuple[str, str | None
         return "absent", told(error)
     if isinstance(error, ProcessDied):
         return "crash", f"{check.target.name}: {error}"
+    if isinstance(error, NoTruth):
+        pytest.exit(f"cannot judge {check.target.name}: {error}", returncode=2)
     if isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
         raise error
     reason = _first_line(error)

@@ -63,12 +63,18 @@ def check_id(subject: Subject) -> str:
     return "/".join((subject.requirement.id, subject.operation, subject.dtype, subject.case.name))
 
 
-def asked(adapter: Adapter, tier: str) -> CheckSet:
-    """Return all checks of an adapter in a tier."""
+def every(adapter: Adapter, tier: str) -> Iterator[Subject]:
+    """Yield what all tests together judge of an adapter in a tier."""
     tests = (
         test
         for path in sorted(HERE.glob("test_*.py"))
         for test in vars(import_module(f"{HERE.name}.{path.stem}")).values()
     )
     markers = (mark for test in tests for mark in getattr(test, "pytestmark", ()) if mark.name == "requirement")
-    return CheckSet.of(check_id(subject) for marker in markers for subject in subjects(adapter, marker, tier))
+    for marker in markers:
+        yield from subjects(adapter, marker, tier)
+
+
+def asked(adapter: Adapter, tier: str) -> CheckSet:
+    """Return all checks of an adapter in a tier."""
+    return CheckSet.of(map(check_id, every(adapter, tier)))

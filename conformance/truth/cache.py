@@ -2,12 +2,15 @@
 
 A key is the digest of the question and of the sources that compute its answer: editing them invalidates what they
 computed. A file begins with a checksum of the rest: one that is broken is computed again.
+
+Vectors (`conformance.vectors`) take the place of all this in a run that is given a folder of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import time
 from collections.abc import Callable
@@ -21,16 +24,23 @@ import numpy as np
 
 from adapters import ROOT
 from conformance import files
+from conformance.truth import tensors
 from conformance.truth.formats import Floats
 from conformance.truth.oracle import Truth
 
 FOLDER = Path(os.environ.get("SOFTMARK_CACHE", ROOT / ".softmark")) / "truths"
-
+VECTORS = "SOFTMARK_VECTORS"  # the variable that names a folder of vectors to judge from
+ASKED = "SOFTMARK_ASKED"  # the variable that names a file in which to note each question
+INDEX, ARRAYS = "index.jsonl", "arrays.safetensors"  # of a folder of vectors
 
 _MEMORY: dict[str, Truth] = {}
 _SPENT = [0.0]  # seconds
 CHECKSUM = 32  # bytes of a SHA-256
 _KEPT = 64  # truths in memory at a time; the tests of one case follow one another
+
+
+class NoTruth(Exception):
+    """The vectors of the run do not answer a question."""
 
 
 def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...]) -> Truth:
@@ -40,7 +50,7 @@ def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...
     if digest not in _MEMORY:
         if len(_MEMORY) >= _KEPT:
             _MEMORY.clear()
-        _MEMORY[digest] = _kept(FOLDER / digest[:2] / f"{digest}.npy", lambda: evaluate(query))
+        _MEMORY[digest] = _found(query, digest, evaluate)
     _SPENT[0] += time.perf_counter() - began
     return _MEMORY[digest]
 
@@ -48,6 +58,59 @@ def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...
 def seconds() -> float:
     """Return the seconds that this process has waited for true values."""
     return _SPENT[0]
+
+
+def _found(query: Any, digest: str, evaluate: Callable[[Any], Truth]) -> Truth:
+    if given := os.environ.get(VECTORS):
+        return _given(Path(given), question(query))
+    path = FOLDER / digest[:2] / f"{digest}.npy"
+    found = _kept(path, lambda: evaluate(query))
+    if asked := os.environ.get(ASKED):
+        with Path(asked).open("a", encoding="ascii") as file:
+            file.write(f"{question(query)} {path.name}\n")
+    return found
+
+
+def question(query: Any) -> str:
+    """Return the digest of a question alone, whatever computes its answer."""
+    return _digest(query, ())
+
+
+def answer(name: str) -> Truth:
+    """Return the truth in a file that `ASKED` names.
+
+    Raises:
+        NoTruth: it is not there: the folder cannot be written to.
+    """
+
+    def lost() -> Truth:
+        raise NoTruth(f"the true values cannot be kept in {FOLDER}")
+
+    return _kept(FOLDER / name[:2] / name, lost)
+
+
+def _given(folder: Path, asked: str) -> Truth:
+    arrays, answers = vectors(folder)
+    if asked not in answers:
+        raise NoTruth(f"the vectors in {folder} lack a true value: write them anew, by this suite in this tier")
+    parts = [arrays[name] for name in answers[asked]]
+    return Truth(parts[0], parts[1], parts[2], parts[3] != 0)
+
+
+@cache
+def vectors(folder: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Return the arrays of a folder of vectors, and the names of the four that answer each question.
+
+    Raises:
+        ValueError, OSError: it is none.
+    """
+    answers = {}
+    with (folder / INDEX).open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["kind"] == "truth":
+                answers[row["question"]] = [row[part.name] for part in fields(Truth)]
+    return tensors.read(folder / ARRAYS), answers
 
 
 def _kept(path: Path, compute: Callable[[], Truth]) -> Truth:
