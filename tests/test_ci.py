@@ -108,9 +108,9 @@ def test_failures_are_workflow_commands() -> None:
     assert len(found) == 2
     assert found[0].startswith("::error title=ACC-01 softmax%2C torch%3Acpu%3Aeager::Every element")
     assert found[0].endswith("%0Atorch: ACC-01, wrong%0A  got 1")
-    assert [line.partition(" softmax")[0] for line in github.lines([FAILING], BASELINE)] == [
-        "::error title=GRD-01"
-    ]
+    error, notice = github.lines([FAILING], BASELINE)
+    assert error.startswith("::error title=GRD-01 softmax")
+    assert "::notice title=torch%3Acpu%3Aeager::against the baseline: 1 new, 2 known, 0 mended%0A" in notice
     assert github.lines([replace(FAILING, footer=None)], BASELINE)[0].endswith("::the run was cut off")
 
 
@@ -120,6 +120,19 @@ def test_ten_workflow_commands_are_shown_and_the_rest_is_counted() -> None:
     assert len(found) == 10
     assert found[-1] == "::error title=Softmark::and 21 more failing requirements; see the record"
     assert len(github.lines([record(*many.checks[:10])], {})) == 10
+
+
+def test_what_is_known_of_another_version_is_counted_everywhere() -> None:
+    known = [
+        check(outcome="deviation", entry="a"),
+        check(case="gone", entry="b"),
+        check(outcome="fail", case="new"),
+    ]
+    run = record(*known, footer=Footer(3, "", known_from="0.10.2"))
+    counted = "1 known from 0.10.2, 1 new, 1 gone"
+    assert counted in summary.render([run], {})
+    assert f'<property name="note" value="{counted}" />' in junit.render([run], {})
+    assert github.lines([run], {})[-1] == f"::notice title=torch%3Acpu%3Aeager::{counted}"
 
 
 def test_a_message_cannot_end_its_command() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.ci import baseline
 from conformance.ci.markup import escape, fence, table_of
@@ -14,10 +14,14 @@ MOST = 20  # failing requirements of a target that are listed
 LONGEST = 1500  # most characters of a message
 
 
-def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
-    """Return the summary; `before` holds the baseline of each target that has one."""
+def render(records: Sequence[Record], before: Mapping[str, Record], unmatched: Iterable[str] = ()) -> str:
+    """Return the summary; `before` holds the baseline of each target that has one.
+
+    `unmatched` are lines on what is allowed and does not fail.
+    """
     pairs = [(record, before.get(record.header.target)) for record in records]
     blocks = ["## Softmark", table_of(HEAD, (_row(*pair) for pair in pairs))]
+    blocks += [f"❌ {escape(line)}" for line in unmatched]
     for pair in pairs:
         blocks += _failures(*pair)
     return "\n\n".join(blocks) + "\n\n"
