@@ -18,8 +18,8 @@ from adapters.frameworks import FRAMEWORKS
 from conformance import deviations, files, single_function, terminal
 from conformance.ci import allowing, badge, baseline, github, junit, summary
 from conformance.ci.allowing import Allowance
-from conformance.ci.run_summary import counts
-from conformance.foreign import one_line
+from conformance.ci.run_summary import by_cause, counts, stated
+from conformance.foreign import one_line, visible
 from conformance.record import confirming
 from conformance.record.records import Record
 from conformance.requirements import TIERS
@@ -211,7 +211,9 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
         state = "FAILS" if problems else "holds"
         checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
         console.print(f"{state}  {named}: {checked}", soft_wrap=True)
-        for line in [*problems, *baseline.notes(record, earlier)]:
+        for line in by_cause(baseline.by_cause(record, earlier)):
+            console.print(visible(line), soft_wrap=True)
+        for line in [*map(stated, problems), *baseline.notes(record, earlier)]:
             console.print(f"       {one_line(line)}", soft_wrap=True)
         failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.ci import allowing
-from conformance.record import verdict
+from conformance.record import causes, verdict
+from conformance.record.causes import Group
 from conformance.record.reading import read
 from conformance.record.records import BrokenRecord, Check, Record
 from conformance.record.storage import find
@@ -91,6 +92,11 @@ def compare(record: Record, before: Record) -> Compared:
 def failures(record: Record, before: Record | None) -> list[Check]:
     """Return the checks that fail the run: with a baseline, the new failures."""
     return list(compare(record, before).new) if before else [check for check in record.checks if fails_run(check)]
+
+
+def by_cause(record: Record, before: Record | None) -> list[Group]:
+    """Return the checks that fail the run, by likely cause."""
+    return causes.groups(record.checks, failures(record, before))
 
 
 def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:

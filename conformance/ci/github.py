@@ -41,9 +41,10 @@ def _of(record: Record, before: Record | None) -> Iterator[str]:
     target = record.header.target
     if record.unfinished:
         yield _command(target, record.unfinished)
+    cause = {check.id: group.cause for group in baseline.by_cause(record, before) for check in group.checks}
     for (name, operation), checks in baseline.by_requirement(baseline.failures(record, before)).items():
         more = f" ({len(checks)} checks)" if len(checks) > 1 else ""
-        message = f"{statement(name)}{more}\n{checks[0].message or ''}"
+        message = f"{statement(name)}{more}\nLikely cause: {cause[checks[0].id]}\n{checks[0].message or ''}"
         yield _command(f"{name} {operation}, {target}", message.strip())
 
 

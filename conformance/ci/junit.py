@@ -12,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from conformance.ci import baseline
+from conformance.ci.run_summary import named
 from conformance.foreign import visible
 from conformance.record.records import Check, Record
 from conformance.record.verdict import counted
@@ -35,8 +36,9 @@ def render(records: Sequence[Record], before: Mapping[str, Record], unmatched: I
 
 
 def _suite(record: Record, before: Record | None) -> ElementTree.Element:
-    failed = {check.id for check in baseline.failures(record, before)}
-    cases = [_case(check, check.id in failed, before is not None) for check in record.checks]
+    groups = baseline.by_cause(record, before)
+    causes = {check.id: group.cause for group in groups for check in group.checks}
+    cases = [_case(check, causes.get(check.id), before is not None) for check in record.checks]
     if record.unfinished:
         cases.append(_unfinished(record.unfinished))
     suite = ElementTree.Element(
@@ -49,22 +51,26 @@ def _suite(record: Record, before: Record | None) -> ElementTree.Element:
     properties = ElementTree.SubElement(suite, "properties")
     header = record.header
     facts = {**header.framework, "suite commit": header.suite_commit, "tier": header.tier}
-    for name, value in [*facts.items(), *(("note", note) for note in baseline.notes(record, before))]:
+    told = [("note", note) for note in baseline.notes(record, before)]
+    told += [("likely cause", f"{len(group.checks)}: {named(group)}") for group in groups]
+    for name, value in [*facts.items(), *told]:
         ElementTree.SubElement(properties, "property", name=_legal(name), value=_legal(value))
     suite.extend(cases)
     return suite
 
 
-def _case(check: Check, fails: bool, measured: bool) -> ElementTree.Element:
+def _case(check: Check, cause: str | None, measured: bool) -> ElementTree.Element:
+    """Return the case of a check, which fails the run where it has a likely cause."""
     case = ElementTree.Element(
         "testcase",
         classname=_legal(check.requirement),
         name=_legal(f"{check.operation}/{check.dtype}/{check.case}"),
         time=f"{check.seconds:.3f}",
     )
-    if fails:
+    if cause is not None:
         kind = "error" if check.outcome in ("crash", "timeout") else "failure"
-        _add(case, kind, _first(check) or check.outcome, check.message, type=check.outcome)
+        text = f"{check.message or ''}\n  likely cause: {cause}".strip()
+        _add(case, kind, _first(check) or check.outcome, text, type=check.outcome)
     elif check.outcome not in ("pass", "choice", "measured"):
         reason = f"deviation {check.entry}" if check.entry else counted(check)
         if measured and baseline.failing(check) and not check.entry:

@@ -135,6 +135,8 @@ def groups(checks: Iterable[Check], failures: Iterable[Check] | None = None) -> 
     judged = list(checks)
     chosen = [check for check in judged if fails_run(check)] if failures is None else failures
     failed = [_Failure(check) for check in chosen]
+    if not failed:
+        return []
     passing = [check for check in judged if check.outcome in ("pass", "choice")]
     passed = Counter(trait for check in passing for trait in (*_traits(check), ANY))
     found: dict[str, list[_Failure]] = {}
