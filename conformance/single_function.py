@@ -92,7 +92,7 @@ class Verdict:
             where = f" at {told['index']}" if told["index"] is not None else ""
             yield f"       grade {self.grade}; worst error {ratio(worst, REQUIRED):.3g} of the bound, {worst.id}:"
             yield f"       got {told['got']}, expected {told['expected']}{where}"
-        yield from by_cause(self.groups)
+        yield from by_cause(self.groups, texts=True)
         if not self.groups:
             yield from (f"       {line}" for line in self.problems)
 

@@ -37,10 +37,11 @@ def named(group: Group) -> str:
     return f"{group.cause} ({', '.join(group.requirements[:3])}{more})"
 
 
-def by_cause(groups: Sequence[Group]) -> Iterator[str]:
-    """Yield two lines for each of the largest groups, with the first requirement's text, and one for the rest."""
+def by_cause(groups: Sequence[Group], texts: bool = False) -> Iterator[str]:
+    """Yield a line for each of the largest groups, and with `texts` its first requirement; then one for the rest."""
     for group in groups[:GROUPS]:
         yield f"{len(group.checks):6} {named(group)}"
-        yield f"       {group.requirements[0]}: {statement(group.requirements[0])}"
+        if texts:
+            yield f"       {group.requirements[0]}: {statement(group.requirements[0])}"
     if len(groups) > GROUPS:
         yield f"       and {len(groups) - GROUPS} smaller groups"
