@@ -38,7 +38,7 @@ def named(group: Group) -> str:
 
 
 def by_cause(groups: Sequence[Group], texts: bool = False) -> Iterator[str]:
-    """Yield a line for each of the largest groups, with `texts` its first requirement too; then count the rest."""
+    """Yield a line for each of the largest groups, with `texts` its first requirement; then count the rest."""
     for group in groups[:GROUPS]:
         yield f"{len(group.checks):6} {named(group)}"
         if texts:
