@@ -129,12 +129,13 @@ def _cause(number: int, cause: str, checks: list[Judged]) -> Finding:
     named = {one.check.requirement: one.requirement for one in checks}
     order = causes.Group(cause, tuple(one.check for one in checks)).requirements
     known = [requirement for name in order if (requirement := named[name])]
+    more = ", …" if len(order) > MOST_REQUIREMENTS else ""
     return Finding(
         id=f"cause-{number}",
         title=cause,
         statement=f"{known[0].id}: {known[0].text}" if known else "",
         targets=_targets(checks),
-        reason=f"{plural(len(checks))} of {', '.join(order)}",
+        reason=f"{plural(len(checks))} of {', '.join(order[:MOST_REQUIREMENTS])}{more}",
         link=(),
         requirements=tuple(known[:MOST_REQUIREMENTS]),
         evidence=worst_checks(checks, with_code=True),
