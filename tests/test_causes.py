@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conformance import requirements
 from conformance.record import causes
 from conformance.record.records import Check
+from conformance.run.measure import Call
+from tests.mistaken import DerivesNone
 from tests.samples import hostile_record
 
 CALL = {"operation": "softmax", "dtype": "float32", "shape": [2, 3], "axis": -1, "derivative": ""}
@@ -85,6 +88,14 @@ def test_errors_are_grouped_whatever_numbers_they_name() -> None:
     raised = [replace(check("CRS-01"), witness=witness) for witness in got]
     died = replace(check("CRS-01", "crash"), message="x: signal SIGSEGV")
     assert told(*raised, died) == [(2, "raises IndexError: … of …"), (1, "crash: x: signal SIGSEGV")]
+
+
+def test_an_adapter_that_returns_nothing_is_named() -> None:
+    with pytest.raises(TypeError, match="adapter: vjp returned None") as raised:
+        Call("softmax", np.zeros((1, 3)), derivative="vjp", cotangent=np.zeros((1, 3))).run(DerivesNone())
+    witness = {"got": f"TypeError: {raised.value}", "expected": "a result"}
+    failed = [replace(check("GRD-01"), case=str(n), witness=witness) for n in range(3)]
+    assert told(check("ACC-01", "pass"), *failed)[0] == (3, "adapter: vjp returned None")
 
 
 def test_what_requirements_ask_for_is_told_of_each_that_has_a_verdict() -> None:

@@ -32,6 +32,7 @@ from conformance.record.verdict import fails_run
 LIFT = 3.0
 RARE = 0.5  # a trait names a group where less than this part of what passes has it
 DEATHS = ("crash", "timeout")
+ADAPTER = "adapter: "  # begins what is said of an answer that is none
 FAR = 2.0**-4  # a relative error beyond it is no inaccuracy
 PLAIN = "ACC-01"  # the requirement that asks for plain values
 NEARLY = 0.9  # of the plain checks
@@ -127,7 +128,7 @@ class _Failure:
     @property
     def raised(self) -> bool:
         """Return whether there is no answer."""
-        return self.answer.startswith(("raises", *DEATHS))
+        return self.answer.startswith(("raises", ADAPTER, *DEATHS))
 
 
 def groups(checks: Iterable[Check], failures: Iterable[Check] | None = None) -> list[Group]:
@@ -244,7 +245,7 @@ def _answer(check: Check) -> str:
         return f"{check.outcome}: {_plain(check.message or '')}"
     got, expected = str(check.witness.get("got", "")), str(check.witness.get("expected", ""))
     if expected == "a result":
-        return f"raises {_plain(got)}"
+        return _plain(got).removeprefix("TypeError: ") if ADAPTER in got else f"raises {_plain(got)}"
     if check.requirement[:3] == "DET":
         return "two calls differ"
     pairs = _pairs(check)
