@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from adapters import MODES
 from adapters.frameworks import FRAMEWORKS
 from conformance import deviations, files, single_function, terminal, vectors
-from conformance.ci import baseline, github, junit, summary
-from conformance.ci.run_summary import counts
-from conformance.foreign import one_line
+from conformance.ci import allowing, badge, baseline, github, junit, summary
+from conformance.ci.allowing import Allowance
+from conformance.ci.run_summary import by_cause, counts, stated
+from conformance.foreign import one_line, visible
 from conformance.record import confirming
 from conformance.record.records import Record
 from conformance.requirements import TIERS
@@ -47,19 +48,27 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with ExitStack() as held:
         try:
+            if options.badge:  # a run that is cut off, or cannot begin, leaves no older one
+                files.write(options.badge, badge.UNFINISHED)
             orders = _orders(options)
             targets = [order.target for order in orders]
             before = baseline.load(options.baseline, targets) if options.baseline else {}
+            allowances = allowing.load(options.allow) if options.allow else ()
             for file in filter(None, (options.junit, options.summary)):
                 file.parent.mkdir(parents=True, exist_ok=True)
             held.enter_context(files.reserved(options.output))
         except (ValueError, OSError) as error:
             terminal.complain(f"conformance: {error}")
             return 2
-        return _judge(orders, before, options)
+        return _judge(orders, before, allowances, options)
 
 
-def _judge(orders: list[supervisor.Order], before: Mapping[str, Record], options: argparse.Namespace) -> int:
+def _judge(
+    orders: list[supervisor.Order],
+    before: Mapping[str, Record],
+    allowances: Sequence[Allowance],
+    options: argparse.Namespace,
+) -> int:
     console, began = terminal.console(), time.monotonic()
     try:
         with child.interruptible():
@@ -69,20 +78,30 @@ def _judge(orders: list[supervisor.Order], before: Mapping[str, Record], options
             f"conformance: interrupted; the same command with --resume continues in {options.output}"
         )
         return 130
-    code = _report(options, records, before)  # first: a pipe that closes early does not cost the files
-    return max(code, _tell(records, before, console, time.monotonic() - began))
+    records = [allowing.told(record, allowances) for record in records]
+    unmatched = allowing.unmatched(records, allowances)
+    # first: a pipe that closes early does not cost the files
+    code = _report(options, records, before, unmatched)
+    code = max(code, _tell(records, before, console, time.monotonic() - began), int(bool(unmatched)))
+    for line in unmatched:
+        console.print(f"FAILS  {one_line(line)}", soft_wrap=True)
+    return code
 
 
-def _report(options: argparse.Namespace, records: list[Record], before: Mapping[str, Record]) -> int:
+def _report(
+    options: argparse.Namespace, records: list[Record], before: Mapping[str, Record], unmatched: list[str]
+) -> int:
     """Write the files for continuous integration; return exit code 2 if one cannot be written."""
     if github.wanted(options.annotations):
-        print("\n".join(github.lines(records, before)))
+        print("\n".join(github.lines(records, before, unmatched)))
     try:
         if options.junit:
-            files.write(options.junit, junit.render(records, before))
+            files.write(options.junit, junit.render(records, before, unmatched))
         if options.summary:
             with options.summary.open("a", encoding="utf-8") as file:
-                file.write(summary.render(records, before))
+                file.write(summary.render(records, before, unmatched))
+        if options.badge:
+            files.write(options.badge, badge.render(records, before, unmatched))
     except OSError as error:
         terminal.complain(
             f"conformance: the records are in {options.output}, but another file cannot be written: {error}"
@@ -127,8 +146,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PLACE",
         help="an earlier record, or a folder of them: fail only on what is new",
     )
+    group.add_argument(
+        "--allow",
+        type=Path,
+        metavar="FILE",
+        help="failures that do not fail the run: a line each, pattern : reason",
+    )
     group.add_argument("--junit", type=Path, metavar="FILE", help="write the checks as JUnit XML")
     group.add_argument("--summary", type=Path, metavar="FILE", help="append a summary in Markdown")
+    group.add_argument("--badge", type=Path, metavar="FILE", help="write the verdict as a badge of shields.io")
     group.add_argument(
         "--annotations",
         action=argparse.BooleanOptionalAction,
@@ -199,7 +225,9 @@ def _tell(records: list[Record], before: Mapping[str, Record], console: Console,
         state = "FAILS" if problems else "holds"
         checked = f"{len(record.checks)} checks in {spent:.0f} s: {counts(record)}"
         console.print(f"{state}  {named}: {checked}", soft_wrap=True)
-        for line in [*problems, *baseline.notes(record, earlier)]:
+        for line in by_cause(baseline.by_cause(record, earlier)):
+            console.print(visible(line), soft_wrap=True)
+        for line in [*map(stated, problems), *baseline.notes(record, earlier)]:
             console.print(f"       {one_line(line)}", soft_wrap=True)
         failed = failed or bool(problems)
     checks = [check for record in records for check in record.checks]

@@ -26,7 +26,7 @@ from adapters import BUILT_IN, UnknownAdapter
 from adapters import function as functions
 from adapters.function import Declared
 from conformance import files, terminal
-from conformance.ci.run_summary import counts, statement
+from conformance.ci.run_summary import by_cause, counts
 from conformance.foreign import one_line, visible
 from conformance.operations import OPERATIONS
 from conformance.record import causes, reading, verdict
@@ -39,7 +39,6 @@ from conformance.run.processes import child, supervisor
 from conformance.truth.arithmetic import GRADES
 
 REQUIRED = "D"
-GROUPS = 8  # are shown
 LOG = 5  # lines of a process that judged nothing
 
 
@@ -94,14 +93,8 @@ class Verdict:
             where = f" at {told['index']}" if told["index"] is not None else ""
             yield f"       grade {self.grade}; worst error {ratio(worst, REQUIRED):.3g} of the bound, {worst.id}:"
             yield f"       got {told['got']}, expected {told['expected']}{where}"
-        grouped = self.groups
-        for group in grouped[:GROUPS]:
-            named = ", ".join(group.requirements[:3]) + (", …" if len(group.requirements) > 3 else "")
-            yield f"{len(group.checks):6} {group.cause} ({named})"
-            yield f"       {group.requirements[0]}: {statement(group.requirements[0])}"
-        if len(grouped) > GROUPS:
-            yield f"       and {len(grouped) - GROUPS} smaller groups"
-        if not grouped:
+        yield from by_cause(self.groups, texts=True)
+        if not self.groups:
             yield from (f"       {line}" for line in self.problems)
 
     def as_json(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance.deviations import Deviation
+from conformance.record import causes
 from conformance.record.records import Check, Record
 from conformance.requirements import Requirement
 from reports.behaviour import where
@@ -17,6 +18,7 @@ from reports.witness import difference, over_bound, rows, short
 
 UNREPORTED = "unreported"
 LONGEST_LINE = 140
+MOST_REQUIREMENTS = 5  # of one cause that are quoted
 MOST_CASES = 40  # of one finding and target that are listed
 
 
@@ -70,6 +72,12 @@ def sections(
         by_kind[judged.kind].append(judged)
     return (
         Section(
+            "causes",
+            "Failures by likely cause",
+            "What fails the run, grouped by what tells it from what passes. The sections below have each one.",
+            _causes(records, checks),
+        ),
+        Section(
             "failures",
             "Failures of what every implementation must do",
             "These fail the run. None of them is a known deviation.",
@@ -100,6 +108,37 @@ def sections(
             "narrowed.",
             _stale(records, by_kind["fixed"], known),
         ),
+    )
+
+
+def _causes(records: Iterable[Record], checks: Iterable[Judged]) -> tuple[Finding, ...]:
+    """Return a finding for each likely cause and framework; its modes share it."""
+    by_check = {(judged.target, judged.check.id): judged for judged in checks}
+    found: dict[tuple[str, str], list[Judged]] = defaultdict(list)
+    for record in records:
+        target = record.header.target
+        judged = [by_check[target, check.id] for check in record.checks]
+        failed = [one.check for one in judged if one.kind in ("fail", "crash", "timeout") and not one.check.entry]
+        for group in causes.groups(record.checks, failed):
+            found[split_target(target)[0], group.cause] += [by_check[target, check.id] for check in group.checks]
+    ordered = sorted(found.items(), key=lambda item: -len(item[1]))
+    return tuple(_cause(number, cause, of) for number, ((_, cause), of) in enumerate(ordered, 1))
+
+
+def _cause(number: int, cause: str, checks: list[Judged]) -> Finding:
+    named = {one.check.requirement: one.requirement for one in checks}
+    order = causes.Group(cause, tuple(one.check for one in checks)).requirements
+    known = [requirement for name in order if (requirement := named[name])]
+    more = ", …" if len(order) > MOST_REQUIREMENTS else ""
+    return Finding(
+        id=f"cause-{number}",
+        title=cause,
+        statement=f"{known[0].id}: {known[0].text}" if known else "",
+        targets=_targets(checks),
+        reason=f"{plural(len(checks))} of {', '.join(order[:MOST_REQUIREMENTS])}{more}",
+        link=(),
+        requirements=tuple(known[:MOST_REQUIREMENTS]),
+        evidence=worst_checks(checks, with_code=True),
     )
 
 

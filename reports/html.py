@@ -27,7 +27,14 @@ LOOKS = {
     "absent": ("mute", "–"),
     "none": ("mute", "–"),
 }
-TONES = {"failures": "bad", "crashes": "bad", "deviations": "known", "should": "warn", "stale": "bad"}
+TONES = {
+    "causes": "bad",
+    "failures": "bad",
+    "crashes": "bad",
+    "deviations": "known",
+    "should": "warn",
+    "stale": "bad",
+}
 STATES = {
     "holds": ("good", "✓"),
     "failures": ("bad", "✕"),

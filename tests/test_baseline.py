@@ -107,7 +107,9 @@ def test_the_command_takes_a_baseline_and_writes_what_ci_reads(
     target = "tests.fakes:Uniform"
     first, second = tmp_path / "first", tmp_path / "second"
     assert command.main(["--targets", target, "--output", str(first)]) == 1
-    capsys.readouterr()
+    told = capsys.readouterr().out
+    assert "     2 not as required: rows of −inf alone" in told
+    assert "       SPV-03: 2 fail. A row of −inf alone has the same answer" in told
     files = (
         "--junit",
         str(tmp_path / "new" / "junit.xml"),

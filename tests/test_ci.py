@@ -49,7 +49,9 @@ def test_a_suite_is_a_target_and_a_case_a_check() -> None:
     }
     failure = next(suite.iter("failure"))
     assert failure.get("message") == "torch: ACC-01, wrong"
-    assert failure.text == "torch: ACC-01, wrong\n  got 1"
+    assert failure.text == "torch: ACC-01, wrong\n  got 1\n  likely cause: not as required"
+    facts = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert facts["likely cause"] == "1: not as required (ACC-01)"
     assert {case.get("classname") for case in suite.iter("testcase")} == {"ACC-01", "ACC-02", "GRD-01", "SPV-03"}
 
 
@@ -70,7 +72,9 @@ def test_whatever_a_message_holds_the_file_is_xml_that_holds_it() -> None:
     hostile = f"]]>{HOSTILE}&\x00\x1b[31m\ufffe\U0001f600"
     (suite,) = suites(hostile_record(), record(replace(check(outcome="fail"), message=hostile)))[1:]
     text = next(suite.iter("failure")).text or ""
-    assert text == hostile.replace("\x00", "\ufffd").replace("\x1b", "\ufffd").replace("\ufffe", "\ufffd")
+    assert text.partition("\n  likely cause")[0] == hostile.replace("\x00", "\ufffd").replace(
+        "\x1b", "\ufffd"
+    ).replace("\ufffe", "\ufffd")
 
 
 def test_a_summary_tells_the_verdict_and_what_is_new() -> None:
@@ -79,6 +83,7 @@ def test_a_summary_tells_the_verdict_and_what_is_new() -> None:
     assert "✅ holds" in text
     assert "Every element is within the bound" in text
     assert "got 1" in text
+    assert "- **1** not as required (ACC-01): Every element is within the bound" in text
     text = summary.render([FAILING], BASELINE)
     assert "GRD-01: 1 new crash" in text
     assert "1 new, 2 known" in text
@@ -107,10 +112,10 @@ def test_failures_are_workflow_commands() -> None:
     found = github.lines([FAILING], {})
     assert len(found) == 2
     assert found[0].startswith("::error title=ACC-01 softmax%2C torch%3Acpu%3Aeager::Every element")
-    assert found[0].endswith("%0Atorch: ACC-01, wrong%0A  got 1")
-    assert [line.partition(" softmax")[0] for line in github.lines([FAILING], BASELINE)] == [
-        "::error title=GRD-01"
-    ]
+    assert found[0].endswith("%0ALikely cause: not as required%0Atorch: ACC-01, wrong%0A  got 1")
+    error, notice = github.lines([FAILING], BASELINE)
+    assert error.startswith("::error title=GRD-01 softmax")
+    assert "::notice title=torch%3Acpu%3Aeager::against the baseline: 1 new, 2 known, 0 mended%0A" in notice
     assert github.lines([replace(FAILING, footer=None)], BASELINE)[0].endswith("::the run was cut off")
 
 
@@ -120,6 +125,19 @@ def test_ten_workflow_commands_are_shown_and_the_rest_is_counted() -> None:
     assert len(found) == 10
     assert found[-1] == "::error title=Softmark::and 21 more failing requirements; see the record"
     assert len(github.lines([record(*many.checks[:10])], {})) == 10
+
+
+def test_what_is_known_of_another_version_is_counted_everywhere() -> None:
+    known = [
+        check(outcome="deviation", entry="a"),
+        check(case="gone", entry="b"),
+        check(outcome="fail", case="new"),
+    ]
+    run = record(*known, footer=Footer(3, "", known_from="0.10.2"))
+    counted = "1 known from 0.10.2, 1 new, 1 gone"
+    assert counted in summary.render([run], {})
+    assert f'<property name="note" value="{counted}" />' in junit.render([run], {})
+    assert github.lines([run], {})[-1] == f"::notice title=torch%3Acpu%3Aeager::{counted}"
 
 
 def test_a_message_cannot_end_its_command() -> None:

@@ -29,6 +29,7 @@ EXAMPLE = ROOT / "docs" / "example"
 PAGE = ROOT / "docs" / "backend.md"
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 WORKFLOWS = EXAMPLE / ".github" / "workflows"
+CALLED = ROOT / ".github" / "workflows" / "judge.yml"
 TARGET = "softmark_adapter:Adapter"
 BASELINE = "softmark-baseline.jsonl.xz"
 
@@ -86,9 +87,9 @@ def test_the_baseline_is_of_the_example() -> None:
     assert found[f"{TARGET}:cpu:eager"].header.framework["name"] == "toy"
 
 
-@pytest.mark.parametrize("name", ["softmark", "nightly"])
-def test_a_workflow_takes_each_action_at_a_commit(name: str) -> None:
-    actions = re.findall(r"uses: (\S+)(.*)", (WORKFLOWS / f"{name}.yml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", [WORKFLOWS / "softmark.yml", WORKFLOWS / "nightly.yml", CALLED])
+def test_a_workflow_takes_each_action_at_a_commit(path: Path) -> None:
+    actions = re.findall(r"- uses: (\S+)(.*)", path.read_text(encoding="utf-8"))
     assert len(actions) >= 3
     for action, tag in actions:
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
@@ -109,6 +110,22 @@ def test_the_workflow_runs_what_the_command_takes() -> None:
     assert options.baseline == Path(BASELINE)
     assert (EXAMPLE / options.baseline).exists()
     assert any("softmark/pyproject.toml:core" in step for step in steps)
+
+
+@pytest.mark.parametrize("given", ["", "known.jsonl"])
+def test_the_called_workflow_runs_what_the_command_takes(given: str) -> None:
+    yaml = pytest.importorskip("yaml")
+    workflow: dict[Any, Any] = yaml.safe_load(CALLED.read_text(encoding="utf-8"))
+    inputs, job = workflow[True]["workflow_call"]["inputs"], workflow["jobs"]["judge"]  # YAML reads "on" as true
+    assert {name for name in inputs if f"inputs.{name} " not in str(job)} == set()
+    (line,) = [step["run"] for step in job["steps"] if "-m conformance" in step.get("run", "")]
+    values = {"TARGETS": TARGET, "TIER": "full", "BASELINE": given, "ALLOW": given, "GITHUB_STEP_SUMMARY": "s.md"}
+    shown = subprocess.run(["bash", "-uc", f"printf '%s\\n' {line}"], env=values, capture_output=True, check=True)
+    words = shown.stdout.decode().splitlines()
+    options = command._parser().parse_args(words[3:])
+    assert (options.targets, options.tier) == (TARGET, "full")
+    assert options.baseline == options.allow == (Path(given) if given else None)
+    assert not any("inputs." in step.get("run", "") for step in job["steps"])  # what is given is no code
 
 
 def test_the_nightly_workflow_compares_each_timed_framework_with_its_record() -> None:

@@ -16,6 +16,8 @@ from reports import model, witness
 from reports.checks import Part, parts
 from tests.samples import (
     CALL,
+    ENTRY,
+    REQUIREMENTS,
     assembled,
     check,
     graded,
@@ -120,6 +122,17 @@ def test_failures_share_a_line_by_requirement_operation_and_framework() -> None:
     _, found = section(report, "failures")
     assert "outside the bound by 7.04×" in found.reason
     assert found.targets == ("torch:cpu:compiled", "torch:cpu:eager")
+
+
+def test_failures_are_listed_by_likely_cause() -> None:
+    jit = record(check(), check(outcome="fail", case="one", witness={"got": "nan", "expected": "0x1.0p-1"}))
+    eager = replace(jit, header=replace(jit.header, target="torch:cpu:compiled"))
+    known = record(check(outcome="crash", case="dead", entry=ENTRY.id), target="jax:cpu:jit")
+    (finding,) = section(assembled(jit, eager, known), "causes")
+    assert finding.title.startswith("the answer is NaN")
+    assert finding.targets == ("torch:cpu:compiled", "torch:cpu:eager")
+    assert finding.reason == "2 checks of ACC-01"
+    assert finding.statement == f"ACC-01: {REQUIREMENTS['ACC-01'].text}"
 
 
 def test_stale_entries_are_found_passing_or_unmatched() -> None:

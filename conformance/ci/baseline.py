@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.record import verdict
+from conformance.ci import allowing
+from conformance.record import causes, verdict
+from conformance.record.causes import Group
 from conformance.record.reading import read
 from conformance.record.records import BrokenRecord, Check, Record
 from conformance.record.storage import find
@@ -78,7 +80,7 @@ def compare(record: Record, before: Record) -> Compared:
     new = tuple(check for check in now if check.entry is None and not earlier.get(check.id))
     new_ids = {check.id for check in new}
     ids = {check.id for check in record.checks}
-    still = {check.id for check in now}
+    still = {check.id for check in record.checks if failing(check) or check.outcome == allowing.ALLOWED}
     return Compared(
         new=new,
         known=tuple(check for check in now if check.id not in new_ids),
@@ -90,6 +92,11 @@ def compare(record: Record, before: Record) -> Compared:
 def failures(record: Record, before: Record | None) -> list[Check]:
     """Return the checks that fail the run: with a baseline, the new failures."""
     return list(compare(record, before).new) if before else [check for check in record.checks if fails_run(check)]
+
+
+def by_cause(record: Record, before: Record | None) -> list[Group]:
+    """Return the checks that fail the run, by likely cause."""
+    return causes.groups(record.checks, failures(record, before))
 
 
 def by_requirement(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
@@ -109,8 +116,9 @@ def problems(record: Record, before: Record | None) -> list[str]:
 
 
 def notes(record: Record, before: Record | None) -> list[str]:
-    """Return lines that compare the run with what is known of another version, and with its baseline."""
+    """Return lines on what is known of another version, what is allowed, and what the baseline has."""
     known = [line] if (line := verdict.upgrade(record)) else []
+    known += allowing.notes(record)
     if before is None:
         return known
     lines = [*known, compare(record, before).line]

@@ -1,12 +1,13 @@
 """Write failures as GitHub's workflow commands, which GitHub shows beside the commit.
 
-GitHub shows ten errors for each step: nine failures, and one line that counts the rest.
+GitHub shows ten errors for each step: nine failures, and one line that counts the rest. Notices tell what
+does not fail the run: what is allowed, or known of the baseline or another version.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.ci import baseline
 from conformance.ci.run_summary import statement
@@ -21,27 +22,34 @@ def wanted(asked: bool | None) -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked
 
 
-def lines(records: Sequence[Record], before: Mapping[str, Record]) -> list[str]:
-    """Return a command for each failing requirement and operation of a target, at most ten."""
-    commands = [line for record in records for line in _of(record, before.get(record.header.target))]
-    if len(commands) <= MOST:
-        return commands
-    rest = len(commands) - MOST + 1
-    return [*commands[: MOST - 1], _command("Softmark", f"and {rest} more failing requirements; see the record")]
+def lines(records: Sequence[Record], before: Mapping[str, Record], unmatched: Iterable[str] = ()) -> list[str]:
+    """Return an error for each failing requirement and operation of a target, and notices; at most ten of each.
+
+    `unmatched` are lines on what is allowed and does not fail.
+    """
+    errors = [_command("Softmark", line) for line in unmatched]
+    errors += [line for record in records for line in _of(record, before.get(record.header.target))]
+    if len(errors) > MOST:
+        rest = f"and {len(errors) - MOST + 1} more failing requirements; see the record"
+        errors = [*errors[: MOST - 1], _command("Softmark", rest)]
+    notes = {(name := record.header.target): baseline.notes(record, before.get(name)) for record in records}
+    notices = [_command(target, "\n".join(told), "notice") for target, told in notes.items() if told]
+    return [*errors, *notices[:MOST]]
 
 
 def _of(record: Record, before: Record | None) -> Iterator[str]:
     target = record.header.target
     if record.unfinished:
         yield _command(target, record.unfinished)
+    cause = {check.id: group.cause for group in baseline.by_cause(record, before) for check in group.checks}
     for (name, operation), checks in baseline.by_requirement(baseline.failures(record, before)).items():
         more = f" ({len(checks)} checks)" if len(checks) > 1 else ""
-        message = f"{statement(name)}{more}\n{checks[0].message or ''}"
+        message = f"{statement(name)}{more}\nLikely cause: {cause[checks[0].id]}\n{checks[0].message or ''}"
         yield _command(f"{name} {operation}, {target}", message.strip())
 
 
-def _command(title: str, message: str) -> str:
-    return f"::error title={_property(title)}::{_data(message)}"
+def _command(title: str, message: str, kind: str = "error") -> str:
+    return f"::{kind} title={_property(title)}::{_data(message)}"
 
 
 def _data(text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.ci import baseline
 from conformance.ci.markup import escape, fence, table_of
-from conformance.ci.run_summary import counts, statement
+from conformance.ci.run_summary import GROUPS, counts, named, statement
 from conformance.record.records import Check, Record
 
 HEAD = ("target", "version", "verdict", "checks")
@@ -14,10 +14,14 @@ MOST = 20  # failing requirements of a target that are listed
 LONGEST = 1500  # most characters of a message
 
 
-def render(records: Sequence[Record], before: Mapping[str, Record]) -> str:
-    """Return the summary; `before` holds the baseline of each target that has one."""
+def render(records: Sequence[Record], before: Mapping[str, Record], unmatched: Iterable[str] = ()) -> str:
+    """Return the summary; `before` holds the baseline of each target that has one.
+
+    `unmatched` are lines on what is allowed and does not fail.
+    """
     pairs = [(record, before.get(record.header.target)) for record in records]
     blocks = ["## Softmark", table_of(HEAD, (_row(*pair) for pair in pairs))]
+    blocks += [f"❌ {escape(line)}" for line in unmatched]
     for pair in pairs:
         blocks += _failures(*pair)
     return "\n\n".join(blocks) + "\n\n"
@@ -38,10 +42,17 @@ def _row(record: Record, before: Record | None) -> tuple[str, ...]:
 
 
 def _failures(record: Record, before: Record | None) -> Iterator[str]:
-    """Yield the first failing check of each requirement and operation, and their count."""
+    """Yield the likely causes, and the first failing check of each requirement and operation with their count."""
     grouped = baseline.by_requirement(baseline.failures(record, before))
     if grouped:
         yield f"### {escape(record.header.target)}"
+        groups = baseline.by_cause(record, before)
+        lines = [
+            f"- **{len(group.checks)}** {escape(named(group))}: {escape(statement(group.requirements[0]))}"
+            for group in groups[:GROUPS]
+        ]
+        more = [f"- and {len(groups) - GROUPS} smaller groups"] * (len(groups) > GROUPS)
+        yield "By likely cause:\n\n" + "\n".join(lines + more)
     for (name, operation), checks in list(grouped.items())[:MOST]:
         count = f"{len(checks)} checks" if len(checks) > 1 else "1 check"
         yield f"**{escape(name)}** {escape(operation)}, {count}: {escape(statement(name))}"

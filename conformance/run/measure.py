@@ -63,8 +63,15 @@ class Call:
         return self.x.dtype.name
 
     def run(self, adapter: Adapter) -> Array:
-        """Return the answer of the framework, as NumPy in the same format."""
-        return adapter.to_numpy(self.native(adapter))  # type: ignore[no-any-return]  # adapters hold Any
+        """Return the answer of the framework, as NumPy in the same format.
+
+        Raises:
+            TypeError: there is none.
+        """
+        native = self.native(adapter)
+        if native is None:
+            raise TypeError(f"adapter: {self.method or self.derivative or self.operation} returned None")
+        return adapter.to_numpy(native)  # type: ignore[no-any-return]  # adapters hold Any
 
     def native(self, adapter: Adapter) -> Any:
         """Return the answer of the framework, in its own array type."""

@@ -224,5 +224,8 @@ def closing(folder: Path, frameworks: Iterable[str]) -> list[str]:
     for history in timeline.timelines(chosen, requirements.load(), deviations.load(), days):
         lines.append(f"{history.target}, {len(history.releases)} releases")
         lines += [f"  {span.entry.id}: {span.sentence}" for span in history.spans]
-        lines += [f"  {row.requirement.id} fails otherwise: {failure}" for row, failure in history.failures()]
+        lines += [
+            f"  {row.requirement.id} fails otherwise: {failure}. {row.requirement.text}"
+            for row, failure in history.failures()
+        ]
     return lines
