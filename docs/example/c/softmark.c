@@ -307,6 +307,8 @@ static void answer(const char *line) {
         fail(id, "error", "labels are int64, int32 or uint8");
     else if (operation == CROSS_ENTROPY && !fits(&labels, &x, (int)axis))
         fail(id, "error", "labels have not the shape of the logits without the class axis");
+    else if (operation == CROSS_ENTROPY && !x.shape[axis])
+        fail(id, "error", "there is no class that a label could name");
     else
         compute(id, operation, &x, &labels, (int)axis);
     free(labels.memory);
