@@ -112,9 +112,7 @@ def ending(code: int) -> str:
 def parsed(line: bytes) -> dict[str, Any]:
     """Return the object of a line."""
     if not line.lstrip().startswith(b"{"):
-        raise BrokenProtocol(
-            f"the program wrote {shown(line)} to its standard output, which is for answers alone"
-        )
+        raise BrokenProtocol(f"the program wrote {shown(line)} to standard output, which is for answers alone")
     try:
         answer: dict[str, Any] = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -34,7 +34,7 @@ KNOWN = {
     "features": ABILITIES | {STRIDES},
     "operations": {*OPERATIONS, *FEATURES} - ABILITIES - HERE,
 }
-TEXT = re.compile("[!-~]( ?[!-~]){0,63}")  # a name or version comes from outside and stands in records and pages
+TEXT = re.compile("[!-~]([ -~]{0,62}[!-~])?")  # names come from outside and stand in records and pages
 
 
 class Adapter:

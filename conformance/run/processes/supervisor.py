@@ -159,7 +159,7 @@ def _recorded(order: Order, report: Callable[[Progress], None], stop: Event) -> 
             row = _append(order, lost)
             alone = len(read(order.record).checks) == before + 1
             in_a_row = 0 if row.entry else in_a_row * alone + 1
-            error = f"given up after {MOST} deaths in a row: {row.message}" if in_a_row == MOST else None
+            error = given_up(row) if in_a_row == MOST else None
         else:
             # one that died while the adapter was checked: a second process leaves that out
             error = None if lost and not resume and _begun(order) else lost
@@ -259,6 +259,11 @@ def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], 
         return order.check_timeout
 
     return more
+
+
+def given_up(last: records.Check) -> str:
+    """Return why a target is given up after the last of `MOST` deaths in a row."""
+    return f"given up after {MOST} deaths in a row: {last.message}"
 
 
 def _begun(order: Order) -> bool:
