@@ -158,6 +158,16 @@ def test_the_schema_lists_the_formats_and_features_of_the_suite() -> None:
     assert all(f"`{feature}`" in page for feature in program.KNOWN["features"])
 
 
+def test_the_lines_of_the_page_fit_the_schema() -> None:
+    page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8").partition("## The lines")[2]
+    rest, found = "".join(line[4:] for line in page.splitlines() if line.startswith("    ")), 0
+    while rest:
+        line, end = json.JSONDecoder().raw_decode(rest)
+        jsonschema.Draft202012Validator(SCHEMA).validate(line)
+        rest, found = rest[end:].lstrip(), found + 1
+    assert found == 6
+
+
 ANSWERS = {
     "dies": "the program ended: signal SIGABRT",
     "exits": "the program ended: exit code 3",

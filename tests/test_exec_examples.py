@@ -55,7 +55,15 @@ def tfjs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if missing:
         pytest.skip(f"no {' and no '.join(missing)} is here")
     folder = Path(shutil.copytree(EXAMPLE / "tfjs", tmp_path_factory.mktemp("tfjs") / "tfjs"))
-    install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
+    install = [
+        "npm",
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--prefer-offline",
+        "--fetch-retries=0",
+    ]
     try:
         subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
     except subprocess.SubprocessError as error:
