@@ -10,6 +10,8 @@ from adapters import function
 from adapters.frameworks import FRAMEWORKS, require_mode
 from adapters.protocol import Adapter
 
+EXEC = "exec:"  # and a command: a program of any language, as docs/protocol.md says
+LOG = "SOFTMARK_LOG"  # the variable that names the file for what such a program writes to its standard error
 ROOT = Path(__file__).resolve().parent.parent  # of the repository, which is not installed
 
 # name → modes of the built-in adapters; a plain run takes the first mode
@@ -23,20 +25,24 @@ class UnknownAdapter(ValueError):
 
 
 def load(name: str, device: str = "cpu", mode: str = "eager") -> Adapter:
-    """Return the adapter `name`, built in or "package.module:Class", on `device` in `mode`.
+    """Return the adapter `name`, built in, "package.module:Class" or "exec:COMMAND", on `device` in `mode`.
 
     Raises:
         UnknownAdapter: there is no such built-in name, module or class.
         ImportError: the adapter is known and the framework under it cannot be imported.
-        DeviceUnavailable, ValueError: the framework has no such device, or no such mode.
+        DeviceUnavailable, ValueError: the framework has no such device or mode; a command cannot be run.
     """
+    if name.startswith(EXEC):
+        program: Adapter = attribute("adapters.program:Adapter")(name.removeprefix(EXEC), device, mode)
+        return program
     told = function.declared(name)
     if told is not None:
         return _function(told, device, mode)
     if ":" not in name:
         if name not in BUILT_IN:
             raise UnknownAdapter(
-                f"unknown adapter {name!r}: choose one of {', '.join(BUILT_IN)} or package.module:Class"
+                f"unknown adapter {name!r}: choose one of {', '.join(BUILT_IN)}, package.module:Class "
+                "or exec:COMMAND"
             )
         require_mode(name, mode)
         name = f"adapters.{name}:Adapter"

@@ -65,6 +65,14 @@ class NotProvided(Exception):
     """The framework has no such function, argument or derivative, and the check is recorded as absent."""
 
 
+class NoAnswer(Exception):
+    """The framework's process gave nothing that can be read, which is no refusal; the next call has a new one."""
+
+
+class Died(NoAnswer):
+    """That process ended instead of answering; the message says how."""
+
+
 class DeviceUnavailable(Exception):
     """The framework finds no such device on this machine."""
 

@@ -121,7 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--targets",
         default=",".join(DEFAULT),
-        help="adapter[:device[:mode]], separated by commas, or all: the five frameworks in every mode",
+        help="adapter[:device[:mode]], separated by commas, or all: the five frameworks in every mode; an "
+        "adapter is a name, package.module:Class or exec:COMMAND",
     )
     parser.add_argument("--tier", default="quick", choices=TIERS)
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for the record files")
@@ -164,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
-    names = options.targets.split(",")
+    names = supervisor.split(options.targets)
     if options.targets == "all":
         names = [f"{name}:cpu:{mode}" for name, mode in ALL]
     if options.deviations is not None and not options.deviations.is_file():
@@ -185,7 +186,7 @@ def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
             resume=options.resume,
             deviations=options.deviations,
         )
-        for target in dict.fromkeys(supervisor.parse(name.strip()) for name in names)
+        for target in dict.fromkeys(supervisor.parse(name) for name in names)
     ]
 
 

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from adapters.numpy import Adapter
-from adapters.protocol import NotProvided
+from adapters.protocol import Died, NotProvided
 from conformance.record import reading
 from conformance.record.verdict import problems
 from conformance.run import single_thread
 from conformance.run.measure import Call
-from conformance.run.single_thread import ProcessDied
 
 ROOT = Path(__file__).parent.parent
 CALL = Call("softmax", np.zeros((1, 2), np.float32))
@@ -54,7 +53,7 @@ def test_one_core_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(cores() < 2, reason="one core: nothing to compare")
 def test_death_is_an_error_of_its_own_and_the_next_call_has_a_new_process() -> None:
     target = "tests.dying:DiesInOneThread:cpu:eager"
-    with pytest.raises(ProcessDied, match=r"^in one thread: signal SIGABRT$"):
+    with pytest.raises(Died, match=r"^in one thread: signal SIGABRT$"):
         single_thread.run(target, CALL)
     three = Call("softmax", np.zeros((1, 3), np.float32))
     assert single_thread.run(target, three).shape == (1, 3)

@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from adapters import EXEC
+
 FORMAT = 2
 PLAIN = ".jsonl"
 PACKED = ".jsonl.xz"
@@ -151,5 +153,11 @@ def judged_of(checks: Iterable[Check]) -> CheckSet:
 
 
 def file_name(target: str) -> str:
-    """Return the name of the file that a target's record goes to: "torch-cpu-eager.jsonl"."""
-    return "".join(c if c.isalnum() or c in "._" else "-" for c in target) + PLAIN
+    """Return the name of the file that a target's record goes to: "torch-cpu-eager.jsonl".
+
+    That of a command has a digest: commands are long, and differ in what no file name holds.
+    """
+    name = "".join(c if c.isalnum() or c in "._" else "-" for c in target)
+    if target.startswith(EXEC):
+        name = f"{name[:60]}-{sha256(target.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+    return name + PLAIN

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.protocol import NotProvided
+from adapters.protocol import Died, NotProvided
 from conformance import requirements
 from conformance.deviations import Deviation
 from conformance.foreign import visible
 from conformance.record import records
 from conformance.record.verdict import FAILED, LENIENT
-from conformance.run.single_thread import ProcessDied
 from conformance.run.target import Trial
 from conformance.truth.cache import NoTruth
 
@@ -46,7 +45,7 @@ def _outcome(check: Trial, call: pytest.CallInfo[None]) -> tuple[str, str | None
     error = call.excinfo.value
     if isinstance(error, NotProvided):
         return "absent", told(error)
-    if isinstance(error, ProcessDied):
+    if isinstance(error, Died):
         return "crash", f"{check.target.name}: {error}"
     if isinstance(error, NoTruth):
         pytest.exit(f"cannot judge {check.target.name}: {error}", returncode=2)

@@ -14,7 +14,7 @@ from conformance.record.writing import Writer
 from conformance.run import consistency
 from conformance.run.outcome import as_known, show
 from conformance.run.processes import machine
-from conformance.run.processes.supervisor import running_file
+from conformance.run.processes.supervisor import MOST, USAGE, given_up, running_file
 from conformance.truth import cache
 
 
@@ -27,6 +27,7 @@ class Recorder:
     def __init__(self, target: str, entries: list[Deviation], writer: Writer | None) -> None:
         self.target, self.entries, self.writer = target, entries, writer
         self.rows = writer.checks if writer else []
+        self.deaths = 0  # in a row, of processes that this one asks
         self.process = os.getpid()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -39,6 +40,11 @@ class Recorder:
                 self.writer.write(row)
             else:
                 self.rows.append(row)
+            self.deaths = self.deaths + 1 if row.outcome == "crash" and not row.entry else 0
+            if self.deaths == MOST:
+                if self.writer:
+                    running_file(self.writer.path).unlink(missing_ok=True)
+                pytest.exit(f"cannot go on: {given_up(row)}", returncode=USAGE)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import adapters
-from adapters.protocol import Adapter, NotProvided
+from adapters.protocol import Adapter, Died, NoAnswer, NotProvided
 from conformance.run.measure import Call
 from conformance.run.processes.child import Ended
 
@@ -23,16 +23,12 @@ from conformance.run.processes.child import Ended
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
-class ProcessDied(Exception):
-    """The process with one core ended instead of answering; the message says how."""
-
-
 def run(target: str, call: Call) -> Any:
     """Return what `call` returns in one thread of the target "torch:cpu:eager".
 
     Raises:
         NotProvided: the device is not the CPU, there is but one core, or the system binds no process to one.
-        ProcessDied: the call ended the process; the next call has a new one.
+        Died: the call ended the process; the next call has a new one.
     """
     name, device, mode = target.rsplit(":", 2)
     if device != "cpu":
@@ -46,7 +42,7 @@ def run(target: str, call: Call) -> Any:
     except (EOFError, OSError) as closed:
         _worker.cache_clear()
         process.join()
-        raise ProcessDied(f"in one thread: {Ended(process.exitcode or 0)}") from closed
+        raise Died(f"in one thread: {Ended(process.exitcode or 0)}") from closed
     if error is not None:
         raise error
     return answer
@@ -74,8 +70,8 @@ def _serve(connection: Connection) -> None:
             return
         try:
             connection.send((call.run(_loaded(name, mode)), None))
-        except NotProvided as error:
-            connection.send((None, NotProvided(str(error))))
+        except (NotProvided, NoAnswer) as error:
+            connection.send((None, type(error)(str(error))))
         except Exception as error:  # the framework's own, of any kind, which another process may not know
             connection.send((None, RuntimeError(f"in one thread: {type(error).__name__}: {error}")))
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.protocol import Adapter, NotProvided
+from adapters.protocol import Adapter, NoAnswer, NotProvided
 from conformance import operations
 from conformance.operations import softmax
 from conformance.operations.operation import Operation
@@ -235,10 +235,10 @@ class Trial:
             self.witness["input"] = _shown(call.x)
 
     def attempt(self, function: Callable[[], Any]) -> Any:
-        """function(), or `Refused` where the framework raises; what it lacks is absent all the same."""
+        """function(), or `Refused` where the framework raises; to lack it or to give no answer is no refusal."""
         try:
             return function()
-        except NotProvided:
+        except (NotProvided, NoAnswer):
             raise
         except Exception as error:  # the framework's own, of any kind: that it refuses is the answer
             return Refused(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")

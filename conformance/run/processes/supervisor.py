@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
-from adapters import BUILT_IN, ROOT, UnknownAdapter
+from adapters import BUILT_IN, EXEC, LOG, ROOT, UnknownAdapter
 from conformance import deviations, files
 from conformance.foreign import visible
 from conformance.record import records, writing
@@ -29,6 +29,7 @@ START = 600.0  # seconds until the first check begins: imports, the adapter's co
 MOST = 5  # deaths in a row, after which a target is given up: a dead device takes no hours
 LEFT_OUT = ("PYTEST_", "PYTHONOPTIMIZE")  # of the environment: what leaves out checks, or what they assert
 ENDED = re.compile(r"^\d+ (passed|failed|skipped)", re.MULTILINE)  # pytest's last line
+COMMAND = re.compile(rf"({EXEC}.*?)(?::(cpu|cuda)(?::(\w+))?)?", re.DOTALL)
 EXIT = 60.0  # seconds from the footer to the end of the process
 
 
@@ -83,13 +84,22 @@ def running_file(record: Path) -> Path:
     return record.with_suffix(".running")
 
 
+def split(text: str) -> list[str]:
+    """Return the targets of a list, which are separated by commas outside of quotes."""
+    return [part.strip() for part in re.split(r""",(?=(?:[^"']|"[^"]*"|'[^']*')*$)""", text)]
+
+
 def parse(text: str) -> tuple[str, str, str]:
     """Return adapter, device and mode of "torch:cpu:eager"; device and mode may be left out.
+
+    A command has them behind its last ":cpu" or ":cuda" outside of quotes; other colons are its own.
 
     Raises:
         UnknownAdapter: the name is not built in and has no ":Class".
         ValueError: a built-in adapter has no such mode.
     """
+    if command := COMMAND.fullmatch(text):
+        return command[1], command[2] or "cpu", command[3] or "eager"
     parts = text.split(":")
     if parts[0] in BUILT_IN:
         name, rest = parts[0], parts[1:]
@@ -97,7 +107,7 @@ def parse(text: str) -> tuple[str, str, str]:
         name, rest = ":".join(parts[:2]), parts[2:]
     else:
         raise UnknownAdapter(
-            f"unknown adapter {text!r}: choose one of {', '.join(BUILT_IN)}, or package.module:Class"
+            f"unknown adapter {text!r}: choose one of {', '.join(BUILT_IN)}, package.module:Class or exec:COMMAND"
         )
     modes = BUILT_IN.get(name)
     device, mode = (*rest, *("cpu", modes[0] if modes else "eager")[len(rest) :])[:2]
@@ -137,8 +147,7 @@ def run(order: Order, report: Callable[[Progress], None], stop: Event | None = N
 
 
 def _recorded(order: Order, report: Callable[[Progress], None], stop: Event) -> records.Record:
-    for path in (order.running, order.log):  # a pipe in its place would wait for ever
-        path.unlink(missing_ok=True)
+    order.running.unlink(missing_ok=True)  # a pipe in its place would wait for ever
     resume = order.resume and order.record.exists()
     if not resume:
         order.record.unlink(missing_ok=True)  # what another run left is nothing that this one judged
@@ -150,7 +159,7 @@ def _recorded(order: Order, report: Callable[[Progress], None], stop: Event) -> 
             row = _append(order, lost)
             alone = len(read(order.record).checks) == before + 1
             in_a_row = 0 if row.entry else in_a_row * alone + 1
-            error = f"given up after {MOST} deaths in a row: {row.message}" if in_a_row == MOST else None
+            error = given_up(row) if in_a_row == MOST else None
         else:
             # one that died while the adapter was checked: a second process leaves that out
             error = None if lost and not resume and _begun(order) else lost
@@ -194,8 +203,10 @@ def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> r
     path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), plain.get("PYTHONPATH")]))
     plain |= {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", child.TIED: str(os.getpid())}
     plain |= {"PYTHONIOENCODING": "utf-8:replace"}
+    plain |= {LOG: str(order.log.absolute())}
     start = max(START, order.check_timeout)
-    with order.log.open("w", encoding="utf-8") as log:
+    order.log.unlink(missing_ok=True)  # likewise
+    with order.log.open("a", encoding="utf-8") as log:  # a program in any language adds to it
         ended = child.run(
             command(order), stop=stop, limit=start, progress=_advanced(order, report),
             env=plain, stdout=log, stderr=subprocess.STDOUT,
@@ -250,6 +261,11 @@ def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], 
     return more
 
 
+def given_up(last: records.Check) -> str:
+    """Return why a target is given up after the last of `MOST` deaths in a row."""
+    return f"given up after {MOST} deaths in a row: {last.message}"
+
+
 def _begun(order: Order) -> bool:
     """Return whether the record has its header and nothing else."""
     with suppress(records.BrokenRecord):
@@ -275,10 +291,10 @@ def _append(order: Order, row: records.Check) -> records.Check:
 
     A process that died after it had judged the check leaves a row of it, which this one replaces.
     """
-    version = read(order.record).header.framework["version"]
+    framework = read(order.record).header.framework
     writing.trim(order.record, without=row.id)
     known = deviations.load(order.deviations) if order.deviations else deviations.load()
-    for entry in deviations.of_target(known, order.adapter, version, order.device, order.mode):
+    for entry in deviations.of_target(known, framework["name"], framework["version"], order.device, order.mode):
         if entry.covers(row.requirement, row.operation, row.dtype, row.case):
             row = replace(row, entry=entry.id)
     with closing(writing.Writer(order.record)) as writer:
