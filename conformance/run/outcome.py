@@ -13,6 +13,7 @@ from conformance.deviations import Deviation
 from conformance.foreign import visible
 from conformance.record import records
 from conformance.record.verdict import FAILED, LENIENT
+from conformance.run.processes.supervisor import NO_TRUTH
 from conformance.run.target import Trial
 from conformance.truth.cache import NoTruth
 
@@ -48,7 +49,7 @@ def _outcome(check: Trial, call: pytest.CallInfo[None]) -> tuple[str, str | None
     if isinstance(error, Died):
         return "crash", f"{check.target.name}: {error}"
     if isinstance(error, NoTruth):
-        pytest.exit(f"cannot judge {check.target.name}: {error}", returncode=2)
+        pytest.exit(f"cannot judge {check.target.name}: {error}", returncode=NO_TRUTH)
     if isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
         raise error
     reason = _first_line(error)

@@ -39,8 +39,8 @@ CHECKSUM = 32  # bytes of a SHA-256
 _KEPT = 64  # truths in memory at a time; the tests of one case follow one another
 
 
-class NoTruth(Exception):
-    """The vectors of the run do not answer a question."""
+class NoTruth(BaseException):
+    """The vectors of the run do not answer a question: no error of a framework, which a test may expect."""
 
 
 def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...]) -> Truth:

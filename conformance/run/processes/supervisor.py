@@ -25,6 +25,7 @@ from conformance.record.reading import read
 from conformance.run.processes import child, machine
 
 USAGE = 2  # pytest's exit code where it was interrupted, or could not begin: unknown adapter, absent device
+NO_TRUTH = 6  # ours where a check can have no verdict: the vectors of the run lack its true value
 START = 600.0  # seconds until the first check begins: imports, the adapter's constructor, collection
 MOST = 5  # deaths in a row, after which a target is given up: a dead device takes no hours
 LEFT_OUT = ("PYTEST_", "PYTHONOPTIMIZE")  # of the environment: what leaves out checks, or what they assert
@@ -214,7 +215,10 @@ def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> r
     _make_visible(order.log)
     if ended.stopped:
         raise KeyboardInterrupt
-    reason = _interrupted(order) if ended.code == USAGE else ""
+    reason = _interrupted(order) if ended.code in (USAGE, NO_TRUTH) else ""
+    if ended.code == NO_TRUTH:
+        order.running.unlink(missing_ok=True)  # its check did not end the process
+        return reason
     death = ", ".join(filter(None, (str(ended), reason)))
     if order.running.exists():
         late = f"no answer within {order.check_timeout:g} s"
