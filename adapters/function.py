@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from adapters import interpreter
 from adapters.protocol import OPERATIONS, Adapter, Array, NotProvided
 
 VARIABLE = "SOFTMARK_FUNCTION"  # holds what is declared of the function, for the process that judges it
@@ -101,6 +102,8 @@ class _Function:
         features |= {f"{form}_labels" for form in told.labels}
         features |= {feature for option, feature in OPTIONS.items() if option in self._parameters}
         features |= {"class_axis"} if self._axis else set()
+        interpreted = told.arrays == "torch" and interpreter.runs(device)
+        self.unjudged = interpreter.UNTRUSTED["requirements"] if interpreted else {}
         self.features = frozenset(features | ({"vjp"} if told.gradient else set()))
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
@@ -137,6 +140,8 @@ class _Function:
         told, rank = self.declared, len(x.shape)
         if format_name(x) not in told.dtypes:
             raise NotProvided(f"{told.name} takes {', '.join(told.dtypes)}, not {format_name(x)}")
+        if self.unjudged:
+            interpreter.require_trusted(told.name, x, axis, options)
         given = self._options(rank, axis, options)
         arrays = [array for array in (x, labels, cotangent) if array is not None]
         if told.contiguous and not all(map(contiguous, arrays)):
