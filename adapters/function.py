@@ -91,6 +91,8 @@ class _Function:
     ) -> None:
         super().__init__(device, mode)  # type: ignore[call-arg]  # the framework's own adapter
         told = self.declared
+        for name in (*OPERATIONS, told.operation, *(("vjp", "value_and_vjp") if gradient else ())):
+            vars(self).pop(name, None)  # the framework's own, which its adapter made
         self._function, self._gradient = function, gradient
         self._parameters = parameters(function)
         self._axis = next((name for name in AXES if name in self._parameters), None)

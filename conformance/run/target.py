@@ -272,7 +272,7 @@ class Trial:
     def explain(self) -> str:
         """A failure message that stands alone."""
         lines = [
-            f"{self.target.name} ({self.adapter.name} {self.adapter.version}), "
+            f"{self.target.name} ({self.target.adapter.name} {self.target.adapter.version}), "
             f"{self.subject.requirement.id}: {self.operation}, {self.dtype}, case {self.case.name}",
             f"  required: {self.subject.requirement.text}",
         ]
