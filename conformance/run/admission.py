@@ -32,7 +32,7 @@ class AdapterMistake(ValueError):
 
 
 def describes_itself(adapter: Adapter) -> None:
-    """Raise AdapterMistake unless its texts are texts, its formats and features known, and no method is missing."""
+    """Raise AdapterMistake unless texts are texts, formats and features known, and no method is missing."""
     for name in TEXTS:
         text = getattr(adapter, name, None)
         if not isinstance(text, str):

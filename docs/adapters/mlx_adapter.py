@@ -16,8 +16,8 @@ class Adapter:
     name = "mlx"
     version = importlib.metadata.version("mlx")
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
-    features = frozenset("index_labels probability_labels class_axis reduction label_smoothing logsumexp".split())
-    features |= frozenset("vjp jvp hvp vmap elementary threads".split())
+    features = frozenset({"index_labels", "probability_labels", "class_axis", "reduction", "label_smoothing"})
+    features |= {"vjp", "jvp", "hvp", "vmap", "elementary", "threads", "logsumexp"}
     exp, log = staticmethod(mx.exp), staticmethod(mx.log)
 
     def __init__(self, device="cpu", mode="eager"):

@@ -1,4 +1,4 @@
-"""Call PaddlePaddle for Softmark: paddle.nn.functional's softmax, log_softmax and cross_entropy, paddle.logsumexp."""
+"""Call PaddlePaddle for Softmark: paddle.logsumexp, paddle.nn.functional's softmaxes and cross_entropy."""
 
 import ml_dtypes
 import numpy as np
@@ -14,9 +14,8 @@ class Adapter:
     name = "paddle"
     version = paddle.__version__
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
-    features = frozenset(
-        "index_labels probability_labels class_axis reduction class_weight ignore_index label_smoothing".split()
-    ) | frozenset("vjp elementary threads logsumexp".split())
+    features = frozenset({"index_labels", "probability_labels", "class_axis", "reduction", "class_weight"})
+    features |= {"ignore_index", "label_smoothing", "vjp", "elementary", "threads", "logsumexp"}
     exp, log = staticmethod(paddle.exp), staticmethod(paddle.log)
 
     def __init__(self, device="cpu", mode="eager"):
