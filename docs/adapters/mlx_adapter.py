@@ -29,6 +29,7 @@ class Adapter:
         self.device, self.mode = device, mode
 
     def asarray(self, x):
+        x = np.array(x, order="C")  # which has no negative strides
         return mx.array(x, mx.float64) if x.dtype == np.float64 else mx.array(x)
 
     def to_numpy(self, x):
