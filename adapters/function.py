@@ -142,6 +142,8 @@ class _Function:
         told, rank = self.declared, len(x.shape)
         if format_name(x) not in told.dtypes:
             raise NotProvided(f"{told.name} takes {', '.join(told.dtypes)}, not {format_name(x)}")
+        if labels is not None and (form := _form(labels)) not in told.labels:
+            raise NotProvided(f"{told.name} takes no {form} labels")
         if self.unjudged:
             interpreter.require_trusted(told.name, x, axis, options)
         given = self._options(rank, axis, options)
@@ -189,6 +191,10 @@ def parameters(function: Callable[..., Any]) -> frozenset[str]:
         return frozenset(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return frozenset()
+
+
+def _form(labels: Array) -> str:
+    return "probability" if "float" in format_name(labels) else "index"
 
 
 def format_name(x: Array) -> str:
