@@ -18,10 +18,14 @@ FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # formats that NumPy kno
 
 @dataclass(frozen=True)
 class Mode:
-    """One mode: roughly the seconds of its full tier, and the decorator that compiles a function."""
+    """One mode: roughly the seconds of its full tier, and the decorator that compiles a function.
+
+    `per_shape`: nothing is decorated, yet each single operation is compiled for each shape that it meets.
+    """
 
     seconds: int
     decorator: str = ""
+    per_shape: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from conformance.cases import designs
 from conformance.cases.designs import Design, Levels
 from conformance.run.case import Case
 
-# by tier; "few" and "pairs" are a compiler's quick and full one, "copied" is quick where arrays are copied anyway
+# by tier; "few" and "copied" are a compiler's quick and full one, "copied" also quick where arrays are copied
 ROWS: dict[str, Callable[[Design], list[Levels]]] = {
     "few": lambda design: design.rows(1),
     "copied": Design.without_layouts,
-    "pairs": lambda design: design.rows(2),
     "quick": Design.quick,
     "full": lambda design: design.rows(3),
     "exhaustive": lambda design: design.rows(3),

@@ -34,17 +34,17 @@ def takes_part(dtype: str, family: str, tier: str) -> bool:
     return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
 
 
-# A compiler is asked fewer crossed cases: each level in the quick tier, each pair in the full one.
-FEWER = {"quick": "few", "full": "pairs"}
+# A compiler is asked fewer crossed cases: each level in the quick tier, each pair without a layout in the full one.
+FEWER = {"quick": "few", "full": "copied"}
 
 
 def asked_of(adapter: Adapter, requirement: Requirement, tier: str) -> str:
     """Return the tier whose cases of a requirement an adapter is asked."""
     if requirement.family != "CRS":
         return tier
-    if adapter.mode != "eager":
-        return FEWER.get(tier, tier)
     framework = FRAMEWORKS.get(adapter.name)
+    if adapter.mode != "eager" or (framework and framework.modes["eager"].per_shape):
+        return FEWER.get(tier, tier)
     return "copied" if tier == "quick" and framework and framework.copies else tier
 
 

@@ -126,6 +126,8 @@ def build(adapter: Adapter) -> str:
 
 def _run(*command: str) -> str | None:
     """Run a command in the repository and return its output; None where it fails or is missing."""
+    if command[0] == "git" and not (ROOT / ".git").exists():
+        return None  # an installed suite is in no repository, though the folders around it may be
     # GIT_DIR and its like, which git sets in a hook, name another repository
     apart = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG")}
     try:
