@@ -93,6 +93,7 @@ class Framework:
 
     name: str
     title: str
+    package: str  # that is imported
     distributions: tuple[str, ...]
     modes: Mapping[str, Mode]
     cross_entropy: str
@@ -164,7 +165,8 @@ def load(file: Path = FILE) -> dict[str, Framework]:
 def _framework(name: str, table: dict[str, Any]) -> Framework:
     modes = {mode: Mode(**fields) for mode, fields in table.pop("modes").items()}
     spelling = table.pop("spelling", None)
-    return Framework(name=name, modes=modes, spelling=spelling and _spelling(spelling), **_frozen(table))
+    fields = {"package": name} | _frozen(table)
+    return Framework(name=name, modes=modes, spelling=spelling and _spelling(spelling), **fields)
 
 
 def _spelling(table: dict[str, Any]) -> Spelling:

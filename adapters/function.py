@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from adapters import interpreter
 from adapters.protocol import OPERATIONS, Adapter, Array, NotProvided
 
 VARIABLE = "SOFTMARK_FUNCTION"  # holds what is declared of the function, for the process that judges it
@@ -90,6 +91,8 @@ class _Function:
     ) -> None:
         super().__init__(device, mode)  # type: ignore[call-arg]  # the framework's own adapter
         told = self.declared
+        for name in (*OPERATIONS, told.operation, *(("vjp", "value_and_vjp") if gradient else ())):
+            vars(self).pop(name, None)  # the framework's own, which its adapter made
         self._function, self._gradient = function, gradient
         self._parameters = parameters(function)
         self._axis = next((name for name in AXES if name in self._parameters), None)
@@ -101,6 +104,8 @@ class _Function:
         features |= {f"{form}_labels" for form in told.labels}
         features |= {feature for option, feature in OPTIONS.items() if option in self._parameters}
         features |= {"class_axis"} if self._axis else set()
+        interpreted = told.arrays == "torch" and interpreter.runs(device)
+        self.unjudged = interpreter.UNTRUSTED["requirements"] if interpreted else {}
         self.features = frozenset(features | ({"vjp"} if told.gradient else set()))
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
@@ -137,6 +142,10 @@ class _Function:
         told, rank = self.declared, len(x.shape)
         if format_name(x) not in told.dtypes:
             raise NotProvided(f"{told.name} takes {', '.join(told.dtypes)}, not {format_name(x)}")
+        if labels is not None and (form := _form(labels)) not in told.labels:
+            raise NotProvided(f"{told.name} takes no {form} labels")
+        if self.unjudged:
+            interpreter.require_trusted(told.name, x, axis, options)
         given = self._options(rank, axis, options)
         arrays = [array for array in (x, labels, cotangent) if array is not None]
         if told.contiguous and not all(map(contiguous, arrays)):
@@ -182,6 +191,10 @@ def parameters(function: Callable[..., Any]) -> frozenset[str]:
         return frozenset(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return frozenset()
+
+
+def _form(labels: Array) -> str:
+    return "probability" if "float" in format_name(labels) else "index"
 
 
 def format_name(x: Array) -> str:

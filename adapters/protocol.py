@@ -25,6 +25,7 @@ is nothing to inherit from) and name it on the command line:
    "threads" has no method: it says that the CPU computes in several threads.
 6. An operation beyond the three of `OPERATIONS`, such as `logsumexp`, is optional: it is a method of its name
    and a feature of its name. Where an adapter lacks either, the operation is recorded as absent.
+7. An optional attribute `unjudged` maps the ids of requirements that are not to be judged to the reasons why.
 """
 
 from __future__ import annotations

@@ -239,6 +239,6 @@ def require_class_axis(logits: Array, axis: int) -> None:
 
 
 def moved(tensor: Array, device: str) -> Array:
-    """Copy `tensor` to `device` with its strides, which Tensor.to keeps only when they leave no gaps."""
+    """Copy `tensor` onto `device` with its strides, which Tensor.to keeps only when they leave no gaps."""
     storage = tensor.as_strided((tensor.untyped_storage().nbytes() // tensor.itemsize,), (1,), 0)
-    return storage.to(device).as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+    return storage.to(device, copy=True).as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())

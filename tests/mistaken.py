@@ -84,6 +84,10 @@ class NoName(Small):
     name: Any = None
 
 
+class NoMethod(Small):
+    to_numpy: Any = None
+
+
 # No mistakes:
 
 

@@ -29,6 +29,7 @@ MISTAKES = {
     "NoVersion": "version is None, not a text",
     "NumberForVersion": "version is 1.5, not a text",
     "NoName": "name is None, not a text",
+    "NoMethod": "there is no method to_numpy",
 }
 
 

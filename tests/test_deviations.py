@@ -17,6 +17,7 @@ import pytest
 from packaging.version import Version
 
 import adapters
+from adapters.frameworks import FRAMEWORKS
 from conformance import deviations, requirements
 from conformance.deviations import Deviation, Scope
 from conformance.record.records import Check
@@ -30,8 +31,9 @@ entries = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
 
 # Runs programs that it reads, each in a namespace of its own, after the version of their framework.
 BATCH = """
-import importlib, json, sys
-print(importlib.import_module(sys.argv[1]).__version__)
+import importlib.metadata, json, sys
+module = importlib.import_module(sys.argv[1])
+print(getattr(module, "__version__", None) or importlib.metadata.version(sys.argv[1]))
 for name, program in json.load(sys.stdin).items():
     print("\\f" + name)
     exec(program, {})
@@ -105,9 +107,9 @@ def printed(adapter: str, backend: str) -> tuple[str, dict[str, str]]:
     """The framework's version, and what each of its reproductions prints; one interpreter for all of them."""
     programs = {e.id: e.reproduction for e in ENTRIES if (e.adapter, backend_of(e)) == (adapter, backend)}
     run = subprocess.run(
-        [sys.executable, "-I", "-c", BATCH, adapter],
+        [sys.executable, "-I", "-c", BATCH, FRAMEWORKS[adapter].package],
         input=json.dumps(programs),
-        env=os.environ | {"KERAS_BACKEND": backend} if backend else None,
+        env=os.environ | {"TRITON_INTERPRET": "1"} | ({"KERAS_BACKEND": backend} if backend else {}),
         capture_output=True,
         text=True,
         check=False,
@@ -119,7 +121,7 @@ def printed(adapter: str, backend: str) -> tuple[str, dict[str, str]]:
 
 @entries
 def test_reproduction_prints_what_the_entry_says(entry: Deviation) -> None:
-    for name in filter(None, (entry.adapter, backend_of(entry))):
+    for name in filter(None, (FRAMEWORKS[entry.adapter].package, backend_of(entry))):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
     version, texts = printed(entry.adapter, backend_of(entry))

@@ -27,6 +27,7 @@ def test_each_framework_has_an_adapter_and_the_other_way_round() -> None:
         "frameworks",
         "function",
         "functions",
+        "interpreter",
         "protocol",
         "releases",
         "rows",

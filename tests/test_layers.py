@@ -46,7 +46,9 @@ ROOMS = {
 }
 # framework → what its adapter imports at module level; that of Keras, whose mode decides what it imports, nothing
 OWN = {
-    name: {name, *known.packages} for name, known in frameworks.FRAMEWORKS.items() if "{mode}" not in known.beside
+    name: {known.package, *known.packages}
+    for name, known in frameworks.FRAMEWORKS.items()
+    if "{mode}" not in known.beside
 }
 FRAMEWORKS = {*frameworks.FRAMEWORKS, *(module for modules in OWN.values() for module in modules)} - {"numpy"}
 LONGEST = 400

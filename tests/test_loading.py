@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import adapters
+from adapters.frameworks import FRAMEWORKS as TABLE
 from adapters.protocol import DeviceUnavailable
 
 FRAMEWORKS = {*adapters.BUILT_IN, "optax"}
@@ -58,7 +59,7 @@ def test_an_unknown_mode_lists_the_known_ones(name: str) -> None:
 
 @pytest.mark.parametrize("name", adapters.BUILT_IN)
 def test_a_class_refuses_an_unknown_mode_by_itself(name: str) -> None:
-    pytest.importorskip(name)
+    pytest.importorskip(TABLE[name].package)
     with pytest.raises(ValueError, match=rf"{name} has no mode 'warp'"):
         importlib.import_module(f"adapters.{name}").Adapter(mode="warp")
 
@@ -66,7 +67,7 @@ def test_a_class_refuses_an_unknown_mode_by_itself(name: str) -> None:
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine may have a GPU")
 @pytest.mark.parametrize("name", adapters.BUILT_IN)
 def test_a_missing_gpu_is_reported_in_one_line(name: str) -> None:
-    pytest.importorskip(name)
+    pytest.importorskip(TABLE[name].package)
     with pytest.raises(DeviceUnavailable) as raised:
         adapters.load(name, device="cuda", mode=KERAS if name == "keras" else "eager")
     assert len(str(raised.value).splitlines()) == 1

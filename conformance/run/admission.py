@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from adapters.protocol import FEATURES, Adapter
+from adapters.protocol import OPERATIONS as PLAIN_OPERATIONS
 from conformance.operations import OPERATIONS
 from conformance.run.measure import Call
 from conformance.truth.formats import format_of, round_to
 
 TEXTS = ("name", "version", "device", "mode")
+METHODS = ("asarray", "to_numpy", "synchronize", "call", *PLAIN_OPERATIONS)
 SETS = {"dtypes": "format", "features": "feature"}
 DERIVATIVES = ("vjp", "jvp", "hvp")
 SHAPE = (6, 33)  # the suite's most frequent one: a compiler is asked for it anyway
@@ -30,11 +32,14 @@ class AdapterMistake(ValueError):
 
 
 def describes_itself(adapter: Adapter) -> None:
-    """Raise AdapterMistake unless the adapter's texts are texts, and its formats and features are known ones."""
+    """Raise AdapterMistake unless texts are texts, formats and features known, and no method is missing."""
     for name in TEXTS:
         text = getattr(adapter, name, None)
         if not isinstance(text, str):
             raise AdapterMistake(f"{name} is {brief(text)}, not a text")
+    for name in METHODS:
+        if not callable(getattr(adapter, name, None)):
+            raise AdapterMistake(f"there is no method {name}")
     for name, kind in SETS.items():
         values = getattr(adapter, name, None)
         if not isinstance(values, set | frozenset):

@@ -191,8 +191,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call() -> Generator[None, object, object]:
-    """Take a call of pytest.exit for an error like any other: no adapter ends the run."""
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Take a call of pytest.exit for an error like any other: no adapter ends the run.
+
+    What an adapter is not to be judged on is absent.
+    """
+    check: Trial | None = getattr(pyfuncitem, "check", None)
+    if check is not None:
+        check.target.require_judged(check.subject.requirement.id)
     try:
         return (yield)
     except pytest.exit.Exception as error:

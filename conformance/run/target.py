@@ -67,6 +67,11 @@ class Target:
         names = (dtype, "float32")
         return Traits(self.flushes(dtype), {name: self.errors(name).granted(format_of(name)) for name in names})
 
+    def require_judged(self, requirement: str) -> None:
+        """Raise NotProvided where the adapter says why the requirement is not to be judged on it."""
+        if reason := getattr(self.adapter, "unjudged", {}).get(requirement):
+            raise NotProvided(reason)
+
     def in_one_thread(self, call: Call) -> Any:
         """Return the answer of the framework in a process of its own that may use one core.
 
@@ -267,7 +272,7 @@ class Trial:
     def explain(self) -> str:
         """A failure message that stands alone."""
         lines = [
-            f"{self.target.name} ({self.adapter.name} {self.adapter.version}), "
+            f"{self.target.name} ({self.target.adapter.name} {self.target.adapter.version}), "
             f"{self.subject.requirement.id}: {self.operation}, {self.dtype}, case {self.case.name}",
             f"  required: {self.subject.requirement.text}",
         ]

@@ -114,7 +114,7 @@ def build(adapter: Adapter) -> str:
     """Return the installed distributions that an adapter's answers come from, with version and wheel tag."""
     known = FRAMEWORKS.get(adapter.name)
     beside = known.beside if known else ()
-    modules = (adapter.name, *(name.format(mode=adapter.mode) for name in beside))
+    modules = (known.package if known else adapter.name, *(name.format(mode=adapter.mode) for name in beside))
     built = []
     provided = metadata.packages_distributions()
     for distribution in sorted({name for module in modules for name in provided.get(module, [])}):
