@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import adapters
-from conformance import HERE, files, terminal
+from conformance import HERE, files, terminal, vectors_onnx
 from conformance.record import verdict
 from conformance.record.records import Check, Record
 from conformance.requirements import TIERS
@@ -130,9 +130,9 @@ def write(record: Record, asked: Sequence[str], folder: Path) -> list[str]:
     told = [f"{len(found)} checks, {bounded} of them bounds on one call, {size / 1e6:.0f} MB in {folder}"]
     if find_spec("onnx") is None:
         return [*told, "no ONNX test data: onnx is not installed (the group `others` of pyproject.toml has it)"]
-    from conformance import vectors_onnx  # which imports onnx
-
-    count = vectors_onnx.write([vector for vector in found if vector.bounded], folder / "onnx")
+    count = vectors_onnx.write(
+        {vector.row.id: vector.call for vector in found if vector.bounded}, folder / "onnx"
+    )
     return [*told, f"{count} of them also as ONNX test data"]
 
 

@@ -5,21 +5,16 @@ An output is the true value, rounded once to the format. ONNX has no place for a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
 
 from conformance import files
 from conformance.operations import query as questions
 from conformance.run.measure import Call
 from conformance.truth.formats import round_to
-
-if TYPE_CHECKING:
-    from conformance.vectors import Vector
 
 OPSET = 18
 OPERATORS = {
@@ -32,16 +27,12 @@ FORMATS = ("bfloat16", "float16", "float32", "float64")
 MOST = 4096  # elements of a folder's logits; the long rows are in arrays.safetensors
 
 
-def write(vectors: Sequence[Vector], folder: Path) -> int:
-    """Write those that ONNX can express, each call once, and return how many."""
-    seen = set()
-    for vector in vectors:
-        call = vector.call
-        key = repr((call.operation, call.dtype, call.axis, vector.subject.case.x, call.options))
-        if expressible(call) and key not in seen:
-            seen.add(key)
-            _write(call, folder / vector.row.id.replace("/", "-"))
-    return len(seen)
+def write(calls: Mapping[str, Call], folder: Path) -> int:
+    """Write those that ONNX can express, by the ids of their checks, and return how many."""
+    chosen = {name: call for name, call in calls.items() if expressible(call)}
+    for name, call in chosen.items():
+        _write(call, folder / name.replace("/", "-"))
+    return len(chosen)
 
 
 def expressible(call: Call) -> bool:
@@ -56,6 +47,16 @@ def expressible(call: Call) -> bool:
 
 
 def _write(call: Call, folder: Path) -> None:
+    from onnx import checker, helper, numpy_helper  # which few have, and nothing else here needs
+
+    def described(name: str, array: Any) -> Any:
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+
+    def keep(file: str, name: str, array: Any) -> None:
+        contiguous = np.ascontiguousarray(array).reshape(array.shape)
+        data = numpy_helper.from_array(contiguous, name).SerializeToString()
+        files.write(folder / "test_data_set_0" / file, data, durable=False)
+
     inputs = {"x": np.ascontiguousarray(call.x)}
     attributes: dict[str, Any] = {"axis": call.axis}
     if call.operation == "logsumexp":
@@ -69,24 +70,11 @@ def _write(call: Call, folder: Path) -> None:
             inputs["weight"] = np.ascontiguousarray(call.options["weight"])
     output = round_to(call.shaped(questions.truth(call.query).value), call.dtype)
     node = helper.make_node(OPERATORS[call.operation], list(inputs), ["y"], **attributes)
-    given = [_described(name, array) for name, array in inputs.items()]
-    graph = helper.make_graph([node], folder.name, given, [_described("y", output)])
+    given = [described(name, array) for name, array in inputs.items()]
+    graph = helper.make_graph([node], folder.name, given, [described("y", output)])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-    onnx.checker.check_model(model)
-    data = folder / "test_data_set_0"
+    checker.check_model(model)
     files.write(folder / "model.onnx", model.SerializeToString(), durable=False)
     for i, (name, array) in enumerate(inputs.items()):
-        files.write(data / f"input_{i}.pb", _tensor(name, array), durable=False)
-    files.write(data / "output_0.pb", _tensor("y", output), durable=False)
-
-
-def _described(name: str, array: Any) -> Any:
-    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-    return helper.make_tensor_value_info(name, kind, array.shape)
-
-
-def _tensor(name: str, array: Any) -> bytes:
-    made: bytes = numpy_helper.from_array(
-        np.ascontiguousarray(array).reshape(array.shape), name
-    ).SerializeToString()
-    return made
+        keep(f"input_{i}.pb", name, array)
+    keep("output_0.pb", "y", output)
