@@ -28,6 +28,8 @@ def test_each_framework_has_an_adapter_and_the_other_way_round() -> None:
         "function",
         "functions",
         "interpreter",
+        "lines",
+        "program",
         "protocol",
         "releases",
         "rows",
