@@ -141,3 +141,11 @@ def test_a_range_that_is_open_is_widened_by_hand(versions: str) -> None:
 
 def test_a_range_is_widened_down_as_well_and_without_a_build() -> None:
     assert confirming.widened(replace(ENTRY, versions="==2.0"), Version("1.0+cpu")) == ">=1.0,<=2.0"
+
+
+def test_an_entry_that_names_the_version_stays_as_it_is(file: Path) -> None:
+    text = file.read_text(encoding="utf-8").replace('"==1.0"', '"==2.0"')
+    file.write_text(text, encoding="utf-8")
+    told = confirming.confirm([record(row("torch-one")), record(row("torch-one"), mode="compiled")], file)
+    assert told["torch-one"] == "torch-one: on 2.0 confirmed"
+    assert file.read_text(encoding="utf-8") == text

@@ -68,7 +68,7 @@ def confirm(records: Iterable[Record], file: Path = deviations.FILE) -> dict[str
             rows = {mode: _rows(places.get(f"{entry.device}:{mode}"), entry) for mode in entry.modes}
             found = _standing(rows)
             told[entry.id] = f"{entry.id}: on {version} {found}"
-            if found == "confirmed":
+            if found == "confirmed" and not entry.names(Version(version)):
                 text = _written(text, entry, Version(version))
     files.write(file, text)
     deviations.load.cache_clear()
