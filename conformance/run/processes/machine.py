@@ -25,7 +25,10 @@ NO_JUDGES = (
         f"conformance/{name}"
         for name in ("run/processes", "record", "ci", "cases/covering.py", "deviations.toml")
     ),
-    *(f"conformance/{name}.py" for name in ("__main__", "files", "foreign", "single_function", "terminal")),
+    *(
+        f"conformance/{name}.py"
+        for name in ("__main__", "files", "foreign", "single_function", "terminal", "vectors", "vectors_onnx")
+    ),
 )
 
 
