@@ -36,16 +36,17 @@ def softmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command, installed from a wheel."""
     folder = tmp_path_factory.mktemp("installed")
     (folder / "my_kernels.py").write_text(KERNEL, encoding="utf-8")
-    uv = [sys.executable, "-m", "uv"]
+    pip = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
     environment = folder / "venv"
+    python = environment / "bin" / "python"
     for command in (
-        [*uv, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)],
-        [*uv, "venv", "--quiet", "--python", sys.executable, str(environment)],
+        [sys.executable, *pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],
+        [sys.executable, "-m", "venv", str(environment)],
     ):
-        assert not run(command, folder).stderr
+        done = run(command, folder)
+        assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("*.whl")
-    pins = ["--group", f"{ROOT / 'pyproject.toml'}:core"]
-    done = run([*uv, "pip", "install", "--quiet", "--python", str(environment), str(wheel), *pins], folder)
+    done = run([str(python), *pip, "install", str(wheel), *PYPROJECT["dependency-groups"]["core"]], folder)
     assert done.returncode == 0, done.stderr
     return environment / "bin" / "softmark"
 
