@@ -71,7 +71,7 @@ class NoAnswer(Exception):
 
 
 class Died(NoAnswer):
-    """That process ended instead of answering; the message says how."""
+    """The framework's process ended instead of answering; the message says how."""
 
 
 class DeviceUnavailable(Exception):

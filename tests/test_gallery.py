@@ -49,7 +49,7 @@ FAILED = ("fail", "crash", "timeout")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the records of the gallery are."""
+    """The folder of the gallery's records."""
     return tmp_path_factory.mktemp("gallery")
 
 

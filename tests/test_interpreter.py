@@ -1,4 +1,4 @@
-"""What Triton's interpreter is not trusted with is absent; each entry of interpreter.toml is true."""
+"""Checks that Triton's interpreter is not trusted with are absent; each entry of interpreter.toml is true."""
 
 from __future__ import annotations
 
