@@ -29,15 +29,27 @@ def kinds() -> dict[str, dict[str, Any]]:
     return {branch["properties"]["kind"]["const"]: branch for branch in branches}
 
 
+@cache
+def plain(kind: str) -> dict[str, frozenset[type]]:
+    """Return field → the types that it may have, of the fields of which the schema asks no more."""
+    return {
+        name: frozenset(of for word in _names(field) for of in TYPES[word])
+        for name, field in kinds()[kind]["properties"].items()
+        if "type" in field and field.keys() <= {"type", "description"}
+    }
+
+
 def hold(row: Mapping[str, Any], schema: Schema) -> None:
     """Raise a ValueError that names the field where the schema does not allow the row."""
     kind = row["kind"]
+    simple = plain(kind)
     if missing := [name for name in schema["required"] if name not in row]:
         raise ValueError(f"a {kind} without {', '.join(missing)}")
     for name, value in row.items():
         if name not in schema["properties"]:
             raise ValueError(f"a {kind} has no field {brief(name)}")
-        _hold(value, schema["properties"][name], name, kind)
+        if type(value) not in simple.get(name, ()):
+            _hold(value, schema["properties"][name], name, kind)
 
 
 def _hold(value: Any, schema: Schema, name: str, kind: str) -> None:
@@ -63,15 +75,17 @@ def _unmet(value: Any, schema: Schema) -> str | None:
         return repr(schema["const"])
     if "enum" in schema and value not in schema["enum"]:
         return f"one of {', '.join(schema['enum'])}"
-    if "type" in schema:
-        names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-        if not any(type(value) in TYPES[name] for name in names):
-            return " or ".join(names)
+    if "type" in schema and not any(type(value) in TYPES[name] for name in _names(schema)):
+        return " or ".join(_names(schema))
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
         return f"text like {schema['pattern']}"
     if "minimum" in schema and value < schema["minimum"]:
         return f"at least {schema['minimum']}"
     return None
+
+
+def _names(schema: Schema) -> list[str]:
+    return [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
 
 
 def brief(value: Any) -> str:
