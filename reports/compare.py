@@ -1,7 +1,7 @@
 """`python -m reports compare A B [--markdown] [--all]`: print what differs between two targets.
 
-A and B are targets ("jax:cpu:jit"), releases ("jax-0.7.2") or record files. The exit code is 0 when both were
-compared, whatever differs, and 2 if one of them does not exist.
+A and B are frameworks ("torch", "tf"), targets ("jax:cpu:jit"), releases ("jax-0.7.2") or record files. The
+exit code is 0 when both were compared, whatever differs, and 2 if one of them does not exist.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reports.evidence import RECORDS, RELEASES, Evidence
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `python -m reports compare`."""
-    parser.add_argument("first", metavar="A", help="a target, a release (jax-0.7.2) or a record's file")
+    parser.add_argument("first", metavar="A", help="a framework, target, release (jax-0.7.2) or record's file")
     parser.add_argument("second", metavar="B", help="another one")
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of a table")
     parser.add_argument("--all", action="store_true", help="every row of the tables")

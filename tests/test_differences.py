@@ -350,10 +350,16 @@ def test_side_is_a_target_a_release_or_a_file(folder: Any) -> None:
     assert [find(name, known).name for name in (TORCH, "torch-2.0")] == [TORCH, "torch-2.0"]
     path = folder(check()) / "torch-cpu-eager.jsonl"
     assert find(str(path), known).target == TORCH
-    with pytest.raises(UnknownOperand, match=rf"unknown target 'torch': choose one of {TORCH}, torch-2.0"):
-        find("torch", known)
+    with pytest.raises(UnknownOperand, match=rf"unknown target 'jax': choose one of {TORCH}, torch-2.0"):
+        find("jax", known)
     with pytest.raises(reader.BrokenRecord, match="no such file"):
         find("gone.jsonl", known)
+
+
+@pytest.mark.parametrize("name", ["torch", "PyTorch", "pytorch"])
+def test_a_framework_stands_for_its_usual_mode(name: str) -> None:
+    known = [*operands([record(check()), record(check(), target="torch:cpu:compiled")], ())[0]]
+    assert find(name, known).name == TORCH
 
 
 def test_tiers_and_commits_that_differ_are_told() -> None:

@@ -84,7 +84,7 @@ def test_target_beside_itself_has_no_difference(results: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("torch", JAX), "compare: unknown target 'torch': choose one of jax:cpu:jit, torch:cpu:eager"),
+        (("cooking", JAX), "compare: unknown target 'cooking': choose one of jax:cpu:jit, torch:cpu:eager"),
         (("gone.jsonl", JAX), "compare: gone.jsonl: no such file"),
     ],
 )

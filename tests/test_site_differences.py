@@ -23,13 +23,13 @@ from reports.differences.cost import Cost, TargetCosts
 from reports.differences.operands import operands
 from reports.evidence import RECORDS, Evidence, assemble, gather
 from reports.site import build, differences, pair_answers
-from reports.site.differences import data, default
+from reports.site.differences import comparable, data, default
 from tests import browser
 from tests.samples import CALL, ENTRY, HOSTILE, REQUIREMENTS, check, graded, hostile_record, record
 
 TORCH, JAX, TENSORFLOW = "torch:cpu:eager", "jax:cpu:jit", "tensorflow:cpu:eager"
 WRONG = {"call": {**CALL, "shape": [1, 4]}, "index": [0, 3], "got": "0x0.0p+0", "expected": "0x1.0p-2"}
-LARGEST = 1_200_000  # bytes of the page of nine records with 81,048 checks
+LARGEST = 600_000  # bytes of the page of nine records with 81,048 checks
 
 
 def evidence(*today: Record, history: tuple[Record, ...] = ()) -> Evidence:
@@ -88,10 +88,29 @@ def test_many_releases_make_a_small_page(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_programs_beyond_the_limit_are_left_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     found = some()
-    every = [one for group in operands(found.records, found.history) for one in group]
-    assert any(line.startswith("x = ") for line in data(every, found)["lines"])
+    both = operands(found.records, found.history)
+    every, pairs = [*both[0], *both[1]], comparable(*both)
+    assert any(line.startswith("x = ") for line in data(every, found, pairs)["lines"])
     monkeypatch.setattr(pair_answers, "MOST_CODE", -1)
-    assert not any(line.startswith("x = ") for line in data(every, found)["lines"])
+    assert not any(line.startswith("x = ") for line in data(every, found, pairs)["lines"])
+
+
+def test_a_release_is_compared_with_what_is_of_its_framework() -> None:
+    found = some()
+    today, releases = operands(found.records, found.history)
+    names = [one.name for one in (*today, *releases)]
+    pairs = {(names[a], names[b]) for a, b in comparable(today, releases)}
+    assert {("jax-0.1", "jax-0.2"), (JAX, "jax-0.1"), (TENSORFLOW, TORCH)} <= pairs
+    assert not {(TORCH, "jax-0.1"), (TENSORFLOW, "jax-0.2")} & pairs
+
+
+def test_two_releases_of_two_frameworks_are_left_to_the_terminal(
+    driver: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = page_of(some(), tmp_path / "site", monkeypatch)
+    driver.get(f"{path.as_uri()}#a={TORCH}&b=jax-0.1")
+    assert summary(driver).endswith(f"python -m reports compare {TORCH} jax-0.1")
+    assert browser.complaints(driver) == []
 
 
 def test_first_pair_is_of_what_there_is() -> None:
@@ -223,7 +242,7 @@ def test_hostile_text_stays_text(driver: Chrome, tmp_path: Path, monkeypatch: py
     choose(driver, f"{HOSTILE}:cpu:eager", TORCH)
     assert "<img src=x" in driver.find_element(By.ID, "differences").text
     assert driver.find_elements(By.CSS_SELECTOR, "main img") == []
-    assert len(driver.find_elements(By.CSS_SELECTOR, "script:not([type])")) == 2
+    assert len(driver.find_elements(By.CSS_SELECTOR, "script:not([type])")) == 4
     assert browser.complaints(driver) == []
 
 
@@ -242,7 +261,8 @@ def test_script_tells_of_the_committed_records_what_the_terminal_tells(
         choose(driver, first, second)
         one = compare(known[first], known[second], found)
         assert summary(driver) == phrases.summary(one)
-        shown = [one.text for one in driver.find_elements(By.CSS_SELECTOR, "#differences details .title")]
+        titles = driver.find_elements(By.CSS_SELECTOR, "#differences details .title")
+        shown = [one.get_attribute("textContent") for one in titles]
         assert shown == [told.heading(one.names) for told in one.differences if told.sort != "measured"]
         driver.find_element(By.ID, "open").click()
         codes = driver.find_elements(By.CSS_SELECTOR, "#differences details code")
@@ -271,7 +291,7 @@ def test_cost_is_told_as_the_terminal_tells_it(
     driver.get(page_of(evidence(record(), record(target=JAX)), tmp_path / "site", monkeypatch).as_uri())
     choose(driver, TORCH, JAX)
     row = driver.find_element(By.CSS_SELECTOR, '[data-sort="costs"] tbody tr')
-    texts = [one.text for one in row.find_elements(By.CSS_SELECTOR, "th, td")]
+    texts = [one.get_attribute("textContent") for one in row.find_elements(By.CSS_SELECTOR, "th, td")]
     told = ["1.00 ms (2.00× roofline, 1.0 copies)", "2.00 ms (4.00× roofline)"]
     assert texts == ["softmax forward", "256×1000 float32 on one thread", "2.00×", *told]
 

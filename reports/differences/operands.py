@@ -1,4 +1,4 @@
-"""The operands of a comparison: a target of today, a release ("jax-0.7.2"), or a record in a file."""
+"""The operands of a comparison: a framework, a target of today, a release ("jax-0.7.2"), or a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.frameworks import FRAMEWORKS
 from conformance.record import reading
-from conformance.record.records import PACKED, PLAIN, BrokenRecord, Record
+from conformance.record.records import PACKED, PLAIN, BrokenRecord, Check, Record
 from reports.checks import split_target
 
 
@@ -45,6 +45,23 @@ class Operand:
         """The ids of the record's checks."""
         return frozenset(check.id for check in self.record.checks)
 
+    @cached_property
+    def by_requirement(self) -> dict[str, list[Check]]:
+        """Requirement → its checks."""
+        found: dict[str, list[Check]] = {}
+        for check in self.record.checks:
+            found.setdefault(check.requirement, []).append(check)
+        return found
+
+    @cached_property
+    def by_place(self) -> dict[tuple[str, str], list[Check]]:
+        """Operation and format → the checks there, without those that are absent."""
+        found: dict[tuple[str, str], list[Check]] = {}
+        for check in self.record.checks:
+            if check.outcome != "absent":
+                found.setdefault((check.operation, check.dtype), []).append(check)
+        return found
+
 
 def release_name(record: Record) -> str:
     """Return the name of a release's record: "jax-0.7.2", or "jax-0.7.2:eager" if that is not the usual mode."""
@@ -63,15 +80,17 @@ def operands(today: Iterable[Record], history: Iterable[Record]) -> tuple[list[O
 
 
 def find(name: str, known: Iterable[Operand]) -> Operand:
-    """Return the operand with this name, or the record in the file with this name.
+    """Return the operand with this name, a framework's usual mode by one of its names, or the record of a file.
 
     Raises:
         UnknownOperand: there is neither.
         BrokenRecord: the file is not a record.
     """
     known = list(known)
+    framework = next((one for one in FRAMEWORKS.values() if name.lower() in one.names), None)
+    wanted = f"{framework.name}:cpu:{framework.usual}" if framework else name
     for operand in known:
-        if operand.name == name:
+        if operand.name == wanted:
             return operand
     path = Path(name)
     if path.is_file():

@@ -1,6 +1,6 @@
 "use strict";
 // Shows the comparison of two operands that the reader chooses. Everything is decided and worded in Python
-// (reports/site/pairs.py): this script looks it up and filters it by words. Text is only ever set as text.
+// (reports/site/pair_answers.py): this script looks it up and filters it by words. Text is only ever set as text.
 
 const known = JSON.parse(document.getElementById("data").textContent);
 const byId = id => document.getElementById(id);
@@ -97,6 +97,14 @@ function programOf(side, name) {
   return made;
 }
 
+// what is shown when the reader asks for it, or for certain words or one sort
+const FIRST = 8;
+function folded(title, content) {
+  const made = make("details", { class: "more" }, make("summary", {}, title), ...content);
+  made.open = Boolean(byId("text").value.trim() || byId("sort").value);
+  return made;
+}
+
 function table(caption, head, rows) {
   const cells = (row, tag, scope) => row.map((text, at) =>
     at === 0 || tag === "th" ? make("th", { scope }, text) : make("td", {}, text));
@@ -113,6 +121,13 @@ function show() {
   const pair = ["a", "b"].map(id => names.indexOf(byId(id).value));
   const words = byId("text").value.toLowerCase().split(/\s+/).filter(Boolean);
   const wanted = byId("sort").value;
+  const compared = pairOf(...pair);
+  if (!compared) {
+    byId("summary").textContent = known.elsewhere.replace("{a}", names[pair[0]]).replace("{b}", names[pair[1]]);
+    byId("differences").replaceChildren();
+    byId("notes").hidden = true;
+    return;
+  }
   const releases = pair.map(operand => known.operands[operand].release).join(" and ");
   const found = sections(...pair);
   const place = byId("differences");
@@ -124,11 +139,12 @@ function show() {
     counts.push(found[key].count.replace("{of}", words.length ? `${rows.length} of ` : "").replace("{shown}", rows.length));
     if (!rows.length || (wanted && wanted !== key)) continue;
     const content = head
-      ? [table(rule.replace("{releases}", () => releases), [...head, ...pair.map(operand => names[operand])], rows)]
+      ? folded(`${rows.length} of them`, [table(rule.replace("{releases}", () => releases), [...head, ...pair.map(operand => names[operand])], rows)])
       : rows.map(row => card(row, pair));
-    place.append(make("section", { "data-sort": key }, make("h2", {}, `${heading} (${rows.length})`), ...content));
+    if (!head && rows.length > FIRST) content.push(folded(`${rows.length - FIRST} more`, content.splice(FIRST)));
+    place.append(make("section", { "data-sort": key }, make("h2", {}, `${heading} (${rows.length})`), ...[content].flat()));
   }
-  const [shared, notes] = pairOf(...pair);
+  const [shared, notes] = compared;
   byId("summary").textContent = known.summary.replace("{shared}", text(shared)).replace("{counts}", counts.join("; ") || known.nothing);
   byId("notes").replaceChildren(...notes.map(note => make("li", {}, text(note))));
   byId("notes").hidden = !notes.length;

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Set
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 Thing = TypeVar("Thing", bound=Hashable)
+Pairs = Set[tuple[int, int]]  # the places of two operands that are compared, the lower one first
 
 
 class Numbered(Generic[Thing]):
@@ -39,10 +40,18 @@ class Tables:
         return self.programs.number(tuple(map(self.lines.number, code.split("\n")))) if code else -1
 
 
-def triangle(numbers: list[int], entry: Callable[[int, int], Any]) -> list[list[Any]]:
-    """Compare each two numbers: row i holds the entries of each number before i and i.
+def triangle(numbers: list[int], entry: Callable[[int, int], Any], pairs: Pairs) -> list[list[Any]]:
+    """Compare each two numbers: row i holds the entries of each number before i and i, None where none is asked.
 
-    `numbers` gives each place its number, and `entry` takes two places, each the first one of its number.
+    `numbers` gives each place its number, and `entry` takes two places, each the first one of its number. Only
+    numbers of which two places are among the `pairs` are compared.
     """
     first = [numbers.index(number) for number in range(max(numbers, default=-1) + 1)]
-    return [[entry(before, after) for before in first[:number]] for number, after in enumerate(first)]
+    asked = {tuple(sorted((numbers[a], numbers[b]))) for a, b in pairs}
+    return [
+        [
+            entry(before, after) if (other, number) in asked else None
+            for other, before in enumerate(first[:number])
+        ]
+        for number, after in enumerate(first)
+    ]

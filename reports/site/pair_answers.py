@@ -15,14 +15,17 @@ from reports.differences.items import Item, items
 from reports.differences.operands import Operand
 from reports.differences.programs import Shown, shown
 from reports.evidence import Evidence
-from reports.site.numbered import Numbered, Tables, triangle
+from reports.site.numbered import Numbered, Pairs, Tables, triangle
 
 MOST_CODE = 150_000  # characters of programs; those beyond them are left to the terminal's command
 LOOKS = {"faults": "bad", "choices": "known", "absent": "warn", "measured": ""}
+SEPARATOR = " · "
 OF = "{of}"  # the script replaces it by "2 of " where the reader's filter leaves two
 
 
-def behaviours(every: Sequence[Operand], evidence: Evidence, tables: Tables) -> tuple[list[int], dict[str, Any]]:
+def behaviours(
+    every: Sequence[Operand], evidence: Evidence, tables: Tables, pairs: Pairs
+) -> tuple[list[int], dict[str, Any]]:
     """Number the behaviour of each operand and compare each two."""
     every_item = items([operand.record for operand in every], evidence.specification, evidence.deviations)
     examples = dict(
@@ -47,7 +50,7 @@ def behaviours(every: Sequence[Operand], evidence: Evidence, tables: Tables) -> 
             for sort, own in sorts.items()
         }
 
-    compared = triangle(numbers, entry)
+    compared = triangle(numbers, entry, pairs)
     return numbers, {
         "behaviours": compared,
         "differences": [_row(difference, evidence.specification, tables) for difference in rows.rows],
@@ -92,4 +95,7 @@ def _line(
         before, _, rest = rest.partition(name)
         known = f"requirements/{quote(name, safe='')}.html" if name in specification else ""
         yield from (tables.links.number(part) for part in ((before, ""), (name, known)) if part[0])
-    yield from (tables.links.number((part.text, part.url or "")) for part in parts(rest))
+    for chunk in rest.split(SEPARATOR)[1:]:
+        for place, piece in enumerate(chunk.split("; ")):  # what many lines have in common is kept once
+            own = parts(("; " if place else SEPARATOR) + piece)
+            yield from (tables.links.number((part.text, part.url or "")) for part in own)

@@ -13,14 +13,14 @@ from reports.differences.cost import Cost, TargetCosts
 from reports.differences.grades import Place
 from reports.differences.operands import Operand
 from reports.differences.values import four
-from reports.site.numbered import Numbered, Tables, triangle
+from reports.site.numbered import Numbered, Pairs, Tables, triangle
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SHOWN = "{shown}"  # the script replaces it by the number of rows that pass the reader's filter
 
 
 def accuracies(
-    every: Sequence[Operand], specification: Mapping[str, Requirement], tables: Tables
+    every: Sequence[Operand], specification: Mapping[str, Requirement], tables: Tables, pairs: Pairs
 ) -> tuple[list[int], dict[str, Any]]:
     """Number the grades of each operand and compare each two; of different tiers, those of the quick checks."""
     records = [operand.record for operand in every]
@@ -45,7 +45,7 @@ def accuracies(
         for tier, columns in zip(tiers, both, strict=True)
     ]
     return numbers, {
-        "accuracies": triangle(numbers, entry),
+        "accuracies": triangle(numbers, entry, pairs),
         "places": [list(map(tables.texts.number, place)) for place in places],
         "letters": [
             [[tables.texts.number(text) if text else -1 for text, _ in column] for column in columns]
@@ -68,7 +68,7 @@ def _graded(grade: Grade | None) -> tuple[str, float]:
 
 
 def timings(
-    every: Sequence[Operand], costs: Sequence[TargetCosts | None], tables: Tables
+    every: Sequence[Operand], costs: Sequence[TargetCosts | None], tables: Tables, asked: Pairs
 ) -> tuple[list[int], dict[str, Any]]:
     """Number the release and mode that each operand's costs are of and compare each two."""
     timed: Numbered[tuple[str, str] | None] = Numbered()
@@ -87,7 +87,7 @@ def timings(
         return tables.texts.number(phrases.cost_count(SHOWN, shared)), slower, rows
 
     return numbers, {
-        "timings": triangle(numbers, entry),
+        "timings": triangle(numbers, entry, asked),
         "cells": [phrases.cell_texts(cell, device) for (_, cell), device in devices.items()],
         "costs": [[_cost(target.costs.get(key), tables) for key in cells] if target else [] for target in own],
         "factor": phrases.factor("{factor}"),
