@@ -18,20 +18,17 @@ from reports.timing.performance import Column, ordered
 
 SHAPES = ("imagenet", "llama2")
 FORMAT = "float32"
-COLUMNS = 2
 
 Where = tuple[str, str]  # operation, shape
 
 
-def over(
-    rows: Iterable[Result], groups: Iterable[Transition], machine: Machine, suffix: str
-) -> list[dict[str, object]]:
+def over(rows: Iterable[Result], groups: Iterable[Transition], machine: Machine) -> list[dict[str, object]]:
     """Return the latency at `SHAPES`, on the fewest threads timed: a chart and a table for each direction."""
     here = [row for row in rows if row.metric == "latency" and row.value > 0 and _shown(row.cell)]
     threads = next((count for count in THREADS if any(row.cell.threads == count for row in here)), None)
     steps = {(step.after.release, step.after.cell) for group in groups for step in group.steps}
     return [
-        _over(direction, own, steps, machine, f"latency-{direction}{suffix}")
+        _over(direction, own, steps, machine)
         for direction in DIRECTIONS
         if (own := [row for row in here if (row.cell.direction, row.cell.threads) == (direction, threads)])
     ]
@@ -42,7 +39,7 @@ def _shown(cell: Cell) -> bool:
 
 
 def _over(
-    direction: str, rows: Sequence[Result], steps: set[tuple[Release, Cell]], machine: Machine, name: str
+    direction: str, rows: Sequence[Result], steps: set[tuple[Release, Cell]], machine: Machine
 ) -> dict[str, object]:
     by_place: dict[Where, list[Result]] = defaultdict(list)
     for row in rows:
@@ -55,10 +52,9 @@ def _over(
     on = "the GPU" if machine.device == "cuda" else wording.threads(rows[0].cell)
     title = f"{wording.DIRECTIONS[direction]}, {FORMAT} on {on}"
     panels = [Panel(text, _lines(by_place[where], steps)) for where, text in zip(order, titles, strict=True)]
-    drawn = f"Latency over releases: {title}"
     return {
         "title": title,
-        "chart": charts.trends(name, drawn, panels, COLUMNS, _seconds) if charts.available() else None,
+        "chart": charts.trends(f"Latency over releases: {title}", panels, _seconds),
         "heads": titles,
         "lines": list(_table(rows, order)),
     }

@@ -38,7 +38,7 @@ def _section(
         "measured": list(_measured(rows, newest)),
         "grids": [roofline.grid(table, machine, suffix, asv) for table in performance.tables(today)],
         "fresh": performance.fresh(today, machine.device),
-        "over": latency.over(rows, groups, machine, suffix),
+        "over": latency.over(rows, groups, machine),
         "changes": [
             (
                 wording.version(group.worst.after),

@@ -14,7 +14,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     values: dict[str, object] = {
         "places": (),
         "asv": evidence.asv,
-        "missing": "" if charts.available() else charts.MISSING,
+        "outlines": charts.MARKS,
     }
     if evidence.results:  # and so there is asv, which these modules need
         from reports.site.machines import sections

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from markupsafe import Markup
-
 from adapters.frameworks import FRAMEWORKS
 from adapters.releases import PACKAGES
 from benchmarks.asv.results import Machine
 from benchmarks.timing.cells import PARAMS, TIERS, Cell
 from reports.site import charts
-from reports.site.charts import Dot, Series
+from reports.site.charts import Dot, DotChart, Series
 from reports.timing import performance, wording
 from reports.timing.asv_site import Plot
 from reports.timing.performance import Column, PerformanceTable
 
-MARKERS = "vDos^PX<>"  # of the frameworks in their order, as the five colours are
+MARKERS = "".join(charts.MARKS)  # of the frameworks in their order, as the five colours are
 AXIS = "times the roofline: 1 is the limit of the machine, lower is better"
 HEAD = "llama2"  # the shape whose order a table's first sentence tells
 
@@ -35,7 +33,7 @@ def grid(table: PerformanceTable, machine: Machine, suffix: str, asv: str) -> di
             for line, label in labels.items()
         ],
         "errors": performance.errors(table),
-        "chart": _chart(anchor, table, labels) if charts.available() else None,
+        "chart": _chart(table, labels),
     }
 
 
@@ -72,7 +70,7 @@ def series(column: Column) -> Series:
     return Series(performance.head(column), *look, hollow=mode == "compiled")
 
 
-def _chart(name: str, table: PerformanceTable, labels: Mapping[Cell, str]) -> Markup:
+def _chart(table: PerformanceTable, labels: Mapping[Cell, str]) -> DotChart | None:
     marks = []
     for column in table.columns:
         for at, (line, label) in enumerate(labels.items()):
@@ -81,7 +79,7 @@ def _chart(name: str, table: PerformanceTable, labels: Mapping[Cell, str]) -> Ma
                 value = entry["roofline"].value
                 tip = f"{performance.head(column)}, {label}: {wording.number(value)}"
                 marks.append(Dot(series(column), at, value, tip))
-    return charts.dots(name, f"{table.title}: {AXIS}", list(labels.values()), marks, AXIS)
+    return charts.dots(f"{table.title}: {AXIS}", list(labels.values()), marks, AXIS) if marks else None
 
 
 def plot(asv: str, machine: Machine, cell: Cell, metric: str, *frameworks: str) -> str:
