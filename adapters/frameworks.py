@@ -43,6 +43,8 @@ class Spelling:
     wait: str = "{result}"
     synchronize: str = ""
     derivatives: Mapping[str, str] = field(default_factory=dict)
+    ported: Mapping[str, str] = field(default_factory=dict)
+    habits: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # each with says, call and prints
     compiles_forward: bool = False
     written_out: bool = False
 
@@ -98,6 +100,8 @@ class Framework:
     modes: Mapping[str, Mode]
     cross_entropy: str
     long_title: str = ""
+    docs: str = ""
+    aliases: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     judged: bool = False
     timed: bool = False
@@ -114,6 +118,11 @@ class Framework:
     def usual(self) -> str:
         """Return the mode that a plain run takes."""
         return next(iter(self.modes))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that people give it, in lower case."""
+        return (self.name, self.title.lower(), *self.aliases)
 
     @property
     def packages(self) -> tuple[str, ...]:

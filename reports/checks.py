@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from adapters.frameworks import FRAMEWORKS
 from conformance.record.records import Check, Record
 from conformance.record.verdict import kind
 from conformance.requirements import Requirement
@@ -112,6 +113,12 @@ def parts(text: str) -> tuple[Part, ...]:
 def plural(number: int, noun: str = "check") -> str:
     """Return a number with its noun: "1 check", "2 checks", "1,000 checks"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def framework_order(target: str) -> tuple[int, str]:
+    """Return the sort key of targets: frameworks in the order of frameworks.toml, then others by name."""
+    adapter, names = split_target(target)[0], list(FRAMEWORKS)
+    return names.index(adapter) if adapter in names else len(names), target
 
 
 def split_target(target: str) -> tuple[str, str, str]:

@@ -1,7 +1,8 @@
-"""`python -m reports choose --task TASK [--device cpu] [--dtype float32]`: print facts to choose a framework by.
+"""`python -m reports choose --task TASK [--device cpu] [--dtype float32] [--mode usual]`: facts to choose by.
 
-The facts say what each framework does well and badly for a task, from records and results alone, without a score
-or a ranking. The exit code is 1 if no record has the device or format, 2 for an unknown task, device or format.
+A line for each fault that touches the task, the grades, and time and memory at the task's shapes, from records
+and results alone, without a score or a ranking. The exit code is 1 if no record has the device, format or mode,
+2 for an unknown task, device, format or mode.
 """
 
 from __future__ import annotations
@@ -14,23 +15,21 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.frameworks import FRAMEWORKS
-from benchmarks.timing.cells import FORMATS
 from conformance.ci.markup import escape
 from conformance.terminal import complain
 from reports import tasks
 from reports.accuracy import FORMATS as GRADED
-from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise, costs_of
-from reports.checks import parts, split_target
+from reports.checks import plural, split_target
 from reports.console import console
-from reports.differences import cost
-from reports.differences.operands import Operand, operands
 from reports.evidence import RECORDS, Evidence
-from reports.markdown import linked
+from reports.timing import wording
+from reports.uses import MODES, UseFault, UseRow, UseTime, rows
 
 DEVICES = ("cpu", "cuda")
-OURS = "numpy"  # NumPy has no softmax: its adapter is this project's reference, and no framework to choose
-TITLES = {GOOD: "Well", BAD: "Badly", NEITHER: "Neither"}
-MARKS = {GOOD: ("✓", "green"), BAD: ("✗", "red"), NEITHER: ("·", "dim")}
+SHAPES = 2  # of each call that are shown at once; the site has all
+STYLES = {"wrong": "red", "practice": "yellow", "lacks": "yellow", "answers": "", "grade": "", "time": ""}
+
+Line = tuple[str, str]  # heading, text
 
 
 class Missing(Exception):
@@ -42,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", required=True, choices=tuple(tasks.load()))
     parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--dtype", default="float32", choices=GRADED)
+    parser.add_argument("--mode", default="usual", choices=tuple(MODES))
     parser.add_argument("--markdown", action="store_true", help="as Markdown instead of lines")
     parser.add_argument(
         "--records", nargs=1, type=Path, default=[RECORDS], metavar="DIR", help="default: reports/records"
@@ -51,104 +51,114 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, evidence: Evidence) -> int:
     """Print the facts; the exit code."""
     try:
-        advice, notes = collect(evidence, options.task, options.device, options.dtype)
+        found = collect(evidence, options.task, options.device, options.dtype, options.mode)
     except Missing as error:
         complain(f"choose: {error}")
         return 1
-    task = tasks.load()[options.task]
-    head = f"{task.title}; {options.dtype} on {options.device}"
+    head = f"{tasks.load()[options.task].title}; {options.dtype} on {options.device}, {MODES[options.mode]}"
     if options.markdown:
-        print(markdown(head, advice, notes), end="")
+        print(markdown(head, found, options.mode), end="")
     else:
-        show(head, advice, notes, console())
+        show(head, found, options.mode, console())
     return 0
 
 
-def collect(evidence: Evidence, task: str, device: str, dtype: str) -> tuple[list[Advice], list[str]]:
-    """Return the facts of every target on the device that has the format, and notes on what is left out.
+def collect(evidence: Evidence, task: str, device: str, dtype: str, mode: str) -> list[UseRow]:
+    """Return the rows of the targets on the device, in the mode, that have the format.
 
     Raises:
-        Missing: there is no such target.
+        Missing: there is none.
     """
-    here = [side for side in operands(evidence.records, ())[0] if split_target(side.target)[1] == device]
-    if not here:
+    if not any(split_target(record.header.target)[1] == device for record in evidence.records):
+        raise Missing(f"no record is of {device}: {to_judge(device)}")
+    found = [row for row in rows(evidence, tasks.load()[task], device, dtype) if mode in row.modes]
+    if not found:
         raise Missing(
-            f"no record is of {device}: python -m conformance --targets torch:{device}:eager --tier full "
-            "--output results, on a machine that has one, and choose --records results"
+            f"no record on {device} in {MODES[mode]} judges {dtype} for {task}: python -m conformance "
+            "--targets all --tier full --output results, with a framework that holds it, and choose "
+            "--records results"
         )
-    judged = [side for side in here if split_target(side.target)[0] != OURS and _holds(side, task, dtype)]
-    if not judged:
-        raise Missing(
-            f"no record on {device} judges {dtype} for {task}: python -m conformance --targets all --tier full "
-            "--output results, with a framework that holds it, and choose --records results"
-        )
-    columns = {side.name: cost.target_costs(evidence.results, side.target, side.version) for side in judged}
-    ground = Ground(
-        tasks.load()[task], dtype, evidence.specification, {entry.id: entry for entry in evidence.deviations}
-    )
-    return advise(judged, columns, ground), list(_notes(judged, here, columns, ground))
+    return found
 
 
-def _holds(side: Operand, task: str, dtype: str) -> bool:
-    operations = tasks.load()[task].operations
-    return any(
-        check.dtype == dtype and check.operation in operations and check.outcome != "absent"
-        for check in side.record.checks
+def to_judge(device: str) -> str:
+    """Return the command that makes records of a device."""
+    return (
+        f"python -m conformance --targets torch:{device}:eager --tier full --output results, on a machine that "
+        "has one, and choose --records results"
     )
 
 
-def _notes(
-    judged: Sequence[Operand],
-    here: Sequence[Operand],
-    columns: dict[str, cost.TargetCosts | None],
-    ground: Ground,
-) -> Iterator[str]:
-    yield THRESHOLDS
-    for side in here:
-        if side not in judged and split_target(side.target)[0] != OURS:
-            yield f"{side.name} has nothing in {ground.dtype} for this use: left out."
-    for side in judged:
-        column = columns[side.name]
-        if not (column and costs_of(column, ground)):
-            how = _how(side, ground.dtype)
-            yield f"{side.name} is not timed in {ground.dtype} at the shapes of this use: {how}."
+def lines(row: UseRow, mode: str) -> Iterator[Line]:
+    """Yield a heading and a text for each fact of a target."""
+    for fault in row.faults:
+        yield "practice" if fault.lenient else "wrong", fault_text(fault)
+    if all(fault.lenient for fault in row.faults):
+        yield "wrong", "nothing that is known"
+    if row.lacks:
+        yield "lacks", ", ".join(row.lacks)
+    for answer in row.answers:
+        yield "answers", answer
+    if row.grades:
+        yield "grade", "; ".join(f"{operation} {direction} {grade}" for operation, direction, grade in row.grades)
+    shown: dict[tuple[str, str], int] = {}
+    for timed in row.times:
+        shown[timed.call] = shown.get(timed.call, 0) + 1
+        if shown[timed.call] <= SHAPES:
+            text = f"{call_text(row, timed)}: {time_text(timed)}; {timed.beside[mode]}{since(timed.since)}"
+            yield "time", text
+    if not row.times:
+        yield "time", not_timed(row)
 
 
-def _how(side: Operand, dtype: str) -> str:
-    """Return the command that times it, or the reason why none does."""
-    adapter, _, mode = split_target(side.target)
+def fault_text(fault: UseFault) -> str:
+    """Return a fault in words, with its evidence."""
+    needed = f"{fault.needed}: " if fault.needed else ""
+    link = f", {''.join(part.text for part in fault.link)}" if fault.link else ""
+    return f"{needed}{fault.title} [{fault.where}, {plural(fault.checks)}{link}]{since(fault.since)}"
+
+
+def since(text: str) -> str:
+    """Return a remark on releases, "" for none."""
+    return f"; {text}" if text else ""
+
+
+def call_text(row: UseRow, timed: UseTime) -> str:
+    """Return the call of a cell, and its shape and threads."""
+    return f"{wording.call(timed.cell)} {wording.where(timed.cell, split_target(row.side.target)[1])}"
+
+
+def time_text(timed: UseTime) -> str:
+    """Return the latency with its interval, and the memory."""
+    price = timed.cost
+    low, middle, high = (wording.quantity(value, "latency") for value in (price.low, price.latency, price.high))
+    copies = "" if price.copies is None else f", memory {price.copies:.1f} × the logits"
+    return f"{middle} ({low} to {high}){copies}"
+
+
+def not_timed(row: UseRow) -> str:
+    """Return the command that times a target, or the reason why none does."""
+    adapter, _, mode = split_target(row.side.target)
     known = FRAMEWORKS.get(adapter)
-    if dtype not in FORMATS or not (known and known.timed and known.timed_as(mode)):
-        return "the benchmarks have no such mode or format"
-    return f"python -m benchmarks current {adapter} --tier full"
+    if not (known and known.timed and known.timed_as(mode)):
+        return "not timed: the benchmarks have no such mode"
+    return f"not timed in this format: python -m benchmarks current {adapter} --tier full"
 
 
-def show(head: str, every: Sequence[Advice], notes: Sequence[str], output: Console) -> None:
+def show(head: str, every: Sequence[UseRow], mode: str, output: Console) -> None:
     """Print the facts as lines on a terminal."""
     output.print(Text(head, "bold"))
-    for note in notes:
-        output.print(Text(f"note: {note}", "yellow" if note is not THRESHOLDS else "dim"))
-    for advice in every:
-        output.print(Text(f"\n{advice.side.label}", "bold cyan"))
-        for verdict in TITLES:
-            mark, style = MARKS[verdict]
-            for fact in advice.of(verdict):
-                line = (
-                    Text(f"  {mark} ", style)
-                    .append(fact.text, "")
-                    .append(f"  [{', '.join(fact.sources)}]", "dim")
-                )
-                output.print(line)
+    for row in every:
+        timed = f", timed: {row.timed}" if row.timed else ""
+        output.print(Text(f"\n{row.side.label}{timed}", "bold cyan"))
+        for heading, text in lines(row, mode):
+            output.print(Text(f"  {heading:9}", STYLES[heading]).append(text, ""))
 
 
-def markdown(head: str, every: Sequence[Advice], notes: Sequence[str]) -> str:
+def markdown(head: str, every: Sequence[UseRow], mode: str) -> str:
     """Return the facts as Markdown."""
-    blocks = [f"# {escape(head)}", *(f"> {escape(note)}" for note in notes)]
-    for advice in every:
-        blocks.append(f"## {escape(advice.side.label)}")
-        for verdict, title in TITLES.items():
-            facts = advice.of(verdict)
-            if facts:
-                lines = (f"- {escape(fact.text)} ({linked(parts(', '.join(fact.sources)))})" for fact in facts)
-                blocks += [f"**{title}**", "\n".join(lines)]
+    blocks = [f"# {escape(head)}"]
+    for row in every:
+        blocks.append(f"## {escape(row.side.label)}")
+        blocks.append("\n".join(f"- **{heading}** {escape(text)}" for heading, text in lines(row, mode)))
     return "\n\n".join(blocks) + "\n"

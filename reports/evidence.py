@@ -7,19 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.releases import releases
 from conformance import deviations as known
 from conformance import requirements as specification
 from conformance.deviations import Deviation
 from conformance.record import reading, storage
 from conformance.record.records import BrokenRecord, Record
+from conformance.record.timeline import Timeline, timelines
 from conformance.requirements import Requirement
 from reports import model
+from reports.checks import framework_order
+from reports.differences.operands import Operand
 
 if TYPE_CHECKING:
+    from benchmarks.asv.changes import Transition
     from benchmarks.asv.results import Results
+    from benchmarks.timing.cells import Cell
 
 RECORDS = Path(__file__).resolve().parent / "records"
 RELEASES = RECORDS / "releases"
@@ -46,6 +53,52 @@ class Evidence:
     deviations: tuple[Deviation, ...]
     problems: tuple[str, ...]
     asv: str = ""
+
+    @cached_property
+    def today(self) -> tuple[Operand, ...]:
+        """The targets of today, in the order of their frameworks."""
+        names = sorted((record.header.target for record in self.records), key=framework_order)
+        by_name = {record.header.target: record for record in self.records}
+        return tuple(Operand(name, by_name[name]) for name in names)
+
+    @cached_property
+    def timelines(self) -> tuple[Timeline, ...]:
+        """The releases of each framework side by side."""
+        days = {release.tag: release.day for release in releases()}
+        return timelines(self.history, self.specification, self.deviations, days)
+
+    @cached_property
+    def steps(self) -> Mapping[str, Sequence[Transition]]:
+        """Machine → the sure changes of the latency between releases, the largest first."""
+        if not self.results:
+            return {}
+        from reports.timing.performance import latency_changes
+
+        every = (*self.results.rows, *self.results.again)
+        return {
+            name: latency_changes([row for row in every if row.machine == name]) for name in self.results.machines
+        }
+
+    def since(self, target: str, entry: str) -> str:
+        """Say in which releases a deviation shows in the mode of `target`; "" if no release was judged in it."""
+        spans = (span for timeline in self.timelines if timeline.target == target for span in timeline.spans)
+        return next((span.sentence for span in spans if span.entry.id == entry and True in span.shows), "")
+
+    def step(self, framework: str, machine: str, cell: Cell) -> str:
+        """Say by which release the latency of a cell last changed; "" if by none."""
+        from reports.timing import wording
+
+        own = [
+            step
+            for group in self.steps.get(machine, ())
+            for step in group.steps
+            if step.after.release.framework == framework and step.after.cell == cell
+        ]
+        last = max(own, key=lambda step: step.after.release.day, default=None)
+        if last is None:
+            return ""
+        change = wording.change("latency", last.worse)
+        return f"{wording.factor(last.size)} times {change} since {last.after.release.version}"
 
 
 def gather(places: Sequence[Path], releases: Path = RELEASES, timings: Path | None = None) -> Evidence:

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -75,6 +78,11 @@ def needed() -> None:
     if not (PROGRAM and DRIVER):
         missing = "no chromium and chromedriver here; Debian has them as chromium and chromium-driver"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+
+
+def waited(driver: Chrome, selector: str) -> list[WebElement]:
+    """The elements that a script makes, once there are some."""
+    return WebDriverWait(driver, 10).until(lambda _: driver.find_elements(By.CSS_SELECTOR, selector))
 
 
 def requests(driver: Chrome) -> list[str]:

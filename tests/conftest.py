@@ -10,6 +10,8 @@ from selenium.webdriver import Chrome
 
 from conformance.record.records import Check, Footer
 from conformance.record.writing import Writer
+from reports import evidence
+from reports.site import build
 from tests import browser
 from tests.samples import header
 from tests.whole_record import ASKED, ROWS
@@ -27,6 +29,14 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def committed_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of all committed records and results."""
+    output = tmp_path_factory.mktemp("committed") / "site"
+    build.write(build.texts(evidence.gather([evidence.RECORDS])), output)
+    return output
 
 
 @pytest.fixture

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.timing.cells import DIRECTIONS, OPERATIONS, SHAPES, Cell
+from benchmarks.timing.cells import DIRECTIONS, OPERATIONS, SHAPES
 from conformance import requirements
-from conformance.record.records import Check, Record
-from reports import tasks
+from conformance.record.records import Check, Footer, Record
+from reports import tasks, uses
 from reports.__main__ import main
-from reports.advice import BAD, GOOD, NEITHER, THRESHOLDS, Advice, Ground, advise
-from reports.choose import OURS, markdown
-from reports.differences.cost import Cost, TargetCosts
-from reports.differences.operands import Operand
+from reports.choose import lines, markdown
+from reports.differences.cost import Cost
+from reports.evidence import assemble
+from reports.uses import UseRow, compared
 from tests.samples import ENTRY, HOSTILE, check, graded, markup, record
 
 SPECIFICATION = requirements.load()
-ATTENTION = tasks.load()["attention"]
-CELL = Cell("softmax", "forward", "", "float32", "bert", "all")
 
 
-def facts(*rows: Check, task: str = "attention", dtype: str = "float32") -> dict[str, list[str]]:
-    (advice,) = told([record(*rows)], {}, task, dtype)
-    return {verdict: [fact.text for fact in advice.of(verdict)] for verdict in (GOOD, BAD, NEITHER)}
+def rows(*records: Record, task: str = "attention", dtype: str = "float32", history: Any = ()) -> list[UseRow]:
+    found = assemble(records, history, requirements=SPECIFICATION, entries=[ENTRY])
+    return uses.rows(found, tasks.load()[task], "cpu", dtype)
 
 
-def told(
-    found: list[Record], columns: dict[str, TargetCosts | None], task: str = "attention", dtype: str = "float32"
-) -> list[Advice]:
-    ground = Ground(tasks.load()[task], dtype, SPECIFICATION, {ENTRY.id: ENTRY})
-    return advise([Operand(one.header.target, one) for one in found], columns, ground)
+def told(*checks: Check, task: str = "attention", dtype: str = "float32") -> list[tuple[str, str]]:
+    (row,) = rows(record(*checks), task=task, dtype=dtype)
+    return [line for line in lines(row, "usual") if line[0] != "time"]
 
 
 # The table of uses
@@ -56,111 +53,82 @@ def test_every_use_has_facts_in_the_committed_records(capsys: pytest.CaptureFixt
         assert main(["choose", "--task", task, "--dtype", "bfloat16"]) == 0
         text = capsys.readouterr().out
         assert "torch:cpu:eager" in text
-        assert f"{OURS}:" not in text
-        assert text.count("✓") > 10
-        assert text.count("✗") > 3
+        assert "numpy:" not in text
+        assert text.count("wrong") > 3
+        assert len(text.split()) < 1000
 
 
 # Facts
 
 
-def test_what_holds_is_good_with_its_number() -> None:
-    found = facts(check("SPV-01"), check("SPV-08"))
-    assert found[GOOD] == ["masks of −inf and of the largest negative number: holds in 2 checks"]
+def test_what_holds_is_not_told() -> None:
+    assert told(check("SPV-01"), check("SPV-08")) == [("wrong", "nothing that is known")]
 
 
-def test_deviation_is_bad_with_its_reason_and_thread() -> None:
-    (advice,) = told([record(check("SPV-01", "deviation", entry=ENTRY.id), check("SPV-01", case="other"))], {})
-    (fact,) = advice.of(BAD)
-    assert f"{ENTRY.title}. {ENTRY.reason} In 1 of 2 checks" in fact.text
-    assert fact.sources == ("SPV-01", ENTRY.link)
-    assert advice.of(GOOD) == ()
+def test_deviation_is_told_with_what_it_breaks_its_evidence_its_thread_and_its_releases() -> None:
+    def released(version: str, outcome: str) -> Record:
+        one = record(check("ACC-01", outcome), footer=Footer(1, ""))
+        return replace(one, header=replace(one.header, framework={"name": "torch", "version": version}))
+
+    history = (released("1.0", "pass"), released("2.0", "fail"))
+    failing = check("ACC-01", "deviation", entry=ENTRY.id)
+    (row,) = rows(record(failing, check("ACC-01", case="other")), history=history)
+    (line,) = [text for heading, text in lines(row, "usual") if heading == "wrong"]
+    need = tasks.load()["attention"].needs[0].why
+    assert line == f"{need}: {ENTRY.title} [ACC-01, 1 check, {ENTRY.link}]; since 2.0 (not yet in 1.0)"
 
 
-def test_failure_is_bad_with_the_statement_that_is_not_met() -> None:
-    (text,) = facts(check("ACC-02", "fail"))[BAD]
-    assert f"not met (should): {SPECIFICATION['ACC-02'].text} In 1 of 1 check" in text
+def test_failure_of_good_practice_is_told_apart_with_its_statement() -> None:
+    ((heading, text), *_) = told(check("ACC-02", "fail"))
+    assert (heading, SPECIFICATION["ACC-02"].text in text) == ("practice", True)
 
 
-def test_absent_feature_is_bad_and_no_failure() -> None:
-    found = facts(check("SPV-09", "absent", message="torch has no where"))
-    assert found[BAD] == ["lacks a mask as an argument (where): hides scores whatever they hold"]
-    assert found[GOOD] == []
+def test_absent_feature_is_lacking_and_no_fault() -> None:
+    found = told(check("SPV-09", "absent", message="torch has no where"), check("SPV-01"))
+    assert ("lacks", "a mask as an argument (where)") in found
+    assert ("wrong", "nothing that is known") in found
 
 
-def test_legal_choice_is_neither() -> None:
-    found = facts(check("SPV-03", "choice", observed="nan"))
-    assert found[NEITHER] == ["a row that is masked entirely: NaN at every position (nan), in 1 check"]
+def test_legal_choice_is_an_answer() -> None:
+    found = told(check("SPV-03", "choice", observed="nan"))
+    assert ("answers", "a row that is masked entirely: NaN at every position (nan)") in found
 
 
-def test_what_is_refused_by_name_is_neither() -> None:
+def test_what_is_refused_by_name_is_an_answer() -> None:
     index = {"operation": "softmax_cross_entropy", "case": "index"}
-    found = facts(check("LBL-14", observed="uint8 error, int32 accepted", **index), task="llm-training")
-    assert found[GOOD] == []
-    assert "uint8 error" in found[NEITHER][0]
+    found = told(check("LBL-14", observed="uint8 error, int32 accepted", **index), task="llm-training")
+    assert ("answers", "labels in small integer formats: uint8 error, int32 accepted") in found
 
 
 def test_other_operations_formats_and_label_forms_are_left_out() -> None:
     loss = {"operation": "softmax_cross_entropy"}
-    assert facts(check("SPV-01", operation="log_softmax"), check("SPV-01", "fail", **loss))[BAD] == []
-    rows = (check("SPV-01", "fail", dtype="float16"), check("SPV-01"))
-    assert facts(*rows)[BAD] == []
-    assert facts(check("ACC-01", "fail", case="probability", **loss), task="llm-training")[BAD] == []
+    nothing = ("wrong", "nothing that is known")
+    assert told(check("SPV-01"), check("SPV-01", "fail", **loss))[0] == nothing
+    assert told(check("SPV-01", "fail", dtype="float16"), check("SPV-01"))[0] == nothing
+    forms = (check("ACC-01", "fail", case="probability", **loss), check("ACC-01", case="index", **loss))
+    assert told(*forms, task="llm-training")[0] == nothing
 
 
-def test_requirement_that_is_judged_in_another_format_says_so() -> None:
-    (text,) = facts(check("SPV-01"), dtype="bfloat16")[GOOD]
-    assert text.endswith("holds in 1 check, judged in float32 alone")
+def test_grade_is_told_with_its_largest_error() -> None:
+    assert ("grade", "softmax forward E (2)") in told(graded(B=2.0, C=2.0, D=2.0, E=0.5))
 
 
-@pytest.mark.parametrize(
-    ("ratios", "verdict"), [({}, GOOD), ({"B": 2.0}, NEITHER), ({"B": 2.0, "C": 2.0, "D": 2.0, "E": 0.5}, BAD)]
-)
-def test_grade_is_judged_by_its_letter(ratios: dict[str, Any], verdict: str) -> None:
-    assert any(text.startswith("grade") for text in facts(graded(**ratios))[verdict])
+def test_times_are_told_apart_only_by_their_intervals() -> None:
+    def cost(low: float, latency: float, high: float) -> Cost:
+        return Cost(latency, low, high, None, None)
 
-
-def column(latency: float, copies: float | None = None, spread: float = 0.01) -> TargetCosts:
-    one = Cost(latency, latency * (1 - spread), latency * (1 + spread), None, copies)
-    return TargetCosts("torch-2.0", "cpu", {("here", CELL): one})
-
-
-def timed(*columns: TargetCosts | None) -> list[Advice]:
-    names = [f"torch:cpu:{place}" for place in range(len(columns))]
-    return told([record(target=name) for name in names], dict(zip(names, columns, strict=True)))
-
-
-def test_fastest_is_good_and_more_than_twice_its_time_is_bad() -> None:
-    first, between, last = timed(column(1e-3), column(1.5e-3), column(2.5e-3))
-    assert [fact.verdict for one in (first, between, last) for fact in one.facts] == [GOOD, NEITHER, BAD]
-    assert "2.5 times the fastest, the most in 1 of 1 cell" in last.facts[0].text
-    assert last.facts[0].sources == ("softmax forward float32 bert all",)
-
-
-def test_time_within_the_interval_of_the_fastest_is_as_fast() -> None:
-    assert [
-        fact.verdict for one in timed(column(1e-3, spread=0.2), column(1.3e-3, spread=0.2)) for fact in one.facts
-    ] == [
-        GOOD,
-        GOOD,
-    ]
-
-
-def test_extra_copies_are_bad() -> None:
-    less, more = timed(column(1e-3, 1.0), column(1e-3, 2.0))
-    assert less.of(BAD) == ()
-    assert "2.0 copies of the logits beside its inputs, where torch:cpu:0 takes 1.0" in more.of(BAD)[0].text
-
-
-def test_what_is_not_timed_is_compared_with_nothing() -> None:
-    first, second = timed(column(1e-3), None)
-    assert first.of(GOOD)
-    assert second.facts == ()
+    wide, narrow = cost(3.86e-3, 5.96e-3, 8.21e-3), cost(2.15e-3, 3.2e-3, 4.56e-3)
+    assert compared(wide, [("torch", narrow)]) == "cannot be told apart from torch (medians differ 1.86 times)"
+    assert compared(narrow, [("jax", wide)]) == "cannot be told apart from jax (medians differ 1.86 times)"
+    fast = cost(0.9e-3, 1e-3, 1.1e-3)
+    assert compared(wide, [("torch", narrow), ("jax", fast)]) == "6.0 times as long as jax"
+    assert compared(fast, [("torch", narrow)]) == "fastest; the next, torch, takes 3.2 times as long"
+    assert compared(fast, []) == "no other is timed here"
 
 
 def test_text_of_a_record_is_never_markup_in_markdown() -> None:
-    rows = [check("SPV-03", "choice", observed=HOSTILE), check("SPV-01", "deviation", entry=HOSTILE)]
-    text = markdown("head", told([record(*rows, target=f"{HOSTILE}:cpu:eager")], {}), [THRESHOLDS])
+    checks = [check("SPV-03", "choice", observed=HOSTILE), check("SPV-01", "deviation", entry=HOSTILE)]
+    text = markdown("head", rows(record(*checks, target=f"{HOSTILE}:cpu:eager")), "usual")
     assert "script" in text
     assert markup(text) == []
 
@@ -174,16 +142,12 @@ def choose(results: Path, *arguments: str) -> int:
     )
 
 
-def test_thresholds_are_stated(folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert choose(folder(check("SPV-01")), "--markdown") == 0
-    assert "more than 2 times the fastest" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--device", "cuda"), "no record is of cuda: python -m conformance --targets torch:cuda:eager"),
-        (("--dtype", "float16"), "no record on cpu judges float16 for attention: python -m conformance"),
+        (("--dtype", "float16"), "judges float16 for attention: python -m conformance"),
+        (("--mode", "compiled"), "no record on cpu in compiled judges float32 for attention"),
     ],
 )
 def test_what_no_record_holds_is_said_with_the_way_to_it(
@@ -193,7 +157,9 @@ def test_what_no_record_holds_is_said_with_the_way_to_it(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [("--task", "cooking"), ("--dtype", "int8"), ("--device", "tpu")])
+@pytest.mark.parametrize(
+    "arguments", [("--task", "cooking"), ("--dtype", "int8"), ("--device", "tpu"), ("--mode", "fast")]
+)
 def test_unknown_values_are_exit_code_two_with_the_choices(
     arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,4 +173,4 @@ def test_target_that_is_not_timed_is_noted(
     folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert choose(folder(check("SPV-01"))) == 0
-    assert "torch:cpu:eager is not timed in float32 at the shapes of this use" in capsys.readouterr().out
+    assert "not timed in this format: python -m benchmarks current torch --tier full" in capsys.readouterr().out

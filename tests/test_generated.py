@@ -138,16 +138,10 @@ def test_crash_that_an_entry_covers_is_told_in_its_report() -> None:
     assert "torch:cpu:eager: 1 check" in text
 
 
-def test_grades_tell_letter_worst_error_spread_and_witness() -> None:
+def test_grades_tell_letter_and_worst_error_and_name_the_tier() -> None:
     text = grades.page([measured()], assembled(measured()))
     assert "| softmax | float32 | forward | B 0.4 |" in text
-    assert "| softmax | float32 | forward | B | – | 0.4 | −0.5 | 0.25 | 2 | 4 | 1 |" in text
-    assert "| ACC-01/softmax/float32/worst | 0x1.8p+1 | 0x1.cp+2 | 0x0p+0 | 0x1.1p-9 | np.zeros((1, 4)) |" in text
-
-
-def test_grades_of_older_records_leave_the_spread_open() -> None:
-    found = record(graded())
-    assert "| B | – | 0.4 | – | – | – | – | 1 |" in grades.page([found], assembled(found))
+    assert "on the quick tier" in text
 
 
 def test_grades_of_no_errors_say_so() -> None:
@@ -167,22 +161,6 @@ def test_elementary_errors_have_a_row_for_each_target() -> None:
     assert "| target | float32 | float16 |" in text
     assert "| torch:cpu:eager | 2.5 / 1.5 | ∞ / 1.5 |" in text
     assert "| jax:cpu:jit | 1 / 1.5 | – |" in text
-
-
-@pytest.mark.parametrize(
-    ("text", "short"),
-    [
-        ("0x1.0000000000000p+0", "0x1p+0"),
-        ("-0x1.8a00000000000p-126", "-0x1.8ap-126"),
-        ("0x1.fffffep+127", "0x1.fffffep+127"),
-        ("[0x1.1000000000000p+4, nan]", "[0x1.1p+4, nan]"),
-        ("inf", "inf"),
-    ],
-)
-def test_hex_float_loses_its_last_zeros_alone(text: str, short: str) -> None:
-    assert grades.hexed(text) == short
-    if "[" not in text:
-        assert float.fromhex(short) == float.fromhex(text)
 
 
 def test_scope_names_who_gives_which_answer() -> None:

@@ -100,7 +100,7 @@ def test_one_input_outside_the_bound_is_one_sentence_with_its_witness() -> None:
     html = text(
         record(bad), record(bad, target="torch:cpu:compiled"), record(of(7, 0.5), target="scipy:cpu:eager")
     )
-    part = html.partition('id="outside"')[2].partition('id="overview"')[0]
+    part = html.partition('id="outside"')[2].partition('id="grades"')[0]
     assert part.count("<details") == 1
     assert "softmax forward in float32: 4 times the bound</span> in torch:cpu (compiled, eager), at n = 7" in part
     assert "1 are within it; the largest there is 0.5, of scipy:cpu:eager in softmax forward in float32." in part
@@ -119,7 +119,7 @@ def test_a_failure_is_not_told_as_a_known_deviation() -> None:
 
 def test_a_finding_without_a_program_tells_its_call() -> None:
     html = text(record(of(7, 4.0, "fail", kept=True), target="numpy:cpu:eager"))
-    part = html.partition('id="outside"')[2].partition('id="overview"')[0]
+    part = html.partition('id="outside"')[2].partition('id="grades"')[0]
     assert "np.zeros((1, 7))" in part
     assert "<pre" not in part
 
@@ -127,7 +127,7 @@ def test_a_finding_without_a_program_tells_its_call() -> None:
 def test_the_largest_comes_first_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accuracy, "MOST", 1)
     html = text(record(of(7, 4.0, "fail"), replace(of(9, math.inf, "fail"), dtype="float16")))
-    part = html.partition('id="outside"')[2].partition('id="overview"')[0]
+    part = html.partition('id="outside"')[2].partition('id="grades"')[0]
     assert "2 places" in part
     assert "the largest 1 here" in part
     assert "in float16: ∞ times the bound" in part

@@ -13,8 +13,6 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from reports import evidence
-from reports.site import build
 from reports.site.page import NAVIGATION
 from tests import browser
 
@@ -46,10 +44,8 @@ class Addresses(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("committed") / "site"
-    build.write(build.texts(evidence.gather([evidence.RECORDS])), output)
-    return output
+def site(committed_site: Path) -> Path:
+    return committed_site
 
 
 @pytest.fixture(scope="module")

@@ -206,7 +206,7 @@ def test_the_table_is_filtered_by_words_family_and_level_and_the_address_keeps_t
 
     def shown() -> list[str]:
         found: list[str] = driver.execute_script(
-            "return [...document.querySelectorAll('tr[data-level]')].filter(e => e.checkVisibility())"
+            "return [...document.querySelectorAll('tr[data-level]:not([hidden])')]"
             ".map(e => e.cells[0].textContent)"
         )
         assert f"{len(found)} of {len(known)}" == driver.find_element(By.ID, "shown").text
@@ -219,7 +219,7 @@ def test_the_table_is_filtered_by_words_family_and_level_and_the_address_keeps_t
     assert driver.current_url == f"{address}#family=SPV&level=choice"
     driver.find_element(By.ID, "text").send_keys("no such words")
     assert shown() == []
-    assert not driver.find_elements(By.CSS_SELECTOR, "tbody:not([hidden])")
+    assert not driver.find_elements(By.CSS_SELECTOR, "#all > details:not([hidden])")
     driver.get(f"{address}#text=✕ fail&family=NONE")
     assert shown() == ["ACC-01"]
     driver.get(address)

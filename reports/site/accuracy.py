@@ -84,6 +84,11 @@ def pages(evidence: Evidence) -> Iterator[Page]:
         "outside": OUTSIDE,
         "scale": _scale(),
     }
+    formats = {row.dtype: None for table in report.accuracy for row in table.rows}
+    shown["picks"] = (
+        ("on", "Target", [("", "all"), *((name, name) for name in names)]),
+        ("dtype", "Format", [("", "all"), *((name, name) for name in sorted(formats, key=by_format))]),
+    )
     shown["store"] = store.data()  # once all cells have asked for their witnesses
     yield Page("accuracy.html", "Accuracy", "accuracy.html.j2", "accuracy.html", shown)
 

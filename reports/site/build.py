@@ -14,18 +14,36 @@ from urllib.parse import quote
 from conformance.terminal import complain
 from reports.evidence import RECORDS, RELEASES, Evidence
 from reports.html import CSS
-from reports.site import accuracy, charts, differences, history, overview, page, performance, requirements
+from reports.site import (
+    accuracy,
+    choose,
+    differences,
+    frameworks,
+    glossary,
+    history,
+    overview,
+    page,
+    performance,
+    port,
+    requirements,
+    search,
+)
 from reports.site.page import HERE, Page
 
 PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
     overview.pages,
+    choose.pages,
+    port.pages,
     requirements.pages,
     differences.pages,
     accuracy.pages,
     performance.pages,
     history.pages,
+    frameworks.pages,
+    glossary.pages,
 )
 MARK = ".softmark-site"  # says that a folder is ours to replace
+VENDORED = HERE / "vendor"  # as its npm package has it, with its licence
 OUTPUT = Path("results") / "site"
 ASV = Path(__file__).resolve().parents[2] / ".asv" / "html"
 
@@ -52,8 +70,6 @@ def run(options: argparse.Namespace, evidence: Evidence) -> int:
     except NotBuilt as error:
         complain(f"build: {error}")
         return 2
-    if not charts.available():
-        complain(f"build: {charts.MISSING}")
     files = [path for path in options.output.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     print(f"wrote {len(files)} files, {size / 1e6:.1f} MB: open {options.output / 'index.html'}")
@@ -86,7 +102,12 @@ def texts(evidence: Evidence) -> dict[str, str]:
     }
     assets = {
         "assets/site.css": CSS.read_text(encoding="utf-8") + (HERE / "site.css").read_text(encoding="utf-8"),
-        **{f"assets/{path.name}": path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.js"))},
+        "assets/glossary.js": glossary.script(),
+        "assets/searched.js": search.script(evidence),
+        **{
+            f"assets/{path.name}": path.read_text(encoding="utf-8")
+            for path in sorted((*HERE.glob("*.js"), *VENDORED.glob("*.js")))
+        },
     }
     return made | assets
 

@@ -1,13 +1,13 @@
-"""The page of history: the releases in which a requirement held, was a deviation, failed or was absent."""
+"""The page for who upgrades: what each release changed, and where a requirement held, failed or was absent."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
-from adapters.releases import releases
 from conformance.record.timeline import (
     STATES,
     RequirementChange,
@@ -15,7 +15,6 @@ from conformance.record.timeline import (
     Span,
     Standing,
     Timeline,
-    timelines,
 )
 from conformance.requirements import FAMILIES
 from reports.checks import plural, split_target
@@ -35,28 +34,51 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class News:
-    """The changes of one release: deviations that came and went, and other changes of requirements."""
+    """The changes of one release: deviations that came and went, other changes of requirements, steps of speed.
+
+    `at` is the release's place among those of its framework, in the order of versions.
+    """
 
     framework: str
     version: str
     day: date | None
+    at: int
     came: tuple[Span, ...]
     went: tuple[Span, ...]
     changes: tuple[RequirementChange, ...]
+    steps: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
         """The number of changes."""
-        return len(self.came) + len(self.went) + len(self.changes)
+        return len(self.came) + len(self.went) + len(self.changes) + len(self.steps)
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the page, also if there are no records of releases."""
-    days = {release.tag: release.day for release in releases()}
-    histories = timelines(evidence.history, evidence.specification, evidence.deviations, days)
-    values = {"tables": list(map(table, histories)), "news": news(histories), "history_looks": LOOKS}
+    histories = evidence.timelines
+    values = {
+        "tables": list(map(table, histories)),
+        "news": news(histories, steps(evidence)),
+        "history_looks": LOOKS,
+    }
     values |= {"meanings": STATES, "steady": _steady, "counted": counted}
-    yield Page("history.html", "History", "history.html.j2", "history.html", values)
+    yield Page("history.html", "Upgrade: what each release changed", "history.html.j2", "history.html", values)
+
+
+def steps(evidence: Evidence) -> dict[tuple[str, str], list[str]]:
+    """Return framework and version → a sentence for each sure change of its latency, the largest first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    if evidence.results:
+        from reports.timing.performance import change
+
+        several = len(evidence.steps) > 1
+        for name, groups in evidence.steps.items():
+            device = evidence.results.machines[name].device
+            for group in groups:
+                text = change(group, device) + (f" On {name}." if several else "")
+                found.setdefault((group.after.framework, group.after.version), []).append(text)
+    return found
 
 
 def table(timeline: Timeline) -> dict[str, object]:
@@ -85,19 +107,24 @@ def table(timeline: Timeline) -> dict[str, object]:
     }
 
 
-def news(histories: Sequence[Timeline]) -> list[News]:
-    """Return the changes of each release, the newest first; releases without changes are left out."""
+def news(
+    histories: Sequence[Timeline], speed: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({})
+) -> list[News]:
+    """Return the changes of each release, frameworks in their order and the newest version first.
+
+    Releases without changes are left out.
+    """
     made = []
     for timeline in histories:
-        for at, release in enumerate(timeline.releases):
+        for at, release in reversed(list(enumerate(timeline.releases))):
             came, went = timeline.moves(at)
             moved = {span.entry.id for span in (*came, *went)}
             rest = tuple(change for change in timeline.changes(at) if not explained(change, moved))
-            item = News(
-                split_target(timeline.target)[0], release.version, release.day, tuple(came), tuple(went), rest
-            )
+            name, version = split_target(timeline.target)[0], release.version
+            own = tuple(speed.get((name, version), ()))
+            item = News(name, version, release.day, at, tuple(came), tuple(went), rest, own)
             made += [item] if item.count else []
-    return sorted(made, key=lambda item: item.day or date.min, reverse=True)
+    return made
 
 
 def explained(change: RequirementChange, moved: set[str]) -> bool:

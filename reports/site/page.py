@@ -16,11 +16,13 @@ HERE = Path(__file__).parent
 # address → name, in the order of the navigation; "#" stands nowhere in them
 NAVIGATION = {
     "index.html": "Overview",
+    "choose.html": "Choose",
+    "port.html": "Port",
+    "history.html": "Upgrade",
     "requirements.html": "Requirements",
     "differences.html": "Differences",
     "accuracy.html": "Accuracy",
     "performance.html": "Performance",
-    "history.html": "History",
 }
 
 

@@ -1,7 +1,7 @@
 "use strict";
 // The table of requirements by words, family and level; the address keeps them: requirements.html#family=SPV&level=must
 const controls = ["text", "family", "level"].map(id => document.getElementById(id));
-const groups = [...document.querySelectorAll("#all > tbody")];
+const groups = [...document.querySelectorAll("#all > details")];
 const rows = [...document.querySelectorAll("#all tr[data-level]")];
 const texts = rows.map(row => row.textContent.toLowerCase());
 
@@ -9,11 +9,14 @@ function show() {
   const [text, family, level] = controls.map(control => control.value);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   rows.forEach((row, at) => {
-    const asked = (!family || row.parentElement.id === family) && (!level || row.dataset.level === level);
+    const asked = (!family || row.closest("details").id === family) && (!level || row.dataset.level === level);
     row.hidden = !(asked && words.every(word => texts[at].includes(word)));
   });
   const shown = rows.filter(row => !row.hidden);
-  for (const group of groups) group.hidden = !shown.some(row => row.parentElement === group);
+  for (const group of groups) {
+    group.hidden = !shown.some(row => group.contains(row));
+    group.open = Boolean(family || level || words.length) || group === groups[0];
+  }
   document.getElementById("shown").textContent = `${shown.length} of ${rows.length}`;
 }
 

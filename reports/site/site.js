@@ -41,3 +41,38 @@ const reveal = () => {
 addEventListener("hashchange", reveal);
 reveal();
 addEventListener("beforeprint", () => { for (const item of document.querySelectorAll("details")) item.open = true; });
+
+// the first time that a table or a section uses a word of the glossary, the word shows its definition on hover and focus
+{
+  const words = Object.keys(GLOSSARY).sort((a, b) => b.length - a.length).map(word => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const any = new RegExp(`(?<![\\w-])(${words.join("|")})(?![\\w-])`, "i");
+  const texts = place => document.createTreeWalker(place, NodeFilter.SHOW_TEXT, node =>
+    node.parentElement.closest("a, button, summary, label, select, code, pre, svg, script, h1, h2, h3, noscript, .term, [data-w], [aria-hidden], [role=img]") || !any.test(node.data)
+      ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+  let number = 0;
+  const told = new Map();  // what a block has explained
+  const explain = node => {
+    const found = any.exec(node.data);
+    const says = found && GLOSSARY[found[0].toLowerCase()];
+    const block = node.parentElement.closest("table, details, section, main");
+    if (!told.has(block)) told.set(block, new Set());
+    if (!says || told.get(block).has(says)) return;
+    told.get(block).add(says);
+    const rest = node.splitText(found.index);
+    rest.splitText(found[0].length);
+    const term = document.createElement("span");
+    const tip = document.createElement("span");
+    [term.className, tip.className, tip.id, tip.textContent] = ["term", "tip", `tip${++number}`, says];
+    tip.setAttribute("role", "tooltip");
+    term.tabIndex = 0;
+    term.setAttribute("aria-describedby", tip.id);
+    rest.replaceWith(term);
+    term.append(rest, tip);
+  };
+  const main = document.getElementById("main");
+  if (!location.pathname.endsWith("glossary.html")) {
+    const nodes = [];
+    for (const walker = texts(main); walker.nextNode();) nodes.push(walker.currentNode);
+    nodes.forEach(explain);
+  }
+}
