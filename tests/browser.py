@@ -82,7 +82,10 @@ def needed() -> None:
 
 def waited(driver: Chrome, selector: str) -> list[WebElement]:
     """The elements that a script makes, once there are some."""
-    return WebDriverWait(driver, 10).until(lambda _: driver.find_elements(By.CSS_SELECTOR, selector))
+    found: list[WebElement] = WebDriverWait(driver, 10).until(
+        lambda _: driver.find_elements(By.CSS_SELECTOR, selector)
+    )
+    return found
 
 
 def requests(driver: Chrome) -> list[str]:
