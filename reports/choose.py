@@ -70,7 +70,10 @@ def collect(evidence: Evidence, task: str, device: str, dtype: str, mode: str) -
         Missing: there is none.
     """
     if not any(split_target(record.header.target)[1] == device for record in evidence.records):
-        raise Missing(f"no record is of {device}: {to_judge(device)}")
+        raise Missing(
+            f"no record is of {device}: {to_judge(device)}, on a machine that has one, "
+            "and choose --records results"
+        )
     found = [row for row in rows(evidence, tasks.load()[task], device, dtype) if mode in row.modes]
     if not found:
         raise Missing(
@@ -83,10 +86,7 @@ def collect(evidence: Evidence, task: str, device: str, dtype: str, mode: str) -
 
 def to_judge(device: str) -> str:
     """Return the command that makes records of a device."""
-    return (
-        f"python -m conformance --targets torch:{device}:eager --tier full --output results, on a machine that "
-        "has one, and choose --records results"
-    )
+    return f"python -m conformance --targets torch:{device}:eager --tier full --output results"
 
 
 def lines(row: UseRow, mode: str) -> Iterator[Line]:

@@ -261,6 +261,29 @@ def test_the_other_pages_of_asv_are_shown_and_lead_to_ours(
     seen(driver, address)
 
 
+def test_the_site_opens_on_a_plot_of_times_the_roofline(driver: Chrome, address: str) -> None:
+    driver.get(f"{address}/")
+    assert len(lines(driver)) == 2
+    assert "track_roofline" in driver.current_url
+    seen(driver, address)
+
+
+def test_the_index_is_searched_and_its_address_keeps_the_words(driver: Chrome, address: str) -> None:
+    def shown() -> list[str]:
+        rows = driver.find_elements(By.CSS_SELECTOR, "main section:not(#releases) tbody tr")
+        return [row.text for row in rows if row.is_displayed()]
+
+    driver.get(f"{address}/frameworks.html")
+    every = shown()
+    driver.find_element(By.ID, "text").send_keys("log_softmax")
+    assert 0 < len(shown()) < len(every)
+    kept = driver.current_url
+    driver.get("about:blank")
+    driver.get(kept)
+    assert 0 < len(shown()) < len(every)
+    seen(driver, address)
+
+
 def test_what_hovers_and_toggles_is_shown(driver: Chrome, address: str) -> None:
     driver.get(f"{address}/#/")
     wait(driver, "document.querySelector('.benchmark-text')")

@@ -7,6 +7,7 @@ are imported where they are used: asv imports this module where it measures, and
 from __future__ import annotations
 
 import json
+import shutil
 from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 # The first of these that a cell has is shown with its newest value; a plot of each is linked.
+START = "start.js"  # opens a plot where the address names none
+FILTER = Path(__file__).with_name("frameworks.js")
+FIRST = ("cross_entropy_index", "forward+backward", "llama2")  # what is wanted of the plot that is opened first
 METRICS = ("roofline", "device", "steady", "latency", "compile", "memory", "fresh", "faults", "error")
 
 Setting = tuple[tuple[str, str], ...]  # name → value, as asv writes both
@@ -62,16 +66,28 @@ def write(html: Path) -> Path:
     jinja = environment([Path(__file__).parent])
     jinja.filters |= {"human": _human}
     page = html / "frameworks.html"
+    machines = dict(_plots(html, index))
+    (html / START).write_text(_start(machines), encoding="utf-8")
+    shutil.copy(FILTER, html)
     text = jinja.get_template("site.html.j2").render(
         project=index["project"],
         frameworks=index["params"]["branch"],
-        machines={name: (index["machines"].get(name, {}), _tables(plots)) for name, plots in _plots(html, index)},
+        machines={name: (index["machines"].get(name, {}), _tables(plots)) for name, plots in machines.items()},
         releases=_releases(index),
         versions={revision: tag.partition("-")[2] for tag, revision in index["tags"].items()},
         short=index["hash_length"],
     )
     page.write_text(text, encoding="utf-8")
     return page
+
+
+def _start(machines: dict[str, list[Plot]]) -> str:
+    """Return a script that opens the plot of times the roofline that has the most of `FIRST`, if there is one."""
+    told = [(name, plot) for name, plots in machines.items() for plot in plots if plot.metric == METRICS[0]]
+    if not told:
+        return ""
+    name, plot = max(told, key=lambda one: sum(_text(value) in FIRST for _, value in one[1].setting))
+    return f"if (!location.hash) location.replace({json.dumps(plot.url(name))});\n"
 
 
 def _plots(html: Path, index: dict[str, Any]) -> Iterator[tuple[str, list[Plot]]]:

@@ -39,8 +39,10 @@ COPIES = {
 }
 REMOTE = re.compile(r'(<(?:script|link)\b[^>]*?\b(?:src|href)=")(https?://[^"]+)"([^>]*>)')
 GUARDS = re.compile(r'\s(?:integrity|crossorigin|referrerpolicy)="[^"]*"')
-GRID = '<li id="nav-li-" class="active">'
-LINK = '<li><a href="frameworks.html">Frameworks</a></li>'
+GRID = '<li id="nav-li-" class="active"><a href="#/">Benchmark grid</a></li>'
+# asv's grid is the mean over all frameworks, which says nothing of any of them
+LINKS = """<li><a href="frameworks.html">Frameworks</a></li>
+        <li id="nav-li-" class="active"><a href="#/">Mean of all frameworks</a></li>"""
 # asv writes the releases above a plot side by side, where fifty of them cover each other
 LABELS = (
     '#main-graph > div[style*="-2ex"] { transform: rotate(-50deg); transform-origin: 0 100%;'
@@ -94,8 +96,11 @@ def offline(html: Path) -> None:
     shutil.copytree(VENDOR, html / "vendor")
     for page in html.glob("*.html"):
         text = REMOTE.sub(_local, page.read_text(encoding="utf-8"))
-        text = text.replace(GRID, f"{LINK}\n        {GRID}")
-        text = text.replace("</head>", f"  <style>{LABELS}</style>\n  </head>")
+        text = text.replace(GRID, LINKS)
+        start = f'<script src="{asv_site.START}"></script>' if page.name == "index.html" else ""
+        text = text.replace("<head>", f"<head>{start}").replace(
+            "</head>", f"  <style>{LABELS}</style>\n  </head>"
+        )
         page.write_text(text, encoding="utf-8")
 
 
