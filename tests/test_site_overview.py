@@ -1,4 +1,4 @@
-"""The ten findings are chosen by the rule that the page states, and a cell tells the worst of its family."""
+"""Each framework has a row with its faults, and the ten findings are chosen by the rule that the page states."""
 
 from __future__ import annotations
 
@@ -145,15 +145,18 @@ def test_nothing_found_is_said() -> None:
     assert "Nothing fails, and these targets have no known deviation" in text(of(record(check())))
 
 
-def test_a_cell_tells_the_strictest_level_broken_and_leads_to_its_family() -> None:
-    checks = [check("ACC-01"), deviation("ACC-01", "known"), check("ACC-02", "fail"), check("SPV-03")]
-    made = of(record(*checks), entries=(entry("known", "ACC-01"),))
-    (accuracy, broken), (_, others) = overview.table(made)
-    assert accuracy.prefix == "ACC"
-    assert (accuracy.cells[0].worst, broken) == ("fail (should)", ["must"])
-    assert others == [""]
-    assert text(made).count('href="requirements.html#family=ACC"') == 2
-    assert "worst level: must" in text(made)
+def test_a_framework_has_its_known_and_new_faults_over_all_modes() -> None:
+    entries = (entry("known", "ACC-01"), entry("other", "GRD-01"))
+    eager = record(deviation("ACC-01", "known"), deviation("GRD-01", "other"), check("SPV-03", "fail"))
+    compiled = record(deviation("ACC-01", "known"), check("ACC-02", "fail"), target="torch:cpu:compiled")
+    (row,) = overview.rows(of(eager, compiled, entries=entries), "cpu", "")
+    assert (row.title, row.target) == ("PyTorch", "torch:cpu:eager")
+    assert row.faults.sentence == "2 known faults, 1 new"
+
+
+def test_a_target_that_holds_is_told_by_its_faults() -> None:
+    made = of(record(deviation("ACC-01", "known")), entries=(entry("known", "ACC-01"),))
+    assert "1 known fault, 0 new" in text(made)
 
 
 def test_notes_and_what_was_left_out_are_told() -> None:

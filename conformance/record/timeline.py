@@ -154,7 +154,7 @@ def _timeline(
 ) -> Timeline:
     name, device, mode = [*target.rsplit(":", 2), "", ""][:3]
     latest = {_version(record): record for record in sorted(records, key=lambda record: record.header.start)}
-    ordered = {version: latest[version] for version in sorted(latest, key=_order)}
+    ordered = {version: latest[version] for version in sorted(latest, key=version_order)}
     releases = tuple(
         JudgedRelease(version, days.get(f"{name}-{version}"), record.header.tier, record.unfinished)
         for version, record in ordered.items()
@@ -242,7 +242,8 @@ def _version(record: Record) -> str:
     return record.header.framework.get("version", "").partition("+")[0]
 
 
-def _order(version: str) -> tuple[bool, Version, str]:
+def version_order(version: str) -> tuple[bool, Version, str]:
+    """Return the sort key of versions, those that no order is known of first."""
     try:
         return True, Version(version), version
     except InvalidVersion:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from packaging.version import Version
+
 from adapters.frameworks import FRAMEWORKS
 from conformance.record import reading
 from conformance.record.records import PACKED, PLAIN, BrokenRecord, Check, Record
+from conformance.record.timeline import version_order
 from reports.checks import split_target
 
 
@@ -73,10 +76,17 @@ def release_name(record: Record) -> str:
 
 
 def operands(today: Iterable[Record], history: Iterable[Record]) -> tuple[list[Operand], list[Operand]]:
-    """Return today's targets and the releases; the last of several records with one name is used."""
+    """Return today's targets, and the releases in the order of versions.
+
+    The last of several records with one name is used.
+    """
     now = {record.header.target: Operand(record.header.target, record) for record in today}
     then = {release_name(record): Operand(release_name(record), record) for record in history}
-    return list(now.values()), list(then.values())
+    return list(now.values()), sorted(then.values(), key=_release)
+
+
+def _release(operand: Operand) -> tuple[str, tuple[bool, Version, str]]:
+    return split_target(operand.target)[0], version_order(operand.version.partition("+")[0])
 
 
 def find(name: str, known: Iterable[Operand]) -> Operand:

@@ -150,18 +150,20 @@ function show() {
   byId("notes").hidden = !notes.length;
 }
 
-// ---- the address holds the pair, "#a=torch:cpu:eager&b=jax:cpu:jit"
+// ---- the address holds the pair and the filters, "#a=torch:cpu:eager&b=jax:cpu:jit&text=float16"
 
 function read() {
   const asked = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B"));
   const form = document.querySelector("form.pair");
   byId("a").value = names.includes(asked.get("a")) ? asked.get("a") : form.dataset.defaultA;
   byId("b").value = names.includes(asked.get("b")) ? asked.get("b") : form.dataset.defaultB;
+  byId("sort").value = known.sections.some(({ key }) => key === asked.get("sort")) ? asked.get("sort") : "";
+  byId("text").value = asked.get("text") ?? "";
   show();
 }
 
 function write() {
-  const address = ["a", "b"].map(id => `${id}=${encodeURIComponent(byId(id).value).replaceAll("%3A", ":")}`).join("&");
+  const address = ["a", "b", "sort", "text"].filter(id => byId(id).value).map(id => `${id}=${encodeURIComponent(byId(id).value).replaceAll("%3A", ":")}`).join("&");
   history.replaceState(null, "", `#${address}`);
   show();
 }
@@ -172,8 +174,8 @@ byId("swap").addEventListener("click", () => {
   [byId("a").value, byId("b").value] = [byId("b").value, byId("a").value];
   write();
 });
-byId("sort").addEventListener("change", show);
-byId("text").addEventListener("input", show);
+byId("sort").addEventListener("change", write);
+byId("text").addEventListener("input", write);
 byId("open").addEventListener("click", () => {
   const open = byId("open").getAttribute("aria-pressed") !== "true";
   byId("open").setAttribute("aria-pressed", String(open));

@@ -1,4 +1,4 @@
-"""The first page: frameworks with faults, grades and speed; the findings that matter most; the families."""
+"""The first page: frameworks with faults, grades and speed; the findings that matter most; who was judged."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from reports.evidence import Evidence
 from reports.model import LEVELS
 from reports.site.frameworks import address
 from reports.site.page import Page
-from reports.site.ranking import LEVELS as STRICTEST
 from reports.site.ranking import RULE, faults
 from reports.site.requirements import path
 from reports.standing import FaultCount, fault_counts
-from reports.targets import Family
 from reports.timing import wording
 
 MOST = 10
-BROKEN = ("crash", "timeout", "fail", "fixed", "fail (should)", "fail (report)", "deviation")
 TITLE = "What frameworks compute at the end of a model"
 GRADED = (("softmax", "float32"), ("softmax_cross_entropy (index)", "float32"))  # the grades that a row shows
 TIMED = ("imagenet", "llama2")  # and the shapes: softmax forward in float32, on all threads or the most there are
@@ -72,7 +69,6 @@ def pages(evidence: Evidence) -> Iterator[Page]:
             split_target(target.name)[0]: target.framework.partition(" ")[2].partition("+")[0]
             for target in evidence.report.targets
         },
-        "families": table(evidence),
         "levels": LEVELS,
     }
     yield Page("index.html", TITLE, "overview.html.j2", "index.html", values)
@@ -139,16 +135,3 @@ def _time(costs: cost.TargetCosts | None, machine: str, shape: str) -> str:
         if price:
             return wording.quantity(price.latency, "latency") + remark
     return ""
-
-
-def table(evidence: Evidence) -> list[tuple[Family, list[str]]]:
-    """Return every family that has a check, with the strictest level that each target breaks, or ""."""
-    broken: dict[tuple[str, str], set[str]] = {}
-    for judged in all_checks(evidence.records, evidence.specification):
-        if judged.kind in BROKEN:
-            broken.setdefault((judged.check.requirement[:3], judged.target), set()).add(judged.level)
-    names = [target.name for target in evidence.report.targets]
-    return [
-        (family, [min(broken.get((family.prefix, name), [""]), key=("", *STRICTEST).index) for name in names])
-        for family in evidence.report.families
-    ]
