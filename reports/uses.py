@@ -14,13 +14,13 @@ from benchmarks.timing.cells import Cell
 from conformance.record.accuracy_keys import label_form
 from conformance.record.records import Check
 from conformance.record.verdict import LENIENT
-from reports.checks import Part, parts, split_target
+from reports.checks import Judged, Part, parts, split_target
 from reports.differences import cost, grades
 from reports.differences.cost import Cost
 from reports.differences.operands import Operand
 from reports.differences.values import FAULTS, HOLDS, concerned, value
 from reports.evidence import Evidence
-from reports.findings import UNREPORTED
+from reports.findings import UNREPORTED, finding_id
 from reports.tasks import Task
 from reports.timing import wording
 
@@ -160,14 +160,13 @@ def _fault(
     names = list(dict.fromkeys(check.requirement for check in group))
     where = next((name for name in needs if name in names), names[0])
     requirement = evidence.specification.get(where)
-    adapter = split_target(side.target)[0]
     first = next(check for check in group if check.requirement == where)
     return UseFault(
         title=entry.title if entry else f"not met: {requirement.text}" if requirement else f"{where} fails",
         needed=needs.get(where, ""),
         level=requirement.level if requirement else "unknown",
         where=where,
-        anchor=key if entry else f"{first.outcome}-{where}-{first.operation}-{adapter}",
+        anchor=finding_id(Judged(side.target, first, requirement)),
         checks=len(group),
         link=parts(entry.link) if entry and entry.link != UNREPORTED else (),
         since=evidence.since(side.target, key) if entry else "",

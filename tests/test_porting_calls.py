@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 from adapters.frameworks import FRAMEWORKS
+from conformance import requirements
 from reports import porting
+from reports.differences.comparison import DescribedDifference, OperandText
+from reports.site.port import Break, Move
 
 # runs each program with a print that keeps the value: as numbers, and as text
 RUNNER = """
@@ -80,3 +83,40 @@ def test_every_call_and_habit_is_one_that_a_porter_looks_for() -> None:
         spelling = FRAMEWORKS[name].spelling
         assert spelling is not None
         assert {*spelling.ported, *spelling.habits} <= porting.CALLS.keys()
+
+
+def lacking(text: str, side: int = 0) -> Break:
+    side_text = OperandText("", "", "")
+    told = DescribedDifference(
+        "absent", side, f"lacks {text}", "softmax", ("ACC-01",), 1, (), (side_text, side_text)
+    )
+    return Break(told, ("", ""), ("softmax",))
+
+
+def test_what_is_missing_is_one_line_for_each_feature() -> None:
+    texts = (
+        "class weight, label smoothing",
+        "label smoothing",
+        "class weight",
+        "f has no axis; got 0",
+        "f has no axis; got 1",
+    )
+    move = Move(("a", "b"), ("a", "b"), ("1", "2"), (), (), tuple(map(lacking, texts)))
+    assert [one.lack for one in move.lacking("softmax")] == [
+        "lacks label smoothing",
+        "lacks class weight",
+        "lacks axis in f",
+    ]
+    assert move.lacking("loss") == []
+
+
+def test_ordinary_inputs_come_before_rare_ones() -> None:
+    def told(requirement: str, where: str = "softmax float32") -> DescribedDifference:
+        side = OperandText("", "", "")
+        return DescribedDifference("faults", None, requirement, where, (requirement,), 1, (), (side, side))
+
+    found = [told("SPV-06"), told("RNG-01"), told("LBL-14", "softmax float64"), told("LBL-14"), told("ACC-01")]
+    order = [(one.title, one.where) for one in porting.ranked(found, requirements.load())]
+    assert [name for name, _ in order[:3]] == ["ACC-01", "LBL-14", "LBL-14"]
+    assert order[1][1] == "softmax float32"
+    assert {name for name, _ in order[3:]} == {"SPV-06", "RNG-01"}

@@ -32,6 +32,12 @@ class Break:
     outputs: tuple[str, str]
     parts: tuple[str, ...]
 
+    @property
+    def lack(self) -> str:
+        """What is lacking in words, a function that has no such argument last."""
+        function, has, what = self.difference.title.removeprefix("lacks ").partition(" has no ")
+        return f"lacks {what.partition(';')[0]} in {function}" if has else self.difference.title
+
 
 @dataclass(frozen=True)
 class Move:
@@ -49,8 +55,14 @@ class Move:
         return [one for one in self.breaks if part in one.parts]
 
     def lacking(self, part: str) -> list[Break]:
-        """Return what one of the two lacks in one part."""
-        return [one for one in self.missing if part in one.parts]
+        """Return what one of the two lacks in one part, each feature once: not several together."""
+        own = {(one.difference.lacks, one.lack): one for one in reversed(self.missing) if part in one.parts}
+        texts = [text.removeprefix("lacks ") for _, text in own]
+        return [
+            one
+            for one in reversed(own.values())
+            if not any(f"{text}, " in one.lack or f", {text}" in one.lack for text in texts)
+        ]
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
