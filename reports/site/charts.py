@@ -23,7 +23,7 @@ MARKS = {
     ">": "M-3.5-4.5v9L4.5 0z",
 }
 SERIES = 5  # colours of site.css for what is drawn
-NEAR = 1.8  # per cent of the width within which marks of one row would overlap
+NEAR = 3.4  # per cent of the width, on a phone too, within which marks of one row would overlap
 MARGIN = 1.25  # the axis goes beyond the outermost values by this factor
 LONG = 3000  # from this range on, an axis has ticks at powers of ten alone
 
