@@ -255,11 +255,16 @@ def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], 
             text = order.running.read_text(encoding="utf-8")
         if text == seen:
             return None
-        seen = text
         if not text:
+            seen = text
             return EXIT
-        check, done, total = text.split("\n")
-        report(Progress(order.target, check, int(done), int(total)))
+        check, *counts = text.split("\n")
+        try:
+            done, total = map(int, counts)
+        except ValueError:  # it is being written; the next look sees it whole
+            return None
+        seen = text
+        report(Progress(order.target, check, done, total))
         return order.check_timeout
 
     return more
