@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from adapters import ROOT
+from adapters import CACHE
 from conformance import files
 from conformance.truth import tensors
 from conformance.truth.formats import Floats
 from conformance.truth.oracle import Truth
 
-FOLDER = Path(os.environ.get("SOFTMARK_CACHE", ROOT / ".softmark")) / "truths"
+FOLDER = CACHE / "truths"
 VECTORS = "SOFTMARK_VECTORS"  # the variable that names a folder of vectors to judge from
 ASKED = "SOFTMARK_ASKED"  # the variable that names a file in which to note each question
 INDEX, ARRAYS = "index.jsonl", "arrays.safetensors"  # of a folder of vectors
