@@ -41,7 +41,7 @@ def text(*records: Record) -> str:
 
 
 def rows(html: str) -> list[list[str]]:
-    cells = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    cells = re.findall(r"<tr[^>]*>(.*?)</tr>", html, re.DOTALL)
     return [[re.sub(r"<[^>]*>", "", cell).strip() for cell in re.split(r"</t[hd]>", row)[:-1]] for row in cells]
 
 
