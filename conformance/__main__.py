@@ -24,6 +24,7 @@ from conformance.record import confirming
 from conformance.record.records import Record
 from conformance.requirements import TIERS
 from conformance.run.processes import child, releases, supervisor
+from conformance.run.sweep import command as sweep
 
 ALL = sorted(
     ((name, mode) for name, modes in MODES.items() for mode in modes),
@@ -34,6 +35,7 @@ DEFAULT = tuple(name for name, mode in ALL if mode == FRAMEWORKS[name].usual)
 COMMANDS = {
     "judge": single_function.main,
     "releases": releases.main,
+    "sweep": sweep.main,
     "confirm": confirming.main,
     "vectors": vectors.main,
 }
@@ -114,9 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance judge judges one function, releases every tracked release, confirm writes "
-        "the version of a record into the known deviations that show in it, and vectors writes the cases with "
-        "their true values; see the --help of each.",
+        epilog="python -m conformance judge judges one function, releases every tracked release, sweep every "
+        "input of a domain, confirm writes the version of a record into the known deviations that show in it, "
+        "and vectors writes the cases with their true values; see the --help of each.",
     )
     parser.add_argument(
         "--targets",
