@@ -176,7 +176,10 @@ class Sums:
         """Evaluate rows; `exact` says that no gap needs rounding, as in float16 and narrower formats."""
         peak = np.max(x, axis=0)
         gap, low = (peak - x, None) if exact else difference(peak, x)
-        e = exponential(np.minimum(gap, FAR), None if low is None else np.where(gap > FAR, 0.0, low))
+        if len(x) == 2:  # the larger logit's exponential is 1
+            s = _capped(np.maximum(*gap), None if low is None else low[0] + low[1])
+            return Sums(peak, gap, low, np.where(gap > 0, s, 1.0), s)
+        e = _capped(gap, low)
         return Sums(peak, gap, low, e, _others(e))
 
     @property
@@ -227,6 +230,11 @@ class Sums:
         return np.where(value > NOTHING * len(self.e), value * (error * U * SECOND), value)
 
 
+def _capped(gap: Floats, low: Floats | None) -> Floats:
+    """exp(−gap), or exp(−FAR) where the gap is larger."""
+    return exponential(np.minimum(gap, FAR), None if low is None else np.where(gap > FAR, 0.0, low))
+
+
 def _others(e: Floats) -> Floats:
     """Σ e without the largest one, which is 1."""
     top, rest = e, np.zeros_like(e)
@@ -249,7 +257,7 @@ def _truth(value: Floats, residual: Floats, radius: Floats) -> Truth:
 class Rounded:
     """True values rounded to a format: where `decided`, `value` is the only right one, in float64.
 
-    `off` is how far the true value lies from it, in units of the last place, to 2^−30.
+    `off` is how far the true value lies from it, in units of the last place, to 2^−28.
     """
 
     value: Floats
@@ -260,31 +268,31 @@ class Rounded:
 def nearest(truth: Truth, fmt: Format) -> Rounded:
     """Round to the nearest of `fmt`, ties to even, past the largest number to infinity.
 
-    value/ulp, its nearest integer and the distance of both are exact. The distance decides where residual and
-    radius cannot carry it over ½; and where it is ½, the sign of a residual no smaller than the radius does
-    (the true value lies strictly within).
+    value/ulp, its nearest integer and the distance `off` of both are exact, and value/ulp < 2^24. The distance
+    decides up to ½ − 2^−16, as |residual| ≤ u·|value| and the radius is below 2^−45·|value|, or the value below
+    2^−800; and beyond where residual and radius cannot carry it over ½. Where it is ½, the sign of a residual no
+    smaller than the radius does (the true value lies strictly within).
     """
     ulp = ulps(truth.value, fmt)
     scaled = truth.value / ulp
     whole = np.rint(scaled)
-    off = scaled - whole
-    reach = (np.abs(truth.residual) + truth.radius) / ulp
-    decided = np.abs(off) + reach < 0.5
-    off = off + truth.residual / ulp
-    doubtful = np.flatnonzero(~decided)
-    if len(doubtful):
-        at = np.unravel_index(doubtful, decided.shape)
-        tied = (np.abs(scaled[at] - whole[at]) == 0.5) & (np.abs(truth.residual[at]) >= truth.radius[at])
-        exact = (truth.residual[at] == 0) & (truth.radius[at] == 0)  # then to even, as it is
-        tied &= truth.residual[at] != 0
-        up = np.floor(scaled[at]) + (truth.residual[at] > 0)
-        whole[at] = np.where(tied, up, whole[at])
-        off[at] = np.where(tied, scaled[at] - up + truth.residual[at] / ulp[at], off[at])
-        decided[at] = tied | exact
+    off = np.abs(scaled - whole)
+    decided = off < 0.5 - 2.0**-16
+    doubtful = np.nonzero(~decided)
+    if len(doubtful[0]):
+        unit, residual, radius = ulp[doubtful], truth.residual[doubtful], truth.radius[doubtful]
+        tied = off[doubtful] == 0.5
+        up = np.floor(scaled[doubtful]) + (residual > 0)
+        known = np.where(tied, (residual != 0) & (np.abs(residual) >= radius), False)
+        whole[doubtful] = np.where(known, up, whole[doubtful])
+        off[doubtful] = np.abs((scaled[doubtful] - whole[doubtful]) + residual / unit)
+        exact = (residual == 0) & (radius == 0)  # then to even, as it is
+        near = ~tied & (np.abs(scaled[doubtful] - whole[doubtful]) + (np.abs(residual) + radius) / unit < 0.5)
+        decided[doubtful] = known | exact | near
     value = whole * ulp
     if fmt.infinite:
         value = np.where(np.abs(value) > fmt.largest, np.copysign(np.inf, value), value)
-    return Rounded(value, np.abs(off), decided)
+    return Rounded(value, off, decided)
 
 
 def ulps(value: Floats, fmt: Format) -> Floats:

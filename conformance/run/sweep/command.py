@@ -46,9 +46,9 @@ class Sweep:
         """The name of its record: "torch-cpu-eager-float16-pairs-softmax"."""
         task = self.task
         parts = [*supervisor.parse(task.target), task.domain, task.operation]
-        return "-".join("".join(c if c.isalnum() or c in "._" else "-" for c in part) for part in parts) + (
-            f"-sample{task.sample}" if task.sample else ""
-        )
+        parts += [] if task.axes == AXES else task.axes
+        parts += [f"sample{task.sample}"] if task.sample else []
+        return "-".join("".join(c if c.isalnum() or c in "._" else "-" for c in part) for part in parts)
 
     @property
     def record(self) -> Path:

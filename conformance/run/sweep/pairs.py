@@ -11,13 +11,14 @@ is so near to one.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.truth.certified import difference, ulps
+from conformance.truth.certified import Sums, difference, exponential, nearest, ulps
 from conformance.truth.formats import Floats, Format
 
 Array = NDArray[Any]
@@ -48,26 +49,64 @@ def ends(fmt: Format, logarithmic: bool) -> tuple[float, float]:
     return (0.5 - abs(scaled - round(scaled))) * 2.0**-fmt.precision, wide
 
 
-def flat(x: Floats, fmt: Format, logarithmic: bool) -> tuple[Array, Floats | None, NDArray[np.intp]]:
-    """The bits of softmax or log_softmax of pairs (2, r), and the rows whose gap is neither close nor wide.
+@dataclass(frozen=True)
+class Pairs:
+    """Bits of softmax or log_softmax of pairs (2, r), and how far off they are, in ulps: of `rows`, or of all.
 
-    The bits of those are not the true ones. Between both is how far off log-probabilities are, in ulps.
+    `undecided` are the pairs whose bits are still open.
     """
+
+    bits: Array
+    rows: NDArray[np.intp] | None
+    off: Floats
+    undecided: NDArray[np.intp]
+
+
+def pairs(x: Floats, fmt: Format, logarithmic: bool) -> Pairs:
+    """Round the true results of pairs of finite logits."""
     first, second = x
     above = first >= second
     close, wide = ends(fmt, logarithmic)
     gap = np.abs(first - second)
     far, rows = gap >= 1, np.flatnonzero((gap > close) & (gap < wide))
     zero = sign(fmt) ^ sign(fmt)
-    if not logarithmic:
+    if logarithmic:
+        scaled = LOG2 * 2.0**fmt.precision
+        middle = coded(-round(scaled) * 2.0**-fmt.precision, fmt)
+        rounded, off = _away(x, gap, fmt)
+        bits = np.where(far, zero, middle), np.where(far, coded(-rounded, fmt), middle)
+        least = abs(scaled - round(scaled))
+        offs = np.where(far, 0.0, least), np.where(far, off, least)
+    else:
         middle, one = coded(0.5, fmt), coded(1.0, fmt)
-        return _placed(above, np.where(far, one, middle), np.where(far, zero, middle)), None, rows
-    scaled = LOG2 * 2.0**fmt.precision
-    middle = coded(-round(scaled) * 2.0**-fmt.precision, fmt)
-    rounded, off = _away(x, gap, fmt)
-    bits = _placed(above, np.where(far, zero, middle), np.where(far, coded(-rounded, fmt), middle))
-    least = abs(scaled - round(scaled))
-    return bits, _placed(above, np.where(far, 0.0, least), np.where(far, off, least)), rows
+        bits = np.where(far, one, middle), np.where(far, zero, middle)
+    known = _sums(x, gap, rows, fmt)
+    found = nearest(known.log_softmax() if logarithmic else known.softmax(), fmt)
+    for j, column in enumerate(coded(found.value, fmt)):
+        bits[j][rows] = column
+    open_rows = rows[~found.decided.all(axis=0)]
+    if not logarithmic:
+        return Pairs(_placed(above, *bits), rows, _placed(above[rows], *found.off), open_rows)
+    for j, column in enumerate(found.off):
+        offs[j][rows] = column
+    return Pairs(_placed(above, *bits), None, _placed(above, *offs), open_rows)
+
+
+def _sums(x: Floats, gap: Floats, rows: NDArray[np.intp], fmt: Format) -> Sums:
+    """The sums of rows as if the larger logit were 0, and the first."""
+    apart, low = gap[rows], None
+    if wide_range(fmt):
+        _, left = difference(np.maximum(x[0, rows], x[1, rows]), np.minimum(x[0, rows], x[1, rows]))
+        low = np.stack([np.zeros_like(left), left])
+    s = exponential(apart, None if low is None else low[1])
+    gaps, e = np.zeros((2, len(rows))), np.ones((2, len(rows)))
+    gaps[1], e[1] = apart, s
+    return Sums(gaps[0], gaps, low, e, s)
+
+
+def wide_range(fmt: Format) -> bool:
+    """Return whether gaps of a format may need rounding in float64."""
+    return fmt.largest / fmt.smallest_subnormal >= 2.0**52
 
 
 def _placed(above: Array, larger: Array, smaller: Array) -> Array:
@@ -83,7 +122,7 @@ def _away(x: Floats, gap: Floats, fmt: Format) -> tuple[Floats, Floats]:
     ulp = ulps(gap, fmt)
     scaled = gap / ulp
     whole = np.floor(scaled + 0.5)
-    if fmt.largest / fmt.smallest_subnormal > 2.0**52:
+    if wide_range(fmt):
         tied = np.flatnonzero(whole - scaled == 0.5)
         _, left = difference(np.max(x[:, tied], axis=0), np.min(x[:, tied], axis=0))
         whole[tied[left < 0]] -= 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conformance.operations import query as questions
 from conformance.operations.labels import Loss
 from conformance.operations.query import Query
-from conformance.run.sweep.pairs import coded, flat, sign
+from conformance.run.sweep.pairs import coded, pairs, sign, wide_range
 from conformance.truth.certified import Sums, nearest
 from conformance.truth.formats import Floats, Format
 from conformance.truth.oracle import Truth
@@ -75,12 +75,15 @@ PARTS: dict[str, tuple[Part, ...]] = {
 }
 
 
+BASES = {name: PARTS[name][0] for name in ("softmax", "log_softmax")}
+
+
 @dataclass(frozen=True)
 class Expected:
     """The true results of rows in their format, as bits (k, r); a zero has no sign.
 
     `off` is how far `rows` of them are from the true values, in ulps (k, m); all others are less than half so.
-    `undecided` is the number of results that took ball arithmetic.
+    `undecided` is the number of results, or of pairs, that took ball arithmetic.
     """
 
     bits: Array
@@ -94,16 +97,16 @@ def expected(part: Part, x: Floats, fmt: Format) -> Expected:
     if len(x) != 2 or part.operation == "logsumexp":
         value, off, undecided = rounded(part, x, fmt)
         return Expected(coded(value, fmt), np.arange(x.shape[1]), off, undecided)
-    bits, every, rows = flat(x, fmt, logarithmic=part.base == "log_softmax")
+    logarithmic = part.base == "log_softmax"
+    found = pairs(x, fmt, logarithmic)
+    bits, off = found.bits, found.off
+    if len(found.undecided):
+        settled = rounded(BASES[part.base], x[:, found.undecided], fmt)[0]
+        bits[:, found.undecided] = coded(settled, fmt)
     if part.base != part.operation:
-        bits = _of_loss(part, bits, fmt)
-    value, off, undecided = rounded(part, x[:, rows], fmt)
-    bits[:, rows] = coded(value, fmt)
-    if every is None:
-        return Expected(bits, rows, off, undecided)
-    every = every[: len(bits)]  # of a loss, the label's
-    every[:, rows] = off
-    return Expected(bits, np.arange(x.shape[1]), every, undecided)
+        bits, off = _of_loss(part, bits, fmt), off[[1 - LABEL] * 2 if part.derivative else [LABEL]]
+    rows = np.arange(x.shape[1]) if found.rows is None else found.rows
+    return Expected(bits, rows, off, len(found.undecided))
 
 
 def _of_loss(part: Part, bits: Array, fmt: Format) -> Array:
@@ -128,7 +131,7 @@ def rounded(part: Part, x: Floats, fmt: Format) -> tuple[Floats, Floats, int]:
 
 def sums(x: Floats, fmt: Format) -> Sums:
     """The sums of rows; no gap of a format with few exponents needs rounding in float64."""
-    return Sums.of(x, exact=fmt.largest / fmt.smallest_subnormal < 2.0**52)
+    return Sums.of(x, exact=not wide_range(fmt))
 
 
 def by_balls(part: Part, x: Floats) -> Truth:
