@@ -38,7 +38,7 @@ def client(scheduler: str | None, jobs: int) -> Iterator[Any]:
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise ValueError("a sweep needs Dask: the group `sweep` of pyproject.toml has it") from error
-    local = {"threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0, "host": "127.0.0.1"}
+    local = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0, "host": "127.0.0.1"}
     with ExitStack() as held:
         held.enter_context(dask.config.set({"distributed.logging.distributed": "critical"}))
         place = scheduler or held.enter_context(LocalCluster(n_workers=jobs, silence_logs=CRITICAL, **local))

@@ -24,7 +24,7 @@ from conformance.foreign import one_line
 from conformance.run.processes import supervisor
 from conformance.run.sweep import cluster
 from conformance.run.sweep.judging import AXES, Task
-from conformance.run.sweep.spaces import DOMAINS, chunks
+from conformance.run.sweep.spaces import CHUNK, DOMAINS, chunks
 from conformance.run.sweep.tally import COUNTS, merged
 from conformance.run.sweep.truths import PARTS
 from conformance.run.sweep.worker import Failed
@@ -62,7 +62,9 @@ class Sweep:
     @property
     def tasks(self) -> list[Task]:
         """Every chunk."""
-        return [replace(self.task, chunk=c.number) for c in chunks(self.task.domain, self.task.sample)]
+        return [
+            replace(self.task, chunk=c.number) for c in chunks(self.task.domain, self.task.sample, self.task.size)
+        ]
 
     def kept(self, task: Task) -> dict[str, Any] | None:
         """What an earlier run has found of a chunk, if it asked the same."""
@@ -124,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=cluster.workers(), help="how many workers are made here; by cores and memory"
     )
     parser.add_argument(
+        "--chunk", type=_count, default=CHUNK, metavar="ROWS", help="how many rows are judged and kept at a time"
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="keep the chunks that are judged and judge the rest"
     )
     parser.add_argument(
@@ -148,7 +153,7 @@ def _sweeps(options: argparse.Namespace) -> list[Sweep]:
         raise ValueError("--jobs is at least 1")
     targets = [":".join(supervisor.parse(name)) for name in supervisor.split(options.targets)]
     return [
-        Sweep(Task(target, options.domain, operation, 0, options.sample, axes), options.output)
+        Sweep(Task(target, options.domain, operation, 0, options.sample, axes, options.chunk), options.output)
         for target in targets
         for operation in operations
     ]

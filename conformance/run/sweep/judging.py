@@ -22,7 +22,7 @@ from conformance.run.processes import machine, supervisor
 from conformance.run.sweep import specials
 from conformance.run.sweep.allowed import DOUBT, GRADES, Allowed
 from conformance.run.sweep.pairs import sign
-from conformance.run.sweep.spaces import FINITE, Chunk, Space, chunks, kinds, values
+from conformance.run.sweep.spaces import CHUNK, FINITE, Chunk, Space, chunks, kinds, values
 from conformance.run.sweep.tally import Tally, Worst
 from conformance.run.sweep.truths import LABEL, PARTS, Expected, Part, expected, sums
 from conformance.run.target import Target
@@ -46,6 +46,7 @@ class Task:
     chunk: int
     sample: int | None = None
     axes: tuple[str, ...] = AXES
+    size: int = CHUNK  # rows of a chunk
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def run(task: Task) -> dict[str, Any]:
     began = time.monotonic()
     adapter = _target(task.target).adapter
     framework = {"name": adapter.name, "version": adapter.version, "build": machine.build(adapter)}
-    found = tallies(task, chunks(task.domain, task.sample)[task.chunk])
+    found = tallies(task, chunks(task.domain, task.sample, task.size)[task.chunk])
     told = {name: tally.told() for name, tally in found.items()}
     return {"framework": framework, "seconds": round(time.monotonic() - began, 3), "parts": told}
 

@@ -79,13 +79,13 @@ class Chunk:
                 yield np.arange(at, min(at + size, self.stop), dtype=np.int64)
 
 
-def chunks(domain: str, sample: int | None = None) -> list[Chunk]:
-    """The chunks of a domain, or of `sample` rows drawn from each of its spaces."""
+def chunks(domain: str, sample: int | None = None, size: int = CHUNK) -> list[Chunk]:
+    """The chunks of so many rows of a domain, or of `sample` rows drawn from each of its spaces."""
     found: list[Chunk] = []
     for space in DOMAINS[domain]:
         count = space.rows if sample is None else sample
-        for start in range(0, count, CHUNK):
-            stop = min(start + CHUNK, count)
+        for start in range(0, count, size):
+            stop = min(start + size, count)
             found.append(Chunk(len(found), space, start, stop, sample is not None))
     return found
 

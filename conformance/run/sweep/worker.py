@@ -54,7 +54,7 @@ def _child(target: str) -> subprocess.Popen[str]:
     if target not in _CHILDREN:
         end()
         environment = os.environ | dict.fromkeys(VARIABLES, "1")
-        # Dask has the memory of an array given back at once, and each new page then costs more than what is computed
+        # Dask has an array's memory given back at once, and new pages cost more than what is computed in them
         environment |= {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
         _CHILDREN[target] = subprocess.Popen(
             [sys.executable, "-m", __name__],
