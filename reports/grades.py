@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from conformance.ci.markup import escape, list_of, table_of
 from conformance.record.accuracy_keys import number
 from conformance.record.records import Check, Record
+from reports import sweeps
 from reports.accuracy import AccuracyRow, Grade, by_format
 from reports.markdown import grades
 from reports.model import GRADES, Report
@@ -44,6 +45,7 @@ def page(records: Sequence[Record], report: Report) -> str:
     ]
     for table in report.accuracy:
         blocks += [f"## {table.title.capitalize()}", grades(table, names)]
+    blocks += sweeps.section(sweeps.load())
     blocks += ["## Exponential and logarithm", *_elementary(records)]
     for place, target in enumerate(report.targets):
         blocks += [f"## {escape(target.name)}", f"{escape(target.framework)}; {escape(target.device)}."]

@@ -94,7 +94,7 @@ def suite() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep; exit code 0: every result is within grade D, or legal, 1: one is not, 2: wrong usage, or no end."""
-    options, console = _parser().parse_args(arguments), terminal.console()
+    options, console = parser().parse_args(arguments), terminal.console()
     with ExitStack() as held:
         try:
             sweeps = _sweeps(options)
@@ -112,29 +112,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if beyond else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m conformance sweep", description=__doc__)
-    parser.add_argument("--targets", default=TARGETS, help="adapter[:device[:mode]], separated by commas")
-    parser.add_argument("--domain", required=True, choices=DOMAINS)
-    parser.add_argument("--operations", default="softmax,log_softmax", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--axes", default=",".join(AXES), help="where the row lies: last, first, or both")
-    parser.add_argument(
-        "--sample", type=_count, metavar="N", help="so many rows drawn at random, in place of all"
-    )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; else one is made here")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(prog="python -m conformance sweep", description=__doc__)
+    made.add_argument("--targets", default=TARGETS, help="adapter[:device[:mode]], separated by commas")
+    made.add_argument("--domain", required=True, choices=DOMAINS)
+    made.add_argument("--operations", default="softmax,log_softmax", help=f"of {', '.join(PARTS)}")
+    made.add_argument("--axes", default=",".join(AXES), help="where the row lies: last, first, or both")
+    made.add_argument("--sample", type=_count, metavar="N", help="so many rows drawn at random, in place of all")
+    made.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; else one is made here")
+    made.add_argument(
         "--jobs", type=int, default=cluster.workers(), help="how many workers are made here; by cores and memory"
     )
-    parser.add_argument(
+    made.add_argument(
         "--chunk", type=_count, default=CHUNK, metavar="ROWS", help="how many rows are judged and kept at a time"
     )
-    parser.add_argument(
-        "--resume", action="store_true", help="keep the chunks that are judged and judge the rest"
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("results/sweeps"), help="folder for chunks and records"
-    )
-    return parser
+    made.add_argument("--resume", action="store_true", help="keep the chunks that are judged and judge the rest")
+    made.add_argument("--output", type=Path, default=Path("results/sweeps"), help="folder for chunks and records")
+    return made
 
 
 def _count(text: str) -> int:
