@@ -1,7 +1,7 @@
 """`python -m benchmarks.timing.oracle [--elements N]`: time an element's true value, by each oracle there is.
 
 Certified arithmetic, ball arithmetic, mpmath and MPFR compute the softmax of rows of one kind, in turn, in
-one thread, the latter three with the precision of the oracle's first step; these see few rows, since they are slow.
+one thread, the latter three with the precision of the oracle's first step, on few rows, since they are slow.
 The time is the processor's, of this process alone.
 """
 
