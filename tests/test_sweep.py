@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -16,7 +19,8 @@ from adapters.faulty import pairs
 from adapters.faulty.pairs import OnePair
 from conformance import __main__ as conformance
 from conformance.run.measure import Call, judge
-from conformance.run.sweep import judging, specials
+from conformance.run.processes import supervisor
+from conformance.run.sweep import cluster, judging, specials
 from conformance.run.sweep.command import Sweep
 from conformance.run.sweep.judging import Task, tallies
 from conformance.run.sweep.spaces import DOMAINS, Chunk, Space, chunks
@@ -25,6 +29,7 @@ from conformance.run.sweep.truths import PARTS
 from conformance.truth.formats import exact, format_of
 
 FAULTY = "adapters.faulty.pairs:"
+SINGLE = ("OnePairOff", "OnePairOfFirstAxis", "OneNaNAsMasked")
 PAIRS = {"float16": Space("float16", 2), "bfloat16": Space("bfloat16", 2)}
 
 
@@ -121,7 +126,7 @@ def around(fault: type[OnePair], space: Space, rows: int = 4096) -> Chunk:
     return Chunk(0, space, start, start + rows)
 
 
-@pytest.mark.parametrize("name", ["OnePairOff", "OnePairOfFirstAxis", "OneNaNAsMasked"])
+@pytest.mark.parametrize("name", SINGLE)
 def test_a_single_wrong_pair_is_found_and_its_neighbours_are_right(name: str) -> None:
     fault = getattr(pairs, name)
     space = PAIRS[fault.format]
@@ -137,6 +142,13 @@ def test_a_single_wrong_pair_is_found_and_its_neighbours_are_right(name: str) ->
     worst = found[f"{fault.operation} {space.dtype} n=2 {axes[0]}"]
     witness = (worst.first_wrong if worst.wrong else worst.bound).witness
     assert [int(bits, 16) for bits in witness["bits"]] == list(fault.bits)
+
+
+def test_no_requirement_finds_a_single_wrong_pair(tmp_path: Path) -> None:
+    orders = [supervisor.Order(f"{FAULTY}{name}", "cpu", "eager", "quick", tmp_path, 60.0) for name in SINGLE]
+    for record in supervisor.run_all(orders, 2, report=lambda progress: None):
+        assert record.unfinished is None
+        assert not {check.id for check in record.checks if check.outcome in ("fail", "crash", "timeout")}
 
 
 # Special values
@@ -173,6 +185,28 @@ def test_special_rows_have_the_answers_that_the_requirements_allow(
 def run(tmp_path: Path, *more: str) -> int:
     line = ["sweep", "--targets", "numpy", "--domain", "float16-pairs", "--operations", "softmax", "--jobs", "1"]
     return conformance.main([*line, "--sample", "3e3", "--chunk", "1e3", "--output", str(tmp_path), *more])
+
+
+def test_a_full_disk_ends_a_sweep_and_costs_no_chunk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "client", lambda *_: nullcontext())
+    monkeypatch.setattr(cluster, "judged", lambda _, tasks: ((one, judging.run(one)) for one in tasks))
+    assert run(tmp_path / "whole") == 0
+    keep, kept = Sweep.keep, []
+
+    def keeps_two(self: Sweep, *chunk: Any) -> None:
+        if len(kept) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        kept.append(keep(self, *chunk))
+
+    monkeypatch.setattr(Sweep, "keep", keeps_two)
+    assert run(tmp_path / "full") == 2
+    assert "No space left on device; --resume goes on" in capsys.readouterr().err
+    monkeypatch.setattr(Sweep, "keep", keep)
+    assert run(tmp_path / "full", "--resume") == 0
+    whole, full = (json.loads(next((tmp_path / name).glob("*.json")).read_text()) for name in ("whole", "full"))
+    assert full | {"seconds": 0} == whole | {"seconds": 0}
 
 
 def test_a_sweep_that_lost_a_chunk_goes_on_to_the_same_record(tmp_path: Path) -> None:
