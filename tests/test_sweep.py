@@ -193,12 +193,14 @@ def test_a_full_disk_ends_a_sweep_and_costs_no_chunk(
     monkeypatch.setattr(cluster, "client", lambda *_: nullcontext())
     monkeypatch.setattr(cluster, "judged", lambda _, tasks: ((one, judging.run(one)) for one in tasks))
     assert run(tmp_path / "whole") == 0
-    keep, kept = Sweep.keep, []
+    keep = Sweep.keep
+    kept: list[None] = []
 
     def keeps_two(self: Sweep, *chunk: Any) -> None:
         if len(kept) == 2:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        kept.append(keep(self, *chunk))
+        keep(self, *chunk)
+        kept.append(None)
 
     monkeypatch.setattr(Sweep, "keep", keeps_two)
     assert run(tmp_path / "full") == 2
