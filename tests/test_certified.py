@@ -115,3 +115,16 @@ def test_a_tie_goes_where_the_least_residual_says() -> None:
     found = nearest(Sums.of(x, exact=True).log_softmax(), format_of("float16"))
     assert found.decided.all()
     assert found.value[1].tolist() == [-2050.0, -2052.0, -30016.0]
+
+
+def test_a_sum_that_cancels_is_decided_only_where_it_is_known() -> None:
+    peak = np.float32(-np.log(2.0))
+    near = np.array([peak + k * np.spacing(peak) for k in range(-40, 41)], np.float32).astype(np.float64)
+    x = np.stack([near, near])
+    part = PARTS["logsumexp"][0]
+    found, right = (
+        nearest(part.truth(Sums.of(x)), format_of("float32")),
+        nearest(by_balls(part, x), format_of("float32")),
+    )
+    assert not found.decided.all()
+    assert (found.value == right.value)[found.decided].all()

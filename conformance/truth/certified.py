@@ -268,16 +268,16 @@ class Rounded:
 def nearest(truth: Truth, fmt: Format) -> Rounded:
     """Round to the nearest of `fmt`, ties to even, past the largest number to infinity.
 
-    value/ulp, its nearest integer and the distance `off` of both are exact, and value/ulp < 2^24. The distance
-    decides up to ½ − 2^−16, as |residual| ≤ u·|value| and the radius is below 2^−45·|value|, or the value below
-    2^−800; and beyond where residual and radius cannot carry it over ½. Where it is ½, the sign of a residual no
-    smaller than the radius does (the true value lies strictly within).
+    value/ulp, its nearest integer and the distance `off` of both are exact. The residual is below 2 u·|value|, less
+    than 2^−27 ulps, so that off and the radius decide where they are no more than ½ − 2^−16 together; beyond, where
+    all three cannot reach ½. Where off is ½, the sign of a residual no smaller than the radius decides, as the true
+    value lies strictly within.
     """
     ulp = ulps(truth.value, fmt)
     scaled = truth.value / ulp
     whole = np.rint(scaled)
     off = np.abs(scaled - whole)
-    decided = off < 0.5 - 2.0**-16
+    decided = off + truth.radius / ulp < 0.5 - 2.0**-16
     doubtful = np.nonzero(~decided)
     if len(doubtful[0]):
         unit, residual, radius = ulp[doubtful], truth.residual[doubtful], truth.radius[doubtful]
