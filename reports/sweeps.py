@@ -10,7 +10,6 @@ from typing import Any
 
 from conformance.ci.markup import escape, table_of
 from reports.evidence import RECORDS
-from reports.witness import short
 
 FOLDER = RECORDS / "sweeps"
 HEAD = (
@@ -83,7 +82,7 @@ def _worst(worst: Mapping[str, Any] | None) -> Sequence[str]:
     if worst is None:
         return "–", "–"
     row = ", ".join(f"{float.fromhex(value):.9g}" for value in worst["witness"]["row"]).replace("-", "−")
-    return short(float.fromhex(worst["value"])), f"({row})"
+    return f"{float.fromhex(worst['value']):.6g}", f"({row})"
 
 
 def section(rows: Sequence[SweepRow]) -> list[str]:

@@ -269,7 +269,7 @@ def nearest(truth: Truth, fmt: Format) -> Rounded:
     """Round to the nearest of `fmt`, ties to even, past the largest number to infinity.
 
     value/ulp, its nearest integer and the distance `off` of both are exact. The residual is below 2 u·|value|,
-    less than 2^−27 ulps, so that off and the radius decide where they are no more than ½ − 2^−16 together; beyond,
+    less than 2^−27 ulps, so that off and the radius decide where they are below ½ − 2^−16 together; beyond,
     where all three cannot reach ½. Where off is ½, the sign of a residual no smaller than the radius decides, as
     the true value lies strictly within.
     """
