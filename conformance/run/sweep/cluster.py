@@ -22,7 +22,8 @@ PATIENCE = "30s"  # for a scheduler that does not answer
 def workers() -> int:
     """The number of workers for this machine's cores and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(len(os.sched_getaffinity(0)), memory // MEMORY))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, memory // MEMORY))
 
 
 @contextmanager

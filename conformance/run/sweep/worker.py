@@ -60,6 +60,7 @@ def _child(target: str) -> subprocess.Popen[str]:
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a framework's notes; what it raises is an answer
             text=True,
             cwd=ROOT,
             env=environment,
