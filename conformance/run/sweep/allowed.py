@@ -6,6 +6,7 @@ where an error is within a thousandth of the bound that the table gives, the for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -16,13 +17,14 @@ from conformance.operations.operation import Setting
 from conformance.run.measure import Traits
 from conformance.run.sweep.truths import LABEL, Part, sums
 from conformance.truth.arithmetic import Arithmetic
-from conformance.truth.bounds import Rows
+from conformance.truth.bounds import Rows, log_total_error
 from conformance.truth.certified import ulps
 from conformance.truth.formats import Floats, format_of
 from conformance.truth.oracle import Truth
 from conformance.truth.running import Running
 
 GRADES = ("B", "C", "D")
+REQUIRED = "D"  # the grade whose bound errors are divided by
 LEAST, MIDDLE = 2.0**-16, 2.0**8  # gaps with many places in the table; beyond, the bounds are next to linear
 FINE, COARSE = 13, 8  # bits of the gap behind its leading one that number a place
 DOUBT = 1e-3
@@ -38,36 +40,48 @@ class Allowed:
         self.n = n
         self.how: dict[str, Arithmetic] = {grade: traits.arithmetic(grade, dtype, n) for grade in GRADES}
 
-    def exact(self, x: Floats) -> Floats:
+    @property
+    def tabulated(self) -> bool:
+        """Return True if there is a table: rows are pairs."""
+        return self.n == 2
+
+    def exact(self, x: Floats, grades: Sequence[str] = GRADES) -> Floats:
         """The bounds of rows (n, r), (grades, k, r)."""
-        pieces = [self._exact(x[:, at : at + MOST]) for at in range(0, x.shape[1], MOST)]
+        pieces = [self._exact(x[:, at : at + MOST], grades) for at in range(0, x.shape[1], MOST)]
         return np.concatenate(pieces, axis=-1)
 
-    def _exact(self, x: Floats) -> Floats:
+    def _exact(self, x: Floats, grades: Sequence[str]) -> Floats:
         at = self._setting(x)
         operation = operations.get(self.part.operation)
-        found = [operation.tolerance(at, how, self.part.derivative) for how in self.how.values()]
+        found = [operation.tolerance(at, self.how[grade], self.part.derivative) for grade in grades]
         return np.nan_to_num(np.stack([np.atleast_2d(one.T) for one in found]), nan=0.0, posinf=np.inf)
 
-    def quick(self, x: Floats, truth: Truth) -> Floats:
-        """The same to a relative 10^−4 if rows are pairs of a part whose bounds depend on the gap alone."""
-        if self.n != 2 or self.part.operation == "logsumexp":
-            return self.exact(x)
+    def quick(self, x: Floats, truth: Truth, grades: Sequence[str] = GRADES) -> Floats:
+        """The same to a relative 10^−4 where there is a table."""
+        if not self.tabulated:
+            return self.exact(x, grades)
         first, second = x
         gap = np.abs(first - second)
         above = first >= second
         place, part = _place(gap)
-        found = np.empty((len(GRADES), *truth.value.shape))
-        for g, (table, how) in enumerate(zip(self._table, self.how.values(), strict=True)):
+        found = np.empty((len(grades), *truth.value.shape))
+        for g, grade in enumerate(grades):
+            table = self._table[GRADES.index(grade)]
             for j, (one, other) in enumerate(zip(table[0], table[1], strict=True)):
                 low, high = (np.where(above, one[at], other[at]) for at in (place, place + 1))
-                found[g, j] = how.rounded(truth.value[j], low + part * (high - low))
+                found[g, j] = self._rounded(truth.value[j], low + part * (high - low), self.how[grade])
         return found
+
+    def _rounded(self, value: Floats, error: Floats, how: Arithmetic) -> Floats:
+        """The bound of a result from what the table holds: of a log-sum-exp, the error of the logarithm alone."""
+        if self.part.operation == "logsumexp":
+            error = Running(value, error).rounded(how).error + np.zeros_like(value)
+        return how.rounded(value, error)
 
     @cached_property
     def least(self) -> float:
         """Return a number that the bound of grade D is never below, in ulps of the result."""
-        if self.n != 2 or self.part.operation == "logsumexp":
+        if not self.tabulated or self.part.operation == "logsumexp":
             return 0.0
         gaps = _gaps(self.fmt.largest)
         least = np.inf
@@ -87,6 +101,7 @@ class Allowed:
 
     def _errors(self, x: Floats) -> Floats:
         bound = operations.get(self.part.operation).bounds[self.part.derivative]
+        bound = _of_logarithm if self.part.operation == "logsumexp" else bound
         found = []
         for how in self.how.values():
             pieces = []
@@ -106,6 +121,10 @@ class Allowed:
         labels = np.zeros(rows.g.shape)
         labels[:, LABEL] = 1
         return Setting(rows, Running.magnitude(np.ones(len(labels))), weights=Weights(labels))
+
+
+def _of_logarithm(at: Setting, how: Arithmetic) -> Running:
+    return Running(at.rows.log_total, log_total_error(at.rows, how)).flat()
 
 
 def _gaps(largest: float) -> Floats:
