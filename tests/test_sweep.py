@@ -191,7 +191,7 @@ def test_a_full_disk_ends_a_sweep_and_costs_no_chunk(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "client", lambda *_: nullcontext())
-    monkeypatch.setattr(cluster, "judged", lambda _, tasks: ((one, judging.run(one)) for one in tasks))
+    monkeypatch.setattr(cluster, "answers", lambda _, ask, tasks: ((one, judging.run(one)) for one in tasks))
     assert run(tmp_path / "whole") == 0
     keep = Sweep.keep
     kept: list[None] = []

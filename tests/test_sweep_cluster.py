@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from adapters import ROOT
+from conformance import __main__ as conformance
+from conformance.record import reading
+from conformance.run.sweep import cluster
 from conformance.run.sweep.judging import AXES, Task, run
 from conformance.run.sweep.tally import merged
 
@@ -124,3 +127,35 @@ def test_a_scheduler_that_is_killed_ends_the_sweep_and_another_one_goes_on(
     worker(start)
     assert ended(sweep(tmp_path / "out", address, "--resume")) == (0, b"")
     assert counted(tmp_path / "out") == expected
+
+
+def test_a_run_on_a_cluster_leaves_the_record_of_a_run_here(start: Start, tmp_path: Path) -> None:
+    _, address = scheduler(start, tmp_path)
+    worker(start)
+    line = [
+        sys.executable,
+        "-m",
+        "conformance",
+        "--targets",
+        "tests.fakes:Small",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    for more in ((), ("--resume",)):
+        asked = [*line, "--scheduler", address, *more]
+        done = subprocess.run(
+            asked, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "holds  tests.fakes:Small:cpu:eager" in done.stdout
+    (record,) = (tmp_path / "out").glob("*.jsonl")
+    assert reading.read(record).unfinished is None
+
+
+def test_a_run_without_its_scheduler_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", "1s")
+    line = ["--targets", "numpy", "--output", str(tmp_path), "--scheduler", "tcp://127.0.0.1:9"]
+    assert conformance.main(line) == 2
+    assert "Timed out" in capsys.readouterr().err.strip()

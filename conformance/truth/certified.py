@@ -1,4 +1,4 @@
-"""True values at a hundredth of the cost: float64 arithmetic with a proved bound on its error.
+"""True values at a fiftieth of the cost: float64 arithmetic with a proved bound on its error.
 
 Only NumPy's +, −, ×, ÷ and comparisons of float64 are used, which IEEE 754 rounds correctly, and its bits: no
 exponential or logarithm of a library. With u = 2^−53, and the numbers of steps in the docstrings of

@@ -1,21 +1,22 @@
-"""Chunks on one machine or many, by Dask: this module alone imports it, and only when a sweep runs.
+"""One machine or many, by Dask: this module alone imports it, and only when a cluster is asked for.
 
-A scheduler gives each chunk to a worker, and to another one if that dies. A chunk has no state, so whoever
-judges it finds the same.
+A scheduler gives each item to a worker, and to another one if that dies. Items have no state, so whoever answers
+finds the same.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from logging import CRITICAL
-from typing import Any
+from typing import Any, TypeVar
 
-from conformance.run.sweep.judging import Task
-from conformance.run.sweep.worker import Failed, ask, end
+from conformance.run.sweep.worker import Failed, end
 
 MEMORY = 2 * 2**30  # bytes that a worker and its framework may take
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 PATIENCE = "30s"  # for a scheduler that does not answer
 
 
@@ -48,22 +49,24 @@ def client(scheduler: str | None, jobs: int) -> Iterator[Any]:
         connected.run(end)
 
 
-def judged(connected: Any, tasks: Iterable[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
-    """Yield each chunk's answer as it comes.
+def answers(
+    connected: Any, function: Callable[[Item], Answer], items: Iterable[Item]
+) -> Iterator[tuple[Item, Answer]]:
+    """Yield each item with what `function` answers on some worker, as it comes.
 
     Raises:
-        Failed: a chunk cannot be judged, or nobody is left to judge it; those that were yielded are.
+        Failed: one has no answer, or nobody is left to give it; those that were yielded have.
     """
     from dask.distributed import as_completed
 
-    futures = {connected.submit(ask, task, pure=False): task for task in tasks}
+    futures = {connected.submit(function, item, pure=False): item for item in items}
     try:
         for future in as_completed(futures, loop=connected.loop):
             try:
                 yield futures.pop(future), future.result()
             except Failed:
                 raise
-            except Exception as error:  # Dask's own: the scheduler is gone, or a chunk has killed its workers
+            except Exception as error:  # Dask's own: the scheduler is gone, or an item has killed its workers
                 raise Failed(f"{type(error).__name__}: {error}") from error
     finally:
         connected.cancel(list(futures))

@@ -27,7 +27,7 @@ from conformance.run.sweep.judging import AXES, Task
 from conformance.run.sweep.spaces import CHUNK, DOMAINS, chunks
 from conformance.run.sweep.tally import COUNTS, merged
 from conformance.run.sweep.truths import PARTS
-from conformance.run.sweep.worker import Failed
+from conformance.run.sweep.worker import Failed, ask
 
 FORMAT = 1
 SOURCES = ("conformance/truth", "conformance/operations", "conformance/run/sweep")  # what a count depends on
@@ -169,7 +169,7 @@ def _swept(sweep: Sweep, options: argparse.Namespace, console: Any) -> dict[str,
         bar = progress.add_task(one_line(sweep.name), total=len(answers), completed=len(answers) - len(missing))
         if missing:
             with cluster.client(options.scheduler, min(options.jobs, len(missing))) as connected:
-                for task, answer in cluster.judged(connected, missing):
+                for task, answer in cluster.answers(connected, ask, missing):
                     sweep.keep(task, answer)
                     answers[task] = answer
                     progress.advance(bar)
