@@ -21,12 +21,14 @@ from conformance import __main__ as conformance
 from conformance.run.measure import Call, judge
 from conformance.run.processes import supervisor
 from conformance.run.sweep import cluster, judging, specials
+from conformance.run.sweep.allowed import DOUBT, Allowed
 from conformance.run.sweep.command import Sweep
 from conformance.run.sweep.judging import Task, tallies
-from conformance.run.sweep.spaces import DOMAINS, Chunk, Space, chunks
+from conformance.run.sweep.spaces import DOMAINS, Chunk, Space, chunks, values
 from conformance.run.sweep.tally import COUNTS, Tally, Worst, merged
-from conformance.run.sweep.truths import PARTS
-from conformance.truth.formats import exact, format_of
+from conformance.run.sweep.truths import PARTS, Part, sums
+from conformance.truth.certified import ulps
+from conformance.truth.formats import exact, format_of, round_to
 
 FAULTY = "adapters.faulty.pairs:"
 SINGLE = ("OnePairOff", "OnePairOfFirstAxis", "OneNaNAsMasked")
@@ -95,6 +97,24 @@ def test_the_chunks_of_a_domain_hold_each_of_its_rows_once(domain: str) -> None:
 def test_a_row_has_the_bits_of_its_number() -> None:
     assert PAIRS["float16"].bits(np.array([0x3C00_C500])).tolist() == [[0x3C00, 0xC500]]
     assert Space("float16", 2, (0.0,)).bits(np.array([0x3C00_C500])).tolist() == [[0x3C00, 0xC500, 0]]
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("dtype", PAIRS)
+@pytest.mark.parametrize("part", [part for parts in PARTS.values() for part in parts], ids=lambda part: part.name)
+def test_the_table_gives_the_bounds_to_a_tenth_of_what_is_looked_at_again(dtype: str, part: Part) -> None:
+    fmt = format_of(dtype)
+    allowed = Allowed(part, dtype, 2, judging._target("numpy").traits(dtype))
+    random = np.random.default_rng(0)
+    drawn = values(dtype)[random.integers(0, 2**16, (2, 3000))]
+    near = round_to(random.standard_normal((2, 3000)) * 2.0 ** random.uniform(-8, 6, 3000), dtype)
+    for x in (drawn, exact(near)):
+        truth = part.truth(sums(x, fmt))
+        quick, true = allowed.quick(x, truth), allowed.exact(x)
+        assert np.max(np.abs(quick - true) / true) <= DOUBT / 10
+        assert np.min(true[-1] / ulps(truth.value, fmt)) >= allowed.least
 
 
 # Merging
