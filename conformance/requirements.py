@@ -20,6 +20,7 @@ FAMILIES = {
     "DET": "determinism",
     "CMP": "compiled and composed",
     "CRS": "crossed",
+    "LIN": "linear",
 }
 TIERS = ("quick", "full", "exhaustive")
 LEVELS = ("must", "should", "choice", "report")

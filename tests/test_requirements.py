@@ -30,6 +30,7 @@ MODULES = {
     "DET": "test_determinism",
     "CMP": "test_compiled",
     "CRS": "test_crossed",
+    "LIN": "test_linear",
 }
 REQUIREMENTS = load()
 THREAD = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+#[1-9]\d*")
