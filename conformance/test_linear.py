@@ -63,7 +63,7 @@ def test_reductions_weights_smoothing_and_ignored_rows_are_those_of_cross_entrop
 
 
 @pytest.mark.requirement("LIN-06", cases=linear.chunked)
-def test_chunk_of_any_number_of_rows_gives_the_same_loss_and_gradients(check: Trial) -> None:
+def test_chunk_of_any_size_gives_the_same_loss_and_gradients(check: Trial) -> None:
     assert every_gradient(check, upstream_of(check, "np.cos(np.arange(33))")) <= 1
 
 

@@ -13,7 +13,7 @@ from conformance.run.case import Case
 QUICK = ((3, 5, 1), (6, 1, 2), (5, 16, 33), (33, 8, 129), (6, 64, 257))
 FULL = ((2, 3, 2), (7, 33, 127), (9, 64, 128), (65, 16, 129), (129, 4, 7), (4, 16, 1025), (3, 128, 4097))
 MANY = ((2, 8, 32769), (200, 8, 1000))  # more than the largest block of a kernel; many chunks of rows
-CHUNKS = (1, 2, 5, 16)  # rows of 33
+CHUNKS = (1, 2, 5, 16)  # of 33 rows, or 129 classes
 AGAINST = ("x", "matrix", "bias")
 MASKED = "np.where(np.arange(257) // 64 == 1, -3e4, 0.0)"  # a chunk of classes far below all others
 
@@ -84,8 +84,9 @@ def options(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     for reduction in ("none", "sum", "mean"):
         plain = {"reduction": reduction}
         ignored = plain | {"ignore_index": IGNORED}
-        yield replace(BIASED, name=f"{reduction}", options=plain)
-        yield replace(BIASED, name=f"{reduction}-ignored", options=ignored, labels=partly)
+        yield replace(LONG, name=reduction, options=plain)
+        yield replace(SMALL, name=f"{reduction}-ignored", options=ignored, labels=partly)
+        yield replace(BIASED, name=f"{reduction}-bias", options=plain)
         if tier != "quick" or reduction == "mean":
             yield replace(BIASED, name=f"{reduction}-weight", options=ignored | {"weight": weight}, labels=partly)
             smoothed = ignored | {"label_smoothing": 0.1}
@@ -96,7 +97,7 @@ def options(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 
 def chunked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
-    """33 rows in chunks of rows, reduced and not."""
+    """33 rows and 129 classes in chunks of either, reduced and not."""
     if dtype.startswith("float8"):
         return
     for chunk in CHUNKS if tier != "quick" else (1, 16):

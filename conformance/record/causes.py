@@ -74,7 +74,7 @@ SUBJECTS = {
     "an argument is overwritten": "IFC-07 IFC-19 LIN-13",
     "repetition": "DET-01 DET-02 DET-08 LIN-14",
     "calls one after another or at once": "DET-09 DET-10 LBL-29",
-    "chunks of rows": "LIN-06",
+    "a size of chunks": "LIN-06",
     "a composition": "CMP-01 CMP-02 CMP-03 CMP-04 CMP-05 CMP-06 CMP-07",
     "vmap": "IFC-18 GRD-15 CRS-09",
     "mixed precision": "CMP-08 CRS-10",
