@@ -151,7 +151,7 @@ class Adapter(Protocol):
         """Return the cross-entropy of hidden · matrixᵀ + bias, as one function that shows no logits.
 
         hidden is (r, d), `matrix` (n, d), `bias` (n,), `labels` (r,) of integers; the rest is as in
-        `softmax_cross_entropy`. A framework whose caller sets how many rows, or classes, make a chunk is told `chunk`.
+        `softmax_cross_entropy`. Where the caller sets how many rows, or classes, make a chunk, it is `chunk`.
         Its vjp is asked with `wrt` "x" (hidden), "matrix" and "bias".
         """
 

@@ -166,7 +166,7 @@ def _vector(vector: Vector, tensors: Tensors) -> dict[str, Any]:
     options = {name: value for name, value in call.options.items() if name != "weight"}
     given = {
         "x": call.x, "labels": call.labels, "cotangent": call.cotangent, "tangent": call.tangent,
-        "weight": call.options.get("weight"), "where": call.where,
+        "weight": call.options.get("weight"), "where": call.where, "matrix": call.matrix, "bias": call.bias,
     }  # fmt: skip
     inputs = {name: array for name, array in given.items() if array is not None}
     line: dict[str, Any] = {
