@@ -21,6 +21,7 @@ FAMILIES = {
     "CMP": "compiled and composed",
     "CRS": "crossed",
     "LIN": "linear",
+    "USE": "use",
 }
 TIERS = ("quick", "full", "exhaustive")
 LEVELS = ("must", "should", "choice", "report")

@@ -64,7 +64,7 @@ from conformance.truth.formats import Floats
 from conformance.truth.oracle import Truth
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """The data of rows (r, n) that the bounds need: gaps, true probabilities and true log-probabilities."""
 
@@ -91,6 +91,10 @@ class Rows:
         return np.where(np.isinf(self.gap), 0.0, self.gap) + (self.off + self.shift)
 
 
+# The bounds of one call ask for these several times, of the same rows.
+once = lru_cache(maxsize=8)
+
+
 @dataclass(frozen=True)
 class Spread:
     """The distance that a computed sum may have from Σ: ln S_max and −ln S_min, (r, 1) each, both ≥ 0."""
@@ -110,9 +114,13 @@ def rescalings(rows: Rows, how: Arithmetic) -> Floats:
         return np.zeros_like(rows.log_total)
     if np.any(rows.shift):  # the order of logits that are off is not known
         return np.full_like(rows.log_total, how.additions)
-    most = np.array([climbs(gaps.tobytes()) for gaps in rows.gap], np.float64)[:, None]
-    within: Floats = np.minimum(how.additions, most)
+    within: Floats = np.minimum(how.additions, _climbs(rows))
     return within
+
+
+@once
+def _climbs(rows: Rows) -> Floats:
+    return np.array([climbs(gaps.tobytes()) for gaps in rows.gap], np.float64)[:, None]
 
 
 @lru_cache(maxsize=4096)
@@ -137,6 +145,7 @@ def _rising(values: Iterable[float]) -> list[float]:
     return ends
 
 
+@once
 def spread(rows: Rows, how: Arithmetic) -> Spread:
     """ln S_max and −ln S_min of the module's formula, with each underflowed exponential counted."""
     u, u_s, h = how.u, how.total.roundoff, how.additions
@@ -170,6 +179,7 @@ def probability_error(rows: Rows, how: Arithmetic) -> Floats:
     return quotient_error(rows, how) if how.plain else saved_error(rows, how)
 
 
+@once
 def quotient_error(rows: Rows, how: Arithmetic) -> Floats:
     """The same for exponentials over their sum."""
     u = how.u
@@ -180,6 +190,7 @@ def quotient_error(rows: Rows, how: Arithmetic) -> Floats:
     return np.where(np.isinf(rows.gap), 0.0, _moved(rows, above, below) + lost)
 
 
+@once
 def saved_error(rows: Rows, how: Arithmetic) -> Floats:
     """The same for probabilities or exponentials of log-probabilities, whichever are kept for a derivative."""
     logs = log_error(rows, how)
@@ -206,6 +217,7 @@ def log_total_error(rows: Rows, how: Arithmetic) -> Floats:
     return d + how.functions.logarithm * how.u * (np.abs(rows.log_total) + rows.shift + d)
 
 
+@once
 def log_error(rows: Rows, how: Arithmetic) -> Floats:
     """Largest |l̂ − l| of each element before the rounding to the output."""
     u = how.u
