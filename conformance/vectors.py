@@ -144,7 +144,7 @@ def vectors(record: Record, asked: Container[str]) -> Iterator[Vector]:
         call = subject.case.call(subject.operation, subject.dtype)
         row = rows[subjects.check_id(subject)]
         judged = row.bound is not None and row.witness.get("call") == subject.case.describe(call)
-        yield Vector(subject, row, call, judged and cache.question(call.query) in asked)
+        yield Vector(subject, row, call, judged and cache.question(call.asked) in asked)
 
 
 def _header(record: Record) -> dict[str, Any]:

@@ -62,8 +62,8 @@ class Case:
             options=options,
             where=self._viewed("where", _value(self.where, dtype)),
             method=self.method,
-            matrix=_array(self.matrix, dtype),
-            bias=_array(self.bias, dtype),
+            matrix=_rounded(self.matrix, dtype),
+            bias=_rounded(self.bias, dtype),
         )
 
     def _viewed(self, name: str, array: Any) -> Any:

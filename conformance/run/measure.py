@@ -140,7 +140,7 @@ class Call:
     def result_shape(self) -> tuple[int, ...]:
         """The shape of the framework's result."""
         assert isinstance(self.axis, int), "an oracle's row lies along one axis"
-        query = self.query
+        query = self.asked
         if query.reduced and query.per_row:
             return ()
         if isinstance(query, Product):
@@ -150,7 +150,7 @@ class Call:
     def shaped(self, values: Array) -> Array:
         """`values` of the oracle, whose class axis is the last, shaped as the framework's result."""
         shape = self.result_shape
-        if self.query.per_row or self.matrix is not None:
+        if self.asked.per_row or self.matrix is not None:
             return values.reshape(shape)
         assert isinstance(self.axis, int)
         return np.moveaxis(values.reshape(np.moveaxis(self.x, self.axis, -1).shape), -1, self.axis)
@@ -168,13 +168,18 @@ class Call:
         return Loss(labels, **options)
 
     @property
-    def query(self) -> Query | Product:
-        """The call in the oracle's terms: what `where` hides is a logit of −inf that nothing flows to or from."""
-        if self.matrix is not None:
-            assert self.loss is not None
-            bias, cotangent = (None if part is None else exact(part) for part in (self.bias, self.cotangent))
-            matrix, wrt = exact(self.matrix), self.wrt
-            return Product(exact(self.x), matrix, bias, self.loss, self.derivative, cotangent, wrt)
+    def asked(self) -> Query | Product:
+        """The call in the oracle's terms."""
+        if self.matrix is None:
+            return self.query
+        assert self.loss is not None
+        bias, cotangent = (None if part is None else exact(part) for part in (self.bias, self.cotangent))
+        matrix, wrt = exact(self.matrix), self.wrt
+        return Product(exact(self.x), matrix, bias, self.loss, self.derivative, cotangent, wrt)
+
+    @property
+    def query(self) -> Query:
+        """The call without a matrix: what `where` hides is a logit of −inf that nothing flows to or from."""
         if self.where is not None:
             x, c, t = (
                 _hidden(part, self.where, fill)
@@ -262,7 +267,7 @@ def judge(adapter: Adapter, call: Call, traits: Traits = Traits()) -> Judgement:
 
 def compare(call: Call, got: Floats, traits: Traits = Traits()) -> Judgement:
     """Measure `got`, however it was come by, against the truth of `call`."""
-    query = call.query
+    query = call.asked
     if isinstance(query, Product):
         truth, parts, n = linear.truth(query), linear.quantities(query), len(query.matrix)
         at, allowed = parts.setting, partial(linear.tolerance, parts)
