@@ -71,6 +71,8 @@ SUBJECTS = {
     "no rows or no classes": "IFC-06 IFC-08 LBL-20",
     "shape and format of the result": "IFC-04 IFC-05 IFC-13 LIN-15",
     "logits of integers or complex numbers": "IFC-11 IFC-16",
+    "decoding": "USE-01 USE-02",
+    "the rank of log-probabilities": "USE-04",
     "an argument is overwritten": "IFC-07 IFC-19 LIN-13",
     "repetition": "DET-01 DET-02 DET-08 LIN-14",
     "calls one after another or at once": "DET-09 DET-10 LBL-29",
