@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from adapters.protocol import Adapter
 EXEC = "exec:"  # and a command: a program of any language, as docs/protocol.md says
 LOG = "SOFTMARK_LOG"  # the variable that names the file for what such a program writes to its standard error
 ROOT = Path(__file__).resolve().parent.parent  # of the repository, which is not installed
+CACHE = Path(os.environ.get("SOFTMARK_CACHE", ROOT / ".softmark"))  # of what may be computed again
 
 # name → modes of the built-in adapters; a plain run takes the first mode
 BUILT_IN = {name: tuple(framework.modes) for name, framework in FRAMEWORKS.items()}

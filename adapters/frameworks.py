@@ -108,6 +108,7 @@ class Framework:
     compiled: str = ""
     label_type: str = "int32"
     device_label_type: str = ""
+    compiler_cache: Mapping[str, str] = field(default_factory=dict)
     spelling: Spelling | None = None
 
     @property

@@ -43,6 +43,22 @@ def write(path: Path, content: str | bytes, durable: bool = True) -> None:
         raise
 
 
+def overwrite(path: Path, text: str, size: int = 1024) -> None:
+    """Give a small file new content in place, padded with spaces, without waiting for the disk.
+
+    A reader meanwhile may see some of both contents.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    padded = text.encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        os.ftruncate(descriptor, os.pwrite(descriptor, padded.ljust(size), 0))
+    finally:
+        os.close(descriptor)
+
+
 class InUse(OSError):
     """Another run writes to the folder; the message names it."""
 

@@ -30,6 +30,8 @@ MODULES = {
     "DET": "test_determinism",
     "CMP": "test_compiled",
     "CRS": "test_crossed",
+    "LIN": "test_linear",
+    "USE": "test_use",
 }
 REQUIREMENTS = load()
 THREAD = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+#[1-9]\d*")

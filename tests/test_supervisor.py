@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from adapters import MODES
+from adapters import CACHE, MODES
 from conformance import __main__ as command
 from conformance import files
 from conformance.record import reading, records
@@ -274,3 +275,19 @@ def test_pytest_says_an_unwritable_record_in_one_line_and_exits_2() -> None:
     ended = run("pytest", "conformance", "--record", "/dev/null/x.jsonl", "-q")
     assert ended.returncode == 2
     assert "cannot write the record /dev/null/x.jsonl" in ended.stdout + ended.stderr
+
+
+def test_a_compiler_keeps_its_work_in_a_folder_for_each_target(tmp_path: Path) -> None:
+    asked = replace(order("Sound", tmp_path), adapter="jax")
+    given, eager = (supervisor.compiler_cache(replace(asked, mode=mode)) for mode in ("jit", "eager"))
+    assert Path(given["JAX_COMPILATION_CACHE_DIR"]).parent == CACHE / "compilers"
+    assert given["JAX_COMPILATION_CACHE_DIR"] != eager["JAX_COMPILATION_CACHE_DIR"]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "python"), [("tests.fakes:Hanging", sys.executable), ("jax", "other/python")]
+)
+def test_an_adapter_of_others_and_a_release_have_no_such_folder(
+    adapter: str, python: str, tmp_path: Path
+) -> None:
+    assert supervisor.compiler_cache(order(adapter, tmp_path, python=python)) == {}

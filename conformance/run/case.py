@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,27 +39,31 @@ class Case:
     method: str = ""  # as in `Call`
     layouts: dict[str, str] = field(default_factory=dict)
     then: Case | None = None  # a second call of the same function
+    matrix: str | None = None  # of a linear operation, whose hidden rows are `x`
+    bias: str | None = None
 
     def call(self, operation: str, dtype: str) -> Call:
         """The call with its arrays in format `dtype`."""
         options = dict(self.options)
         if "weight" in options:
-            options["weight"] = self._viewed("weight", round_to(_value(options["weight"], dtype), dtype))
-        labels = None if self.labels is None else _value(self.labels, dtype)
+            options["weight"] = self._viewed("weight", _rounded(options["weight"], dtype))
+        labels = _value(self.labels, dtype)
         if labels is not None and labels.dtype.kind == "f":
-            labels = round_to(labels, dtype)
+            labels = _rounded(self.labels, dtype)
         return Call(
             operation=operation,
-            x=self._viewed("x", round_to(_value(self.x, dtype), dtype)),
+            x=self._viewed("x", _rounded(self.x, dtype)),
             axis=self.axis,
             derivative=self.derivative,
-            cotangent=self._viewed("cotangent", _array(self.cotangent, dtype)),
-            tangent=self._viewed("tangent", _array(self.tangent, dtype)),
+            cotangent=self._viewed("cotangent", _rounded(self.cotangent, dtype)),
+            tangent=self._viewed("tangent", _rounded(self.tangent, dtype)),
             wrt=self.wrt,
             labels=self._viewed("labels", labels),
             options=options,
-            where=self._viewed("where", None if self.where is None else _value(self.where, dtype)),
+            where=self._viewed("where", _value(self.where, dtype)),
             method=self.method,
+            matrix=_rounded(self.matrix, dtype),
+            bias=_rounded(self.bias, dtype),
         )
 
     def _viewed(self, name: str, array: Any) -> Any:
@@ -89,7 +94,7 @@ class Case:
             parts["form"] = "index" if call.labels.dtype.kind in "iu" else "probability"
         if self.argument is not None:
             parts["argument"] = self.argument
-        for name in ("labels", "cotangent", "tangent", "where"):
+        for name in ("labels", "cotangent", "tangent", "where", "matrix", "bias"):
             expression = getattr(self, name)
             if expression is not None:
                 parts[name] = self._stored(name, expression, dtype)
@@ -103,10 +108,21 @@ def _spelled(expression: str, dtype: str) -> str:
     return expression.replace("MAX", repr(format_of(dtype).largest))
 
 
-def _value(expression: str, dtype: str) -> np.ndarray[Any, Any]:
+def _value(expression: str | None, dtype: str) -> Any:
+    return None if expression is None else _evaluated(expression, dtype).copy()  # the caller may write into it
+
+
+def _rounded(expression: str | None, dtype: str) -> Any:
+    return None if expression is None else _evaluated_and_rounded(expression, dtype).copy()
+
+
+# A check asks for its arrays several times, and many checks share a row: few are enough to keep.
+@lru_cache(maxsize=256)
+def _evaluated(expression: str, dtype: str) -> np.ndarray[Any, Any]:
     # Our own text, from this repository: evaluated so that the case and its reproduction are one thing.
     return np.asarray(eval(expression, {"np": np, "MAX": format_of(dtype).largest}), order="C")
 
 
-def _array(expression: str | None, dtype: str) -> np.ndarray[Any, Any] | None:
-    return None if expression is None else round_to(_value(expression, dtype), dtype)
+@lru_cache(maxsize=256)
+def _evaluated_and_rounded(expression: str, dtype: str) -> np.ndarray[Any, Any]:
+    return round_to(_evaluated(expression, dtype), dtype)

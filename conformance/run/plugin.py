@@ -187,7 +187,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         done, total = item.config.stash[COUNTS]
         item.config.stash[COUNTS] = (done + 1, total)
         running = running_file(item.config.stash[WRITER].path)
-        files.write(running, f"{_check_id(item)}\n{done}\n{total}", durable=False)
+        files.overwrite(running, f"{_check_id(item)}\n{done}\n{total}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,21 +22,22 @@ from typing import Any
 
 import numpy as np
 
-from adapters import ROOT
+from adapters import CACHE
 from conformance import files
 from conformance.truth import tensors
 from conformance.truth.formats import Floats
 from conformance.truth.oracle import Truth
 
-FOLDER = Path(os.environ.get("SOFTMARK_CACHE", ROOT / ".softmark")) / "truths"
+FOLDER = CACHE / "truths"
 VECTORS = "SOFTMARK_VECTORS"  # the variable that names a folder of vectors to judge from
 ASKED = "SOFTMARK_ASKED"  # the variable that names a file in which to note each question
 INDEX, ARRAYS = "index.jsonl", "arrays.safetensors"  # of a folder of vectors
 
 _MEMORY: dict[str, Truth] = {}
+_HELD = [0]  # bytes
 _SPENT = [0.0]  # seconds
 CHECKSUM = 32  # bytes of a SHA-256
-_KEPT = 64  # truths in memory at a time; the tests of one case follow one another
+_KEPT = 2**26  # bytes of values in memory at a time: the checks of many requirements share a row
 
 
 class NoTruth(BaseException):
@@ -48,11 +49,17 @@ def truth(query: Any, evaluate: Callable[[Any], Truth], sources: tuple[Path, ...
     began = time.perf_counter()
     digest = _digest(query, sources)
     if digest not in _MEMORY:
-        if len(_MEMORY) >= _KEPT:
-            _MEMORY.clear()
-        _MEMORY[digest] = _found(query, digest, evaluate)
+        _remember(digest, _found(query, digest, evaluate))
     _SPENT[0] += time.perf_counter() - began
     return _MEMORY[digest]
+
+
+def _remember(digest: str, found: Truth) -> None:
+    """Keep a truth in memory, and forget the oldest ones where all are too many; the newest one stays."""
+    _MEMORY[digest] = found
+    _HELD[0] += found.value.nbytes
+    while _HELD[0] > _KEPT and len(_MEMORY) > 1:
+        _HELD[0] -= _MEMORY.pop(next(iter(_MEMORY))).value.nbytes
 
 
 def seconds() -> float:

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
-from adapters import BUILT_IN, EXEC, LOG, ROOT, UnknownAdapter
+from adapters import BUILT_IN, CACHE, EXEC, LOG, ROOT, UnknownAdapter
+from adapters.frameworks import FRAMEWORKS
 from conformance import deviations, files
 from conformance.foreign import visible
 from conformance.record import records, writing
@@ -204,6 +206,7 @@ def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> r
     path = os.pathsep.join(filter(None, [str(ROOT), str(Path.cwd()), plain.get("PYTHONPATH")]))
     plain |= {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", child.TIED: str(os.getpid())}
     plain |= {"PYTHONIOENCODING": "utf-8:replace"}
+    plain = compiler_cache(order) | plain
     plain |= {LOG: str(order.log.absolute())}
     start = max(START, order.check_timeout)
     order.log.unlink(missing_ok=True)  # likewise
@@ -237,6 +240,19 @@ def _process(order: Order, report: Callable[[Progress], None], stop: Event) -> r
     return f"the process ended ({death}) before its first check; see {order.log}"
 
 
+def compiler_cache(order: Order) -> dict[str, str]:
+    """Return the variables that let the compilers of a framework keep what they compile, for this kind of CPU.
+
+    There are none for a release in an environment of its own, which is judged once.
+    """
+    framework = FRAMEWORKS.get(order.adapter)
+    if framework is None or order.python != sys.executable:
+        return {}
+    processor = sha256(machine.proc("cpuinfo", "flags").encode()).hexdigest()[:8]
+    folder = CACHE / "compilers" / f"{framework.name}-{order.mode}-{processor}"
+    return {name: value.format(folder=folder) for name, value in framework.compiler_cache.items()}
+
+
 def _make_visible(log: Path) -> None:
     """Take out of a log what a terminal or a viewer would act on: the adapter and its framework write into it."""
     with suppress(FileNotFoundError):  # the folder is gone
@@ -255,11 +271,16 @@ def _advanced(order: Order, report: Callable[[Progress], None]) -> Callable[[], 
             text = order.running.read_text(encoding="utf-8")
         if text == seen:
             return None
-        seen = text
         if not text:
+            seen = text
             return EXIT
-        check, done, total = text.split("\n")
-        report(Progress(order.target, check, int(done), int(total)))
+        check, *counts = text.split("\n")
+        try:
+            done, total = map(int, counts)
+        except ValueError:  # it is being written; the next look sees it whole
+            return None
+        seen = text
+        report(Progress(order.target, check, done, total))
         return order.check_timeout
 
     return more
