@@ -117,10 +117,11 @@ class _Function:
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Call the gradient with the function's arguments and the cotangent, or differentiate the function."""
-        if wrt != "x":
-            raise NotProvided(f"{self.declared.name} is judged with its gradient by logits alone")
+        if wrt != "x" and (wrt == "labels" or self._gradient):
+            raise NotProvided(f"{self.declared.name} is judged with its gradient by logits or hidden alone")
         if self._gradient is None:
-            return self.value_and_vjp(operation, x, cotangent, **kwargs)[1]
+            by = {} if wrt == "x" else {"wrt": wrt}
+            return self.value_and_vjp(operation, x, cotangent, **by, **kwargs)[1]
         if operation != self.declared.operation:
             return _other(self)
         return self.answer(x, **kwargs, cotangent=cotangent)
@@ -130,6 +131,7 @@ class _Function:
         x: Array,
         labels: Array | None = None,
         *,
+        matrix: Array | None = None,
         cotangent: Array | None = None,
         axis: int = -1,
         **options: Any,
@@ -147,7 +149,7 @@ class _Function:
         if self.unjudged:
             interpreter.require_trusted(told.name, x, axis, options)
         given = self._options(rank, axis, options)
-        arrays = [array for array in (x, labels, cotangent) if array is not None]
+        arrays = [array for array in (x, matrix, labels, cotangent) if array is not None]
         if told.contiguous and not all(map(contiguous, arrays)):
             raise NotProvided(f"{told.name} takes contiguous arrays alone")
         function = self._gradient if cotangent is not None and self._gradient else self._function

@@ -1,4 +1,4 @@
-"""The reference: softmax, log_softmax, softmax_cross_entropy and logsumexp in plain NumPy.
+"""The reference: softmax, log_softmax, (linear and softmax) cross-entropy and logsumexp in plain NumPy.
 
 NumPy has none of them, so this module is not thin: it is the implementation that meets every requirement,
 which proves that they can be met together. It computes formats below float32 in float32 and rounds once, adds
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters import linear
 from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
@@ -181,6 +182,22 @@ class Adapter:
             loss = self.reduce(losses, self.share(rows, labels, reduction, weight, ignore_index))
             return self.finish(loss, logits)
 
+    def linear_cross_entropy(self, hidden: Array, matrix: Array, labels: Array, **options: Any) -> Array:
+        """Return the cross-entropy of hidden · matrixᵀ + bias."""
+        with np.errstate(all="ignore"):
+            return linear.loss(self, hidden, matrix, labels, **options)
+
+    def logits(self, hidden: Array, matrix: Array, bias: Array | None = None) -> Array:
+        """Return hidden · matrixᵀ + bias in the working format."""
+        return self.product(hidden, matrix, 0 if bias is None else bias)
+
+    def product(self, a: Array, b: Array, more: Array | int = 0) -> Array:
+        """Return a · bᵀ and `more` in the working format, added up in float32 or wider."""
+        working = self.working(a[:0]).dtype
+        wide = np.promote_types(working, np.float32)
+        sums: Array = a.astype(wide) @ b.astype(wide).T + np.asarray(more).astype(wide)
+        return sums.astype(working)
+
     def losses(self, rows: Array, target: Array) -> Array:
         """Return one loss for each row; a zero label adds nothing, even where the log-probability is −inf."""
         log_probabilities = self.log_probabilities(rows)
@@ -277,6 +294,8 @@ class Adapter:
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
+            if operation == linear.NAME:
+                return linear.gradient(self, x, cotangent, wrt=wrt, **kwargs)
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
             if wrt == "labels":

@@ -56,6 +56,7 @@ FEATURES = frozenset(
         "dynamic",
         "threads",
         "logsumexp",
+        "linear_cross_entropy",
     }
 )
 
@@ -134,11 +135,31 @@ class Adapter(Protocol):
     def logsumexp(self, x: Array, *, axis: int = -1) -> Array:
         """Return log Σ exp(x) along `axis`, without that axis."""
 
+    def linear_cross_entropy(
+        self,
+        hidden: Array,
+        matrix: Array,
+        labels: Array,
+        *,
+        bias: Array | None = None,
+        chunk: int | None = None,
+        reduction: str = "none",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Array:
+        """Return the cross-entropy of hidden · matrixᵀ + bias, as one function that shows no logits.
+
+        hidden is (r, d), `matrix` (n, d), `bias` (n,), `labels` (r,) of integers; the rest is as in
+        `softmax_cross_entropy`. Where the caller sets how many rows, or classes, make a chunk, it is `chunk`.
+        Its vjp is asked with `wrt` "x" (hidden), "matrix" and "bias".
+        """
+
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.
 
         `operation` is the name of an operation, `kwargs` its own keyword arguments (axis, labels, …), `wrt` is
-        "x" or, for cross-entropy on probabilities, "labels".
+        "x" or, for cross-entropy on probabilities, "labels", or an array of a linear cross-entropy.
         """
 
     def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""PyTorch: torch.nn.functional's softmax, log_softmax and cross_entropy, torch.logsumexp, and torch.func.
+"""PyTorch: torch.nn.functional's softmax, log_softmax and (linear_)cross_entropy, torch.logsumexp, torch.func.
 
 Mode "compiled" is torch.compile of each operation, derivative and composition as one graph. A function
 that cannot be compiled as one graph raises; nothing falls back to eager.
@@ -44,6 +44,8 @@ class Adapter:
         self.device = device
         self.mode = mode
         self.features = FEATURES - {"where"} - ({"dynamic"} if mode == "eager" else set())
+        if not hasattr(functional, "linear_cross_entropy"):  # until 2.12
+            self.features -= {"linear_cross_entropy"}
         compiled = whole() if mode == "compiled" else as_is
         self._compiled = lru_cache(maxsize=64)(compiled)
         self._mapped = lru_cache(maxsize=64)(lambda function: compiled(torch.func.vmap(function)))
@@ -53,6 +55,7 @@ class Adapter:
         self._log_softmax = compiled(functional.log_softmax)
         self._logsumexp = compiled(torch.logsumexp)
         self._cross_entropy = compiled(functional.cross_entropy)
+        self._linear_cross_entropy = compiled(getattr(functional, "linear_cross_entropy", as_is))
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
@@ -107,16 +110,38 @@ class Adapter:
         given = {name: value for name, value in options.items() if value is not None}  # it takes no None
         return self._cross_entropy(logits, labels, reduction=reduction, **given)
 
+    def linear_cross_entropy(
+        self,
+        hidden: Array,
+        matrix: Array,
+        labels: Array,
+        *,
+        bias: Array | None = None,
+        chunk: int | None = None,
+        reduction: str = "none",
+        **options: Any,
+    ) -> Array:
+        """Call torch.nn.functional.linear_cross_entropy, which is chunked where `chunk` is given."""
+        if chunk is not None:
+            options["options"] = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=chunk, chunking_method=None)
+        function = self._linear_cross_entropy
+        return function(hidden, matrix, labels, linear_bias=bias, reduction=reduction, **options)
+
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Call torch.func.vjp."""
+        """Call torch.func.vjp, or autograd for what is chunked, which torch.func does not take."""
         require(operation, x, **kwargs)
+        if kwargs.get("chunk") is not None:
+            return self.value_and_vjp(operation, x, cotangent, wrt=wrt, **kwargs)[1]
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
-    def value_and_vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> tuple[Array, Array]:
+    def value_and_vjp(
+        self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any
+    ) -> tuple[Array, Array]:
         """Record the operation with autograd, and call torch.autograd.grad."""
         require(operation, x, **kwargs)
-        point = x.detach().requires_grad_()
-        value = getattr(self, operation)(point, **kwargs)
+        function, start = along(wrt, getattr(self, operation), x, kwargs)
+        point = start.detach().requires_grad_()
+        value = function(point)
         return value.detach(), torch.autograd.grad(value, point, cotangent)[0]
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:

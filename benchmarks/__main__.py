@@ -18,6 +18,7 @@ COMMANDS = {
     "publish": "reports.timing.publish",
     "gpu": "reports.timing.gpu",
     "agreement": "reports.timing.agreement",
+    "overhead": "benchmarks.timing.overhead",
 }
 
 

@@ -23,7 +23,9 @@ from conformance.foreign import one_line, visible
 from conformance.record import confirming
 from conformance.record.records import Record
 from conformance.requirements import TIERS
-from conformance.run.processes import child, releases, supervisor
+from conformance.run.processes import child, releases, remote, supervisor
+from conformance.run.sweep import command as sweep
+from conformance.run.sweep.worker import Failed
 
 ALL = sorted(
     ((name, mode) for name, modes in MODES.items() for mode in modes),
@@ -34,6 +36,7 @@ DEFAULT = tuple(name for name, mode in ALL if mode == FRAMEWORKS[name].usual)
 COMMANDS = {
     "judge": single_function.main,
     "releases": releases.main,
+    "sweep": sweep.main,
     "confirm": confirming.main,
     "vectors": vectors.main,
 }
@@ -72,12 +75,17 @@ def _judge(
     console, began = terminal.console(), time.monotonic()
     try:
         with child.interruptible():
-            records = _with_progress(orders, options.jobs, console)
+            records = _with_progress(orders, options, console)
     except KeyboardInterrupt:
         terminal.complain(
             f"conformance: interrupted; the same command with --resume continues in {options.output}"
         )
         return 130
+    except (ValueError, OSError, Failed) as error:
+        if not options.scheduler:
+            raise
+        terminal.complain(f"conformance: {one_line(str(error))}; --resume keeps the records in {options.output}")
+        return 2
     records = [allowing.told(record, allowances) for record in records]
     unmatched = allowing.unmatched(records, allowances)
     # first: a pipe that closes early does not cost the files
@@ -114,9 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
-        epilog="python -m conformance judge judges one function, releases every tracked release, confirm writes "
-        "the version of a record into the known deviations that show in it, and vectors writes the cases with "
-        "their true values; see the --help of each.",
+        epilog="python -m conformance judge judges one function, releases every tracked release, sweep every "
+        "input of a domain, confirm writes the version of a record into the known deviations that show in it, "
+        "and vectors writes the cases with their true values; see the --help of each.",
     )
     parser.add_argument(
         "--targets",
@@ -129,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--jobs", type=int, default=min(2, os.cpu_count() or 1), help="how many targets are judged at a time"
     )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that judges: see docs/scale.md")
     parser.add_argument("--check-timeout", type=float, default=120.0, help="how many seconds one check may take")
     parser.add_argument(
         "--resume", action="store_true", help="keep the checks that are recorded and judge the rest"
@@ -173,6 +182,10 @@ def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
     deviations.load(options.deviations or deviations.FILE)  # errors in the file are reported before anything runs
     if options.vectors is not None:
         vectors.use(options.vectors, options.tier)
+    if options.scheduler and (options.deviations or options.vectors):
+        raise ValueError(
+            "--deviations and --vectors are files of this machine, which a --scheduler does not have"
+        )
     if options.jobs < 1:
         raise ValueError("--jobs is at least 1")
     if not options.check_timeout > 0:
@@ -190,7 +203,7 @@ def _orders(options: argparse.Namespace) -> list[supervisor.Order]:
     ]
 
 
-def _with_progress(orders: list[supervisor.Order], jobs: int, console: Console) -> list[Record]:
+def _with_progress(orders: list[supervisor.Order], options: argparse.Namespace, console: Console) -> list[Record]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -207,7 +220,9 @@ def _with_progress(orders: list[supervisor.Order], jobs: int, console: Console) 
                 tasks[target] = progress.add_task(target, total=now.total, check="")
             progress.update(tasks[target], completed=now.done, total=now.total, check=check)
 
-        return supervisor.run_all(orders, jobs, report)
+        if options.scheduler:
+            return remote.run_all(orders, options.scheduler, report)
+        return supervisor.run_all(orders, options.jobs, report)
 
 
 def _tell(records: list[Record], before: Mapping[str, Record], console: Console, seconds: float) -> int:

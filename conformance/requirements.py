@@ -20,6 +20,7 @@ FAMILIES = {
     "DET": "determinism",
     "CMP": "compiled and composed",
     "CRS": "crossed",
+    "LIN": "linear",
     "USE": "use",
 }
 TIERS = ("quick", "full", "exhaustive")

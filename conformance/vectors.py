@@ -144,7 +144,7 @@ def vectors(record: Record, asked: Container[str]) -> Iterator[Vector]:
         call = subject.case.call(subject.operation, subject.dtype)
         row = rows[subjects.check_id(subject)]
         judged = row.bound is not None and row.witness.get("call") == subject.case.describe(call)
-        yield Vector(subject, row, call, judged and cache.question(call.query) in asked)
+        yield Vector(subject, row, call, judged and cache.question(call.asked) in asked)
 
 
 def _header(record: Record) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def _vector(vector: Vector, tensors: Tensors) -> dict[str, Any]:
     options = {name: value for name, value in call.options.items() if name != "weight"}
     given = {
         "x": call.x, "labels": call.labels, "cotangent": call.cotangent, "tangent": call.tangent,
-        "weight": call.options.get("weight"), "where": call.where,
+        "weight": call.options.get("weight"), "where": call.where, "matrix": call.matrix, "bias": call.bias,
     }  # fmt: skip
     inputs = {name: array for name, array in given.items() if array is not None}
     line: dict[str, Any] = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from conformance.ci.markup import escape, list_of, table_of
 from conformance.record.accuracy_keys import number
 from conformance.record.records import Check, Record
+from reports import sweeps
 from reports.accuracy import by_format
 from reports.markdown import grades
 from reports.model import GRADES, Report
@@ -39,6 +40,7 @@ def page(records: Sequence[Record], report: Report) -> str:
         blocks += [f"## {table.title.capitalize()}", grades(table, names)]
     if not report.accuracy:
         blocks.append("No errors were measured.")
+    blocks += sweeps.section(sweeps.load())
     blocks += ["## Exponential and logarithm", *_elementary(records)]
     return "\n\n".join(blocks) + "\n"
 

@@ -265,3 +265,14 @@ class Slow(Small):
         self.clock.work(self.seconds)
         self.seconds = self.later
         return super().softmax(x, **kwargs)
+
+
+class Unhurried(Adapter):
+    """A softmax of it takes a moment."""
+
+    name = "unhurried"
+
+    def softmax(self, x: Any, **kwargs: Any) -> Any:
+        """Wait, and softmax."""
+        time.sleep(0.2)
+        return super().softmax(x, **kwargs)

@@ -104,7 +104,7 @@ def test_what_requirements_ask_for_is_told_of_each_that_has_a_verdict() -> None:
     assert told_of <= set(known)
     judged = {name for name, one in known.items() if one.level != "report"}
     left = {name for name in judged - told_of if known[name].family not in ("ACC", "GRD", "CRS")}
-    assert left == {"LBL-32"}  # plain values, of every class
+    assert left == {"LBL-32", *(f"LIN-0{i}" for i in (1, 2, 3, 4))}  # plain values and gradients
 
 
 def test_a_record_that_holds_anything_has_groups() -> None:

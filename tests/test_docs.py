@@ -169,6 +169,8 @@ def options_of(module: str, first: str) -> set[str]:
         import_module(main.COMMANDS[first]).add_arguments(parser)
     elif module == "conformance" and first == "releases":
         import_module("conformance.run.processes.releases").add_arguments(parser)
+    elif module == "conformance" and first == "sweep":
+        parser = import_module("conformance.run.sweep.command").parser()
     elif module == "conformance" and first == "judge":
         single_function.add_arguments(parser)
     elif module == "reports" and first in main.COMMANDS:

@@ -120,6 +120,28 @@ def mapped(**options: Any) -> Call:
     )
 
 
+def linear(x: Any, matrix: Any = None, dtype: Any = np.float32, **kwargs: Any) -> Call:
+    hidden = np.asarray(x, dtype)
+    weight = _matrix(hidden) if matrix is None else np.asarray(matrix, dtype)
+    return lambda a: a.linear_cross_entropy(hidden, weight, np.arange(len(hidden)) % len(weight), **kwargs)
+
+
+def _matrix(hidden: Any) -> Any:
+    return np.random.default_rng(4).standard_normal((40, hidden.shape[1])).astype(hidden.dtype)
+
+
+def linear_gradient(x: Any, wrt: str, **kwargs: Any) -> Call:
+    upstream, labels = np.cos(np.arange(len(x))).astype(x.dtype), np.arange(len(x))
+    given = {"matrix": _matrix(x), "labels": labels, "wrt": wrt, **kwargs}
+    return lambda a: a.vjp("linear_cross_entropy", x, upstream, **given)
+
+
+def overwritten_hidden(a: Adapter) -> Any:
+    x = NORMAL.copy()
+    linear_gradient(x, "x")(a)
+    return x
+
+
 SHOWN: dict[str, Call] = {
     "NoShift": softmax([1000, 0]),
     "MeanShift": softmax([1000, 0, 0]),
@@ -259,6 +281,20 @@ SHOWN: dict[str, Call] = {
     "LossOfMaximumClass": loss(np.argmax(NORMAL, axis=1)),
     "SquareTransposed": softmax(LONG[:, :6]),
     "MisalignedFromAligned": softmax(LONG.ravel()[1:1001]),
+    "LinearSumInFloat16": linear(LONG, dtype=np.float16),
+    "LinearLastClassesLeftOut": linear(NORMAL, LONG[:, :4].repeat(9, axis=0)[:40]),
+    "LinearLabelLogitRounded": linear(NORMAL),
+    "LinearBiasOfFirstBlock": linear(NORMAL, bias=np.arange(40, dtype=np.float32)),
+    "LinearMeanOfChunks": linear(LONG, reduction="mean"),
+    "LinearChunksNotRescaled": linear(NORMAL * 40),
+    "LinearMatrixGradientOfLastChunk": linear_gradient(LONG, "matrix"),
+    "LinearUpstreamOfFirst": linear_gradient(NORMAL, "matrix"),
+    "LinearIgnoredRowsInMatrix": linear_gradient(NORMAL, "matrix", ignore_index=1),
+    "LinearGradientFiltered": linear_gradient(NORMAL * 9, "x"),
+    "LinearNaNOfChunk": linear(np.where([[True], [False], [False]], np.float32(NAN), NORMAL)),
+    "LinearInfinityAsLargest": linear([[INF, 0]], dtype=np.float16),
+    "LinearLogitsClamped": linear([[3e4, 3e4]], np.array([[4, 4], [4, 3.9]]), dtype=np.float16),
+    "LinearHiddenOverwritten": overwritten_hidden,
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 

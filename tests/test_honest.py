@@ -20,7 +20,7 @@ from conformance import requirements
 from conformance.record import reading, verdict
 from conformance.record.records import Record
 from conformance.run.processes import supervisor
-from tests.test_faulty import answer, frameworks_after
+from tests.test_faulty import answer, frameworks_after, linear
 
 
 def kinds(base: type[Honest]) -> list[type[Honest]]:
@@ -128,6 +128,9 @@ DIFFERS: dict[str, tuple[Call, ...]] = {
     "GradeD": (softmax(NORMAL), softmax(NORMAL.astype(np.float16)), softmax(NORMAL.astype(ml_dtypes.bfloat16))),
     "GradeDFlushing": (softmax(np.array([0, -88], np.float32)), softmax(np.array([0, -10], np.float16))),
     "GradeE": (softmax(NORMAL.astype(np.float16)), softmax(NORMAL.astype(ml_dtypes.bfloat16))),
+    "LinearChunksOfRows": (linear(BLOCK[0], dtype=np.float16),),
+    "LinearBlocksOfClasses": (linear(NORMAL[:, :20]),),
+    "LinearStoredLogits": (linear(BLOCK[0], dtype=np.float16),),
     "EmptyRowIsNaN": (softmax(np.ones((1, 2), np.float32), where=HIDDEN),),
 }
 

@@ -151,13 +151,17 @@ def test_liger_agrees_with_pytorch_in_value_and_gradient_and_is_not_judged_on_bf
         x, c = (np.random.default_rng(i).standard_normal((4, 7)).astype(np.float32) for i in (0, 1))
         labels = np.array([0, 6, 3, 3])
         loss = ("softmax_cross_entropy", c[:, 0], {"labels": labels})
-        for operation, along, kwargs in (("softmax", c, {}), loss):
+        linear = ("linear_cross_entropy", c[:, 0], {"matrix": c[:, ::-1] * 2, "labels": labels % 4})
+        for operation, along, kwargs in (("softmax", c, {}), loss, linear):
             values = []
             for adapter in (liger, torch_):
                 given = {name: adapter.asarray(value) for name, value in kwargs.items()}
-                value = getattr(adapter, operation)(adapter.asarray(x), *given.values())
-                gradient = adapter.vjp(operation, adapter.asarray(x), adapter.asarray(along.copy()), **given)
-                values.append([adapter.to_numpy(value), adapter.to_numpy(gradient)])
+                value = getattr(adapter, operation)(adapter.asarray(x), **given)
+                values.append([adapter.to_numpy(value)])
+                for wrt in ("x", *kwargs.keys() & {"matrix"}):
+                    up = adapter.asarray(along.copy())
+                    gradient = adapter.vjp(operation, adapter.asarray(x), up, wrt=wrt, **given)
+                    values[-1].append(adapter.to_numpy(gradient))
             for one, other in zip(*values):
                 np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
         native = liger.asarray(x.T)

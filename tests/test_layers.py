@@ -43,6 +43,7 @@ ROOMS = {
     "benchmarks.timing": set(),
     "benchmarks.asv": {"benchmarks.timing"},
     "benchmarks.suite": {"benchmarks.asv", "benchmarks.timing"},
+    "benchmarks.own": {"benchmarks.timing"},
 }
 # framework → what its adapter imports at module level; that of Keras, whose mode decides what it imports, nothing
 OWN = {

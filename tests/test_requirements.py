@@ -30,6 +30,7 @@ MODULES = {
     "DET": "test_determinism",
     "CMP": "test_compiled",
     "CRS": "test_crossed",
+    "LIN": "test_linear",
     "USE": "test_use",
 }
 REQUIREMENTS = load()

@@ -170,6 +170,22 @@ def test_autograd_differentiates_a_function_of_torch(monkeypatch: pytest.MonkeyP
     assert adapter.vjp("softmax", x, torch.ones(1, 2)).tolist() == [[2, 4]]
 
 
+def test_a_linear_loss_is_given_its_matrix_and_differentiated_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+
+    def loss(hidden: Any, matrix: Any, labels: Any) -> Any:
+        return torch.nn.functional.cross_entropy(hidden @ matrix.T, labels, reduction="none")
+
+    adapter = loaded(monkeypatch, loss, "linear_cross_entropy", arrays="torch", gradient="autograd")
+    given = {"matrix": torch.zeros(2, 1), "labels": torch.tensor([0])}
+    x, c = torch.ones(1, 1), torch.ones(1)
+    assert adapter.linear_cross_entropy(x, **given).tolist() == pytest.approx([np.log(2)])
+    assert adapter.vjp("linear_cross_entropy", x, c, wrt="matrix", **given).tolist() == [[-0.5], [0.5]]
+    assert adapter.vjp("linear_cross_entropy", x, c, **given).tolist() == [[0]]
+    with pytest.raises(NotProvided, match="takes no bias"):
+        adapter.linear_cross_entropy(x, bias=torch.zeros(2), **given)
+
+
 def test_labels_of_a_form_that_is_not_declared_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     x, indices = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
     for form, given, other in (("index", indices, x), ("probability", x, indices)):

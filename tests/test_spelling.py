@@ -17,7 +17,7 @@ import pytest
 import adapters
 from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
 from adapters.protocol import Adapter
-from benchmarks.timing import cells, inputs, overhead
+from benchmarks.timing import bare, cells, inputs, overhead
 from benchmarks.timing.cells import Cell
 from conformance.operations import OPERATIONS
 from conformance.record.records import Check
@@ -177,8 +177,8 @@ def test_a_bare_call_is_that_of_the_adapter(name: str) -> None:
     mode = FRAMEWORKS[name].usual
     adapter, spelling = loaded(name, mode), SPELLED[name, mode]
     x, labels = adapter.asarray(rounded(X, "float32")), adapter.asarray(eval(LABELS["index"]))
-    calls = overhead.bare(spelling, FRAMEWORKS[name].modes[mode].decorator, x, labels)
-    wanted = {operation for operation, form in overhead.CALLS if (operation, form) in spelling.calls}
+    calls = bare.bare(spelling, FRAMEWORKS[name].modes[mode].decorator, x, labels)
+    wanted = {operation for operation, form in bare.CALLS if (operation, form) in spelling.calls}
     assert calls.keys() == wanted
     for operation, call in calls.items():
         kwargs = {"labels": labels} if operation == "softmax_cross_entropy" else {}

@@ -10,6 +10,7 @@ from adapters.faulty.calls import *  # noqa: F403
 from adapters.faulty.derivatives import *  # noqa: F403
 from adapters.faulty.interface import *  # noqa: F403
 from adapters.faulty.labels import *  # noqa: F403
+from adapters.faulty.linear import *  # noqa: F403
 from adapters.faulty.modes import *  # noqa: F403
 from adapters.faulty.places import *  # noqa: F403
 from adapters.faulty.reductions import *  # noqa: F403

@@ -193,7 +193,7 @@ class LossFromSums(Honest):
 # The literal arithmetic of a grade
 
 
-class GradeD(Honest, dtypes=("float16", "bfloat16", "float32"), fails=("ACC-02", "ACC-04")):
+class GradeD(Honest, dtypes=("float16", "bfloat16", "float32"), fails=("ACC-02", "ACC-04", "LIN-02", "LIN-04")):
     """Elementwise in the format itself, the sum in float32 and narrowed if it fits: a textbook method."""
 
     def working(self, x: Array) -> Array:
@@ -234,7 +234,11 @@ class GradeD(Honest, dtypes=("float16", "bfloat16", "float32"), fails=("ACC-02",
         return sums[..., 0]
 
 
-class GradeDFlushing(GradeD, dtypes=("float16", "bfloat16", "float32"), fails=("ACC-02", "ACC-04", "ACC-07")):
+class GradeDFlushing(
+    GradeD,
+    dtypes=("float16", "bfloat16", "float32"),
+    fails=("ACC-02", "ACC-04", "ACC-07", "LIN-02", "LIN-04"),
+):
     """Grade D where subnormal logits, gaps, exponentials and results are zero: PTX ISA (2025), .ftz."""
 
     def working(self, x: Array) -> Array:
@@ -252,7 +256,7 @@ class GradeE(
     dtypes=("float16", "bfloat16"),
     fails=(
         *("ACC-01", "ACC-02", "ACC-03", "ACC-04", "ACC-05", "ACC-07", "GRD-01", "GRD-02", "GRD-03", "GRD-07"),
-        *("GRD-12", "IFC-03", "LBL-33", "RNG-01", "SPV-01"),
+        *("GRD-12", "IFC-03", "LBL-33", "LIN-02", "LIN-04", "RNG-01", "SPV-01"),
     ),
 ):
     """Everything in the format itself, which long rows are too much for: a textbook method."""

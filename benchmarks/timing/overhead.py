@@ -1,9 +1,10 @@
-"""`python -m benchmarks.timing.overhead [adapter ...]`: measure the cost of a call through an adapter.
+"""`python -m benchmarks overhead [adapter ...]`: measure the cost of a call through an adapter, or of our timing.
 
 The bare calls are those that `adapters/frameworks.toml` spells, made of the framework's own functions alone.
 Both sides are timed in turn (A B A B …) on a tiny array; the minimum of the repeats is the cost. Each target is
-measured in a process of its own. No framework is imported at module level, since asv imports this module in
-every environment.
+measured in a process of its own. With --paired it is the reported latency that is set beside a loop written by
+hand: `benchmarks.timing.paired`. No framework is imported at module level, since asv imports this module in every
+environment.
 """
 
 from __future__ import annotations
@@ -11,47 +12,27 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from timeit import Timer
-from typing import Any
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
 import adapters
-from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS, Spelling
-from benchmarks.timing.cells import TIMED
+from adapters.frameworks import FRAMEWORKS, TIMED_FRAMEWORKS
+from benchmarks.timing import paired
+from benchmarks.timing.bare import CALLS, Call, bare
 from conformance import terminal
 
-CALLS = [(operation.name, form.name) for operation, form in TIMED.values() if form.name != "probability"]
 SPELLED = {name: spelling for name in TIMED_FRAMEWORKS if (spelling := FRAMEWORKS[name].spelling)}
 NAMES = [name for name, spelling in SPELLED.items() if not spelling.written_out]
 SHAPE = (8, 16)
 REPEATS = 300
 BATCH = 5e-4  # calls are timed in batches of about so many seconds: far above the clock's resolution
 
-Call = Callable[[], Any]
-
-
 Overhead = tuple[str, str, float, float]  # target, operation, nanoseconds bare and through the adapter
-
-
-def bare(spelling: Spelling, decorator: str, x: Any, labels: Any) -> dict[str, Call]:
-    """Return the framework's own calls as its users write them, compiled where there is a decorator."""
-    found: dict[str, Call] = {}
-    names: dict[str, Any] = {"x": x, "labels": labels}
-    exec("\n".join(f"import {module}" for module in spelling.imports), names)
-    for operation, form in CALLS:
-        if (operation, form) in spelling.calls:
-            arguments = "x, labels" if form else "x"
-            call = spelling.call(operation, form)
-            if decorator:
-                names[operation] = eval(f"{decorator}(lambda {arguments}: {call})", names)
-                call = f"{operation}({arguments})"
-            found[operation] = eval(f"lambda: {call}", names)
-    return found
 
 
 def interleaved(bare: Call, through: Call) -> tuple[float, float]:
@@ -93,24 +74,29 @@ def measured(names: list[str]) -> Iterator[Overhead]:
                 yield from pool.submit(measure, name, mode).result()
 
 
-def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.timing.overhead", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `python -m benchmarks overhead`."""
     parser.add_argument("adapter", nargs="*", help=f"{', '.join(NAMES)}; all of them by default")
-    names = parser.parse_args().adapter or NAMES
+    parser.add_argument("--paired", action="store_true", help="set reported latencies beside a loop by hand")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one table; exit code 2: an unknown adapter."""
+    names = options.adapter or NAMES
     for name in names:
         if name not in NAMES:
-            parser.error(f"unknown adapter {name!r}: choose from {', '.join(NAMES)}")
-    title = f"nanoseconds a call, float32 {SHAPE[0]}×{SHAPE[1]}"
-    table = Table(title=title, box=box.SIMPLE_HEAD)
+            terminal.complain(f"overhead: unknown adapter {name!r}: choose from {', '.join(NAMES)}")
+            return 2
+    terminal.console().print(paired.table(names) if options.paired else _table(names))
+    return 0
+
+
+def _table(names: list[str]) -> Table:
+    table = Table(title=f"nanoseconds a call, float32 {SHAPE[0]}×{SHAPE[1]}", box=box.SIMPLE_HEAD)
     for column in ("target", "operation"):
         table.add_column(column, min_width=21)
     for column in ("bare", "adapter", "difference"):
         table.add_column(column, justify="right")
-    for target, operation, bare, through in measured(names):
-        table.add_row(target, operation, *(f"{figure:,.0f}" for figure in (bare, through, through - bare)))
-    terminal.console().print(table)
-
-
-if __name__ == "__main__":
-    main()
+    for target, operation, alone, through in measured(names):
+        table.add_row(target, operation, *(f"{figure:,.0f}" for figure in (alone, through, through - alone)))
+    return table

@@ -21,6 +21,7 @@ KINDS = {
     "row": "one result a logit",
     "loss": "one result a row, from logits and labels",
     "reduction": "one result a row, from logits alone",
+    "linear": "one result a row, from hidden rows, a matrix that makes logits of them, and labels",
 }
 
 
@@ -105,7 +106,7 @@ class Operation:
     @property
     def labelled(self) -> bool:
         """Return True if it takes labels."""
-        return self.kind == "loss"
+        return self.kind in ("loss", "linear")
 
     def tolerance(self, setting: Setting, how: Arithmetic, derivative: str = "") -> Floats:
         """Largest |computed − true| of each result; 0 at a logit of −inf where there is one result a logit."""

@@ -117,7 +117,8 @@ def _calls(adapter: Adapter) -> Iterator[tuple[str, Call]]:
         if operation.labelled:
             by_index = "index_labels" in adapter.features
             labels = np.arange(6) * 7 % 33 if by_index else np.full_like(x, 1 / 33)
-        yield operation.name, Call(operation.name, x, labels=labels)
+        matrix = np.ones_like(x, shape=(33, 33)) if operation.kind == "linear" else None
+        yield operation.name, Call(operation.name, x, labels=labels, matrix=matrix)
     derivative = next((name for name in DERIVATIVES if name in adapter.features), None)
     if derivative:
         along = {"vjp": (x, None), "jvp": (None, x), "hvp": (x, x)}[derivative]

@@ -39,6 +39,8 @@ class Case:
     method: str = ""  # as in `Call`
     layouts: dict[str, str] = field(default_factory=dict)
     then: Case | None = None  # a second call of the same function
+    matrix: str | None = None  # of a linear operation, whose hidden rows are `x`
+    bias: str | None = None
 
     def call(self, operation: str, dtype: str) -> Call:
         """The call with its arrays in format `dtype`."""
@@ -60,6 +62,8 @@ class Case:
             options=options,
             where=self._viewed("where", _value(self.where, dtype)),
             method=self.method,
+            matrix=_rounded(self.matrix, dtype),
+            bias=_rounded(self.bias, dtype),
         )
 
     def _viewed(self, name: str, array: Any) -> Any:
@@ -90,7 +94,7 @@ class Case:
             parts["form"] = "index" if call.labels.dtype.kind in "iu" else "probability"
         if self.argument is not None:
             parts["argument"] = self.argument
-        for name in ("labels", "cotangent", "tangent", "where"):
+        for name in ("labels", "cotangent", "tangent", "where", "matrix", "bias"):
             expression = getattr(self, name)
             if expression is not None:
                 parts[name] = self._stored(name, expression, dtype)

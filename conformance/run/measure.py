@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
 from conformance import operations
+from conformance.operations import linear_cross_entropy as linear
 from conformance.operations import query as questions
 from conformance.operations.labels import Loss
+from conformance.operations.linear_cross_entropy import Product
 from conformance.operations.operation import Setting
 from conformance.operations.query import Query
 from conformance.truth.arithmetic import GRADES, Arithmetic, Functions, arithmetic
@@ -42,7 +45,8 @@ class Call:
     """One call as a framework sees it: arrays in the format under test, and the class axis.
 
     `derivative` is "", "vjp", "jvp" or "hvp", and `method` the adapter's method for it where that has another
-    name. `labels` has the logits' shape (probabilities) or that shape without the class axis (integers).
+    name. `labels` has the logits' shape (probabilities) or that shape without the class axis (integers). A linear
+    operation has its hidden rows (r, d) in place of logits, and a `matrix` (n, d), which is what it is told by.
     """
 
     operation: str
@@ -56,6 +60,8 @@ class Call:
     options: dict[str, Any] = field(default_factory=dict)  # reduction, weight, ignore_index, label_smoothing
     where: Array | None = None  # of a shape that broadcasts to the logits'
     method: str = ""
+    matrix: Array | None = None
+    bias: Array | None = None  # (n,)
 
     @property
     def dtype(self) -> str:
@@ -79,9 +85,9 @@ class Call:
 
     @property
     def given(self) -> list[Array]:
-        """The logits, labels, cotangent, tangent, weight and `where`, those that there are."""
+        """The logits, labels, cotangent, tangent, weight, `where`, matrix and bias, those that there are."""
         parts = (self.x, self.labels, self.cotangent, self.tangent, self.options.get("weight"), self.where)
-        return [part for part in parts if part is not None]
+        return [part for part in (*parts, self.matrix, self.bias) if part is not None]
 
     def arrays(self, adapter: Adapter) -> list[Any]:
         """Return `given` as native arrays."""
@@ -103,7 +109,9 @@ class Call:
         vectors = (self.cotangent is not None) + (self.tangent is not None)
         operation, derivative = self.operation, self.derivative
         method = getattr(adapter, self.method or derivative or operation)
-        fixed = {name: value for name, value in self.options.items() if name != "weight"} | {"axis": self.axis}
+        linear = [name for name in ("matrix", "bias") if getattr(self, name) is not None]
+        fixed = {name: value for name, value in self.options.items() if name != "weight"}
+        fixed |= {} if linear else {"axis": self.axis}
         if derivative in ("vjp", "hvp") and self.wrt != "x":
             fixed["wrt"] = self.wrt
 
@@ -113,6 +121,9 @@ class Call:
             along = [given.pop(0) for _ in range(vectors)]
             kwargs = fixed | ({"weight": given.pop(0)} if weighted else {})
             kwargs |= {"where": given.pop(0)} if masked else {}
+            kwargs |= {name: given.pop(0) for name in linear}
+            if linear and not derivative:
+                return method(x, **labels, **kwargs)
             if not derivative:
                 return method(x, *labels.values(), **kwargs)
             return method(operation, x, *along, **labels, **kwargs)
@@ -129,15 +140,17 @@ class Call:
     def result_shape(self) -> tuple[int, ...]:
         """The shape of the framework's result."""
         assert isinstance(self.axis, int), "an oracle's row lies along one axis"
-        query = self.query
+        query = self.asked
         if query.reduced and query.per_row:
             return ()
+        if isinstance(query, Product):
+            return query.shape
         return np.moveaxis(self.x, self.axis, -1).shape[:-1] if query.per_row else self.x.shape
 
     def shaped(self, values: Array) -> Array:
         """`values` of the oracle, whose class axis is the last, shaped as the framework's result."""
         shape = self.result_shape
-        if self.query.per_row:
+        if self.asked.per_row or self.matrix is not None:
             return values.reshape(shape)
         assert isinstance(self.axis, int)
         return np.moveaxis(values.reshape(np.moveaxis(self.x, self.axis, -1).shape), -1, self.axis)
@@ -147,15 +160,26 @@ class Call:
         """The label arguments in the oracle's terms."""
         if self.labels is None:
             return None
-        labels = self.rows(self.labels) if self.labels.shape == self.x.shape else self.labels.reshape(-1)
-        options = dict(self.options)
+        dense = self.labels.shape == self.x.shape and self.matrix is None
+        labels = self.rows(self.labels) if dense else self.labels.reshape(-1)
+        options = {name: value for name, value in self.options.items() if name != "chunk"}
         if options.get("weight") is not None:
             options["weight"] = exact(options["weight"])
         return Loss(labels, **options)
 
     @property
+    def asked(self) -> Query | Product:
+        """The call in the oracle's terms."""
+        if self.matrix is None:
+            return self.query
+        assert self.loss is not None
+        bias, cotangent = (None if part is None else exact(part) for part in (self.bias, self.cotangent))
+        matrix, wrt = exact(self.matrix), self.wrt
+        return Product(exact(self.x), matrix, bias, self.loss, self.derivative, cotangent, wrt)
+
+    @property
     def query(self) -> Query:
-        """The call in the oracle's terms: what `where` hides is a logit of −inf that nothing flows to or from."""
+        """The call without a matrix: what `where` hides is a logit of −inf that nothing flows to or from."""
         if self.where is not None:
             x, c, t = (
                 _hidden(part, self.where, fill)
@@ -207,7 +231,7 @@ class Judgement:
             "bound": float(self.tolerance[grade][at]).hex(),
         }
         rows = self.call.rows(self.call.x)
-        if at and rows.size:
+        if at and rows.size and self.call.wrt not in ("matrix", "bias"):
             row = rows[at[0]]
             found["max"] = float(np.max(row)).hex()
             if len(at) == 2:
@@ -243,13 +267,16 @@ def judge(adapter: Adapter, call: Call, traits: Traits = Traits()) -> Judgement:
 
 def compare(call: Call, got: Floats, traits: Traits = Traits()) -> Judgement:
     """Measure `got`, however it was come by, against the truth of `call`."""
-    query = call.query
-    truth = questions.truth(query)
-    if not query.per_row:
-        got = call.rows(got)
+    query = call.asked
+    if isinstance(query, Product):
+        truth, parts, n = linear.truth(query), linear.quantities(query), len(query.matrix)
+        at, allowed = parts.setting, partial(linear.tolerance, parts)
+    else:
+        truth, at, n = questions.truth(query), questions.setting(query), query.rows.shape[1]
+        allowed = partial(questions.tolerance, query, at)
+        got = got if query.per_row else call.rows(got)
     got = got.reshape(truth.value.shape)
-    at = questions.setting(query)
-    granted = _tolerances(query, at, truth, call.dtype, traits)
+    granted = _tolerances(allowed, n, truth, call.dtype, traits)
     return Judgement(call, got, truth, _errors(got, truth, granted["D"], call.dtype), granted, at)
 
 
@@ -263,13 +290,15 @@ def _errors(got: Floats, truth: Truth, tolerance: Floats, dtype: str) -> Floats:
     return np.where(same | np.isnan(truth.value), 0.0, error)
 
 
-def _tolerances(query: Query, at: Setting, truth: Truth, dtype: str, traits: Traits) -> dict[str, Floats]:
+def _tolerances(
+    allowed: Callable[[Arithmetic], Floats], n: int, truth: Truth, dtype: str, traits: Traits
+) -> dict[str, Floats]:
     """The bound of each grade, shaped as the truth."""
-    arithmetics = {grade: traits.arithmetic(grade, dtype, query.rows.shape[1]) for grade in GRADES[1:]}
+    arithmetics = {grade: traits.arithmetic(grade, dtype, n) for grade in GRADES[1:]}
     bounds: dict[Arithmetic, Floats] = {}  # in a wide format several grades are one arithmetic
     for how in arithmetics.values():
         if how not in bounds:
-            bounds[how] = questions.tolerance(query, at, how)
+            bounds[how] = allowed(how)
     return {"A": _half_ulp(truth, format_of(dtype))} | {grade: bounds[how] for grade, how in arithmetics.items()}
 
 

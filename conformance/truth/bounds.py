@@ -31,6 +31,12 @@ Elsewhere d = 3, since a reciprocal may be off by an ulp, and a product follows.
 or 8 are treated as in grade B: a log-probability near −8 would be good to e^±0.02 in bfloat16, so that kernels
 keep it, and the reciprocal and what is rescaled, in float32.
 
+Where logits z are computed too, each to within Δ_j, take the computed maximum s for m, with |s − m| ≤ δ. With
+z_j − s in place of −gap_j the true g is the same; the gap that is rounded is off by Δ_j, and no longer than
+gap_j + Δ_j + δ; and |log Σ exp(z − s) − b| ≤ δ. So Δ_j joins the argument of each exponential and the error A of
+each log-probability, exactly, and |l̂_j − l_j| has Δ_j + log Σ g exp(Δ) of it. R is then h: any order of ties is
+granted.
+
 The hypotheses, and what becomes of a result that does not meet them:
 
 - No sum overflows, nor its narrowing: Σ < MAX. None is granted an overflow, so a sum that the format of the
@@ -67,6 +73,8 @@ class Rows:
     l: Floats  # noqa: E741 -- the letter of the formulas
     log_total: Floats  # b, (r, 1)
     peak: Floats  # m, (r, 1)
+    off: Floats | float = 0.0  # Δ, the error of each logit where the logits are computed
+    shift: Floats | float = 0.0  # how far off a row's computed maximum is at most, (r, 1)
 
     @staticmethod
     def of(x: Floats, softmax: Truth, log_softmax: Truth) -> Rows:
@@ -79,8 +87,8 @@ class Rows:
 
     @property
     def live(self) -> Floats:
-        """Gaps with 0 in place of an infinite one, whose g is 0."""
-        return np.where(np.isinf(self.gap), 0.0, self.gap)
+        """The largest computed gaps, with 0 in place of an infinite one, whose g is 0."""
+        return np.where(np.isinf(self.gap), 0.0, self.gap) + (self.off + self.shift)
 
 
 # The bounds of one call ask for these several times, of the same rows.
@@ -104,12 +112,17 @@ def rescalings(rows: Rows, how: Arithmetic) -> Floats:
     """R of each row, (r, 1)."""
     if how.blocked or how.total.precision < 24:
         return np.zeros_like(rows.log_total)
+    if np.any(rows.shift):  # the order of logits that are off is not known
+        return np.full_like(rows.log_total, how.additions)
     within: Floats = np.minimum(how.additions, _climbs(rows))
     return within
 
 
 @once
 def _climbs(rows: Rows) -> Floats:
+    if rows.gap.shape[-1] == 2:
+        differ: Floats = 1.0 * (rows.gap[:, :1] != rows.gap[:, 1:])  # at once: a sweep asks for a million
+        return differ
     return np.array([climbs(gaps.tobytes()) for gaps in rows.gap], np.float64)[:, None]
 
 
@@ -143,11 +156,14 @@ def spread(rows: Rows, how: Arithmetic) -> Spread:
     # g·expm1(±off) as exp(l ± …)·(1 − exp(…)): no overflow times zero far from the maximum
     wider = np.exp(rows.l + off) * -np.expm1(-off)
     narrower = rows.g * -np.expm1(-off)
-    lost = how.slip / np.exp(rows.log_total)  # the share of Σ that one underflow can make
+    lost = how.slip / np.exp(rows.log_total - rows.shift)  # the share of Σ that one underflow can make
     raised = (rows.gap.shape[-1] + again) * lost
     fallen = np.minimum(lost / (1 - how.exponential), rows.g - narrower)  # none loses more than itself
     up = np.log1p(sum_of_rows(wider)) + math.log1p(how.exponential) + h * math.log1p(u_s) + np.log1p(raised)
-    down = -np.log1p(-sum_of_rows(narrower + fallen)) - math.log1p(-how.exponential) - h * math.log1p(-u_s)
+    gone = sum_of_rows(narrower + fallen)
+    # where Δ is large, 1 − gone has no digits; but no computed sum is without the exp(0) of its own maximum
+    down = np.where(gone < 0.5, -np.log1p(-np.minimum(gone, 0.5)), rows.log_total + rows.shift)
+    down = down - math.log1p(-how.exponential) - h * math.log1p(-u_s)
     wide = how.functions.exponential * u_s
     up += again * (math.log1p(wide) + math.log1p(u_s))
     down -= again * (math.log1p(-wide) + math.log1p(-u_s))
@@ -157,8 +173,8 @@ def spread(rows: Rows, how: Arithmetic) -> Spread:
 
 
 def drift(rows: Rows, how: Arithmetic) -> Floats:
-    """Return the error of an exponential's argument: rounded gap and E₁ together."""
-    return how.argument * rows.live + how.lost_gap
+    """Return the error of an exponential's argument: rounded gap and E₁ together, and Δ."""
+    return how.argument * rows.live + rows.off + how.lost_gap
 
 
 def probability_error(rows: Rows, how: Arithmetic) -> Floats:
@@ -201,7 +217,7 @@ def _finite(rows: Rows) -> Floats:
 def log_total_error(rows: Rows, how: Arithmetic) -> Floats:
     """Largest error of the computed log Σ exp(−gap) of each row, (r, 1)."""
     d = spread(rows, how).widest
-    return d + how.functions.logarithm * how.u * (np.abs(rows.log_total) + d)
+    return d + how.functions.logarithm * how.u * (np.abs(rows.log_total) + rows.shift + d)
 
 
 @once
@@ -209,7 +225,7 @@ def log_error(rows: Rows, how: Arithmetic) -> Floats:
     """Largest |l̂ − l| of each element before the rounding to the output."""
     u = how.u
     magnitude = np.abs(_finite(rows))
-    a = u * rows.live + how.lost_gap + log_total_error(rows, how)
+    a = u * rows.live + rows.off + how.lost_gap + log_total_error(rows, how)
     tolerance: Floats = a + u * (magnitude + a) + how.unit(how.element)
     return tolerance
 

@@ -16,6 +16,7 @@ from typing import Any
 from conformance.record.accuracy_keys import FORWARD, place, ratio
 from conformance.record.records import Check, Record
 from conformance.truth.arithmetic import GRADES
+from reports import sweeps
 from reports.accuracy import REQUIRED, AccuracyRow, AccuracyTable, Grade, by_format
 from reports.checks import split_target
 from reports.evidence import Evidence
@@ -83,6 +84,9 @@ def pages(evidence: Evidence) -> Iterator[Page]:
         "meanings": MEANINGS,
         "outside": OUTSIDE,
         "scale": _scale(),
+        "sweeps": sweeps.load(),
+        "sweeps_head": sweeps.HEAD,
+        "sweeps_about": sweeps.ABOUT.replace("`", ""),
     }
     formats = {row.dtype: None for table in report.accuracy for row in table.rows}
     shown["picks"] = (

@@ -23,11 +23,14 @@ NO_JUDGES = (
     *(f"adapters/{name}" for name in ("faulty", "honest", "frameworks.toml", "releases.py", "releases.toml")),
     *(
         f"conformance/{name}"
-        for name in ("run/processes", "record", "ci", "cases/covering.py", "deviations.toml")
+        for name in ("run/processes", "run/sweep", "record", "ci", "cases/covering.py", "deviations.toml")
     ),
     *(
         f"conformance/{name}.py"
-        for name in ("__main__", "files", "foreign", "single_function", "terminal", "vectors", "vectors_onnx")
+        for name in (
+            *("__main__", "files", "foreign", "single_function", "terminal"),
+            *("truth/certified", "vectors", "vectors_onnx"),
+        )
     ),
 )
 

@@ -1,0 +1,1 @@
+"""Sweeps: every input of a domain, each result counted beside its true value."""
