@@ -52,6 +52,7 @@ def overwrite(path: Path, text: str, size: int = 1024) -> None:
         OSError: the file cannot be written.
     """
     padded = text.encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         os.ftruncate(descriptor, os.pwrite(descriptor, padded.ljust(size), 0))

@@ -184,7 +184,7 @@ HARMLESS: dict[str, Callable[[], Any]] = {
     "HasNoStdout": lambda: setattr(sys, "stdout", None),
     "Shouts": shouts,
     "Forks": forks,
-    "LowersRecursion": lambda: sys.setrecursionlimit(60),
+    "LowersRecursion": lambda: sys.setrecursionlimit(80),
     "DeletesItsRecord": lambda: record().unlink(),
     "EmptiesItsRecord": lambda: os.truncate(record(), 0),
     "SpoilsItsRecord": lambda: record().write_text("{}\n"),

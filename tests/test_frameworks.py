@@ -28,6 +28,7 @@ def test_each_framework_has_an_adapter_and_the_other_way_round() -> None:
         "function",
         "functions",
         "interpreter",
+        "linear",
         "lines",
         "program",
         "protocol",
