@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters import BUILT_IN, UnknownAdapter
 from adapters import function as functions
@@ -232,13 +231,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_shown(order: supervisor.Order, console: Console) -> Record:
     """Judge one target in a process of its own, show its progress, and return the record."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with terminal.progress(console) as progress:
         task = progress.add_task(one_line(order.adapter), total=None)
         return supervisor.run(order, lambda now: progress.update(task, completed=now.done, total=now.total))
 

@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from typing import NoReturn
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 
 from conformance.foreign import one_line, visible
@@ -46,6 +47,13 @@ def console(width: int | None = None) -> Console:
     made = Console(width=width, markup=False, emoji=False, highlight=False)
     made.push_render_hook(_Hook())
     return made
+
+
+def progress(console: Console) -> Progress:
+    """Return bars that count what is done of each task, and vanish at the end."""
+    text = TextColumn("{task.description}", markup=False)
+    columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
 
 
 def complain(text: str) -> None:

@@ -42,7 +42,7 @@ def nasty(dtype: str, n: int, rows: int, seed: int) -> Floats:
 
 
 def outside(found: Truth, true: Truth) -> np.ndarray:
-    """How far the true values are outside the radius, in radii; ≤ 1 within."""
+    """Return the distance of the true values from the found ones, in radii; ≤ 1 within."""
     off = np.abs((true.value - found.value) + (true.residual - found.residual))
     with np.errstate(invalid="ignore"):
         return np.where(off == 0, 0.0, off / (found.radius + 2.0**-100 * np.abs(found.value)))

@@ -1,4 +1,4 @@
-"""How fast the suite judges: checks a second, an element's true value, and pairs of a sweep a second.
+"""Measure the speed of the suite itself: checks a second, an element's true value, and pairs of a sweep a second.
 
 Larger is better of what is a second, and smaller of microseconds.
 """

@@ -64,7 +64,7 @@ class Pair:
 
 
 def left_out(count: int) -> int:
-    """How many of `count` numbers lie outside the interval of their median, at each end (the sign test)."""
+    """Return the number of `count` that lie outside the interval of their median, at each end (the sign test)."""
     tail, outside = 0.0, 0
     while (tail := tail + comb(count, outside) / 2**count) <= (1 - CONFIDENCE) / 2:
         outside += 1

@@ -34,7 +34,7 @@ class Break:
 
     @property
     def lack(self) -> str:
-        """What is lacking in words, a function that has no such argument last."""
+        """Say in words which argument is lacking, and in which function."""
         function, has, what = self.difference.title.removeprefix("lacks ").partition(" has no ")
         return f"lacks {what.partition(';')[0]} in {function}" if has else self.difference.title
 

@@ -1,4 +1,4 @@
-"""What the search of every page finds: requirements, findings, frameworks, tasks, shapes, words; and where."""
+"""Makes the index of the search: requirements, findings, frameworks, tasks, shapes, words, and their places."""
 
 from __future__ import annotations
 

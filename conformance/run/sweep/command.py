@@ -16,8 +16,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from adapters import ROOT
 from conformance import files, terminal
 from conformance.foreign import one_line
@@ -67,7 +65,7 @@ class Sweep:
         ]
 
     def kept(self, task: Task) -> dict[str, Any] | None:
-        """What an earlier run has found of a chunk, if it asked the same."""
+        """Return the answer that an earlier run kept of a chunk, if it asked the same."""
         try:
             told = json.loads(self.file(task.chunk).read_text(encoding="utf-8"))
             return told["answer"] if told["asked"] == asked(task) else None
@@ -80,7 +78,7 @@ class Sweep:
 
 
 def asked(task: Task) -> dict[str, Any]:
-    """What an answer depends on, but for the framework, which its answer names."""
+    """Return all that an answer depends on, but for the framework, which its answer names."""
     return {**asdict(task), "axes": list(task.axes), "suite": suite()}
 
 
@@ -159,13 +157,7 @@ def _swept(sweep: Sweep, options: argparse.Namespace, console: Any) -> dict[str,
     began = time.monotonic()
     answers = {task: sweep.kept(task) if options.resume else None for task in sweep.tasks}
     missing = [task for task, answer in answers.items() if answer is None]
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with terminal.progress(console) as progress:
         bar = progress.add_task(one_line(sweep.name), total=len(answers), completed=len(answers) - len(missing))
         if missing:
             with cluster.client(options.scheduler, min(options.jobs, len(missing))) as connected:

@@ -37,7 +37,7 @@ AXES = ("last", "first")
 
 @dataclass(frozen=True)
 class Task:
-    """What one worker does at a time, to be sent as it is."""
+    """One task of a worker, to be sent as it is."""
 
     target: str
     domain: str

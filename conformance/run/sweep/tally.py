@@ -30,7 +30,7 @@ class Worst:
 
 @dataclass
 class Tally:
-    """What a sweep found of one operation or derivative, in one format, row length and axis.
+    """The counts and worst errors of one operation or derivative, in one format, row length and axis.
 
     `counts` are of results in rows of finite logits, `undecided` of those whose rounding ball arithmetic decided.
     `special` counts rows with a NaN or an infinity, by what they hold and what came out, and `wrong` those of
@@ -55,7 +55,7 @@ class Tally:
             getattr(self, name).take(getattr(other, name))
 
     def told(self) -> dict[str, Any]:
-        """As JSON, floats in hex."""
+        """Return it as JSON, floats in hex."""
         return {
             "counts": {name: self.counts[name] for name in COUNTS},
             "undecided": self.undecided,
