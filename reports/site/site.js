@@ -1,6 +1,13 @@
 "use strict";
 // Runs on every page: filters tables and lists, and adds a button that copies code. Text is only ever set as text.
 
+const unfold = item => {
+  let outer = item.closest("details");
+  if (!outer) return;
+  for (; outer; outer = outer.parentElement.closest("details")) outer.open = true;
+  item.scrollIntoView();
+};
+
 // <input type="search" id="name" data-filter="#id"> shows the rows or items of #id that contain all words of its text;
 // the address keeps the words: #name=jax+slower
 for (const input of document.querySelectorAll("input[data-filter]")) {
@@ -18,8 +25,7 @@ for (const input of document.querySelectorAll("input[data-filter]")) {
     if (asked === null) return;
     input.value = asked;
     apply();
-    input.closest("details").open = true;
-    input.scrollIntoView();
+    unfold(input);
   };
   input.addEventListener("input", () => {
     apply();
@@ -46,11 +52,10 @@ function copyable(code) {
 }
 document.querySelectorAll("pre[data-copy]").forEach(copyable);
 
-// opens the <details> that the address names, and all of them for print
+// opens the <details> around what the address names, and all of them for print
 const reveal = () => {
   const item = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const outer = item && item.closest("details");
-  if (outer) { outer.open = true; item.scrollIntoView(); }
+  if (item) unfold(item);
 };
 addEventListener("hashchange", reveal);
 reveal();
