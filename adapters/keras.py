@@ -1,4 +1,4 @@
-"""Keras: keras.ops' softmax, log_softmax, logsumexp and cross-entropies of logits.
+"""Keras: keras.ops' softmax, log_softmax, logsumexp and cross-entropies, and the focal one, of logits.
 
 The mode is the backend, run eagerly. Its arrays are the backend's own, and the backend's adapter converts
 them. Keras has no derivatives of its own, only those of its backend.
@@ -24,6 +24,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"index_labels", "probability_labels", "class_axis", "elementary", "threads", "logsumexp"}
+        | {"focal_loss"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
@@ -32,6 +33,7 @@ class Adapter:
         keras = imported(mode, device)
         self._backend = load(mode, device, "eager")
         self._ops = keras.ops
+        self._focal = keras.losses.categorical_focal_crossentropy
         self._is_integer = keras.backend.is_int_dtype
         self.version: str = keras.__version__
         self.device = device
@@ -68,6 +70,10 @@ class Adapter:
                 f"sparse_categorical_crossentropy on {self.mode} has the last axis only; got {axis}"
             )
         return self._ops.sparse_categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
+
+    def focal_loss(self, x: Array, labels: Array, *, axis: int = -1, gamma: float = 2.0) -> Array:
+        """Call keras.losses.categorical_focal_crossentropy, with α = 1."""
+        return self._focal(labels, x, alpha=1.0, gamma=gamma, from_logits=True, axis=axis)
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays)."""

@@ -1,4 +1,4 @@
-"""The reference: softmax, log_softmax, logsumexp, (linear) cross-entropy and kl_divergence in plain NumPy.
+"""The reference: softmax, log_softmax, logsumexp and losses in plain NumPy.
 
 NumPy has none of them, so this module is not thin: it is the implementation that meets every requirement,
 which proves that they can be met together. It computes formats below float32 in float32 and rounds once, adds
@@ -185,7 +185,7 @@ class Adapter:
         with np.errstate(all="ignore"):
             return linear.loss(self, hidden, matrix, labels, **options)
 
-    kl_divergence = losses.kl_divergence
+    kl_divergence, focal_loss, others = losses.kl_divergence, losses.focal_loss, losses.others
 
     def logits(self, hidden: Array, matrix: Array, bias: Array | None = None) -> Array:
         """Return hidden · matrixᵀ + bias in the working format."""
@@ -273,10 +273,8 @@ class Adapter:
         """
         if reduction not in REDUCTIONS:
             raise ValueError(f"unknown reduction {reduction!r}: choose one of {', '.join(REDUCTIONS)}")
-        if reduction == "none":
-            return None
-        if reduction == "sum":
-            return 1.0
+        if reduction != "mean":
+            return 1.0 if reduction == "sum" else None
         if is_floating(labels):
             return float(np.float64(1) / np.prod(rows.shape[:-1]))
         counted = labels[labels != ignore_index] if ignore_index is not None else labels.ravel()
@@ -345,7 +343,7 @@ class Adapter:
             elif operation == "logsumexp":
                 curved = step * c
             else:
-                curved = np.where(labelled(at.q), c * step * self.total(at.q), 0)
+                curved = losses.curved(self, operation, step, c, at.q)
             return self._give(curved, at, x)
 
     def reverse_over_forward(
@@ -386,7 +384,8 @@ class Adapter:
         g = self.probabilities(rows)
         if operation == "logsumexp":
             return Linearised(g, last(v, axis) if tangent else v[..., None], g, axis)
-        q = self.target(rows, **{name: value for name, value in kwargs.items() if name != "reduction"})
+        options = {name: value for name, value in kwargs.items() if name != "reduction"}
+        q = losses.targets(self, operation, rows, **options)
         if tangent:
             return Linearised(g, last(v, axis), q, axis)
         share = self._share(x, axis, kwargs)

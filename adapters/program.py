@@ -22,8 +22,10 @@ from adapters.lines import FORMATS, Process, answered, brief, packed
 from adapters.protocol import FEATURES, OPERATIONS, Array, Died, NoAnswer, NotProvided
 
 VERSION = 1  # of the protocol
-# what takes functions of ours; and the protocol sends no matrix
-HERE = frozenset({"vmap", "autocast", "deterministic", "residuals", "dynamic", "linear_cross_entropy"})
+# what takes functions of ours; and the protocol sends no matrix, and no γ
+HERE = frozenset(
+    {"vmap", "autocast", "deterministic", "residuals", "dynamic"} | {"linear_cross_entropy", "focal_loss"}
+)
 OPTIONS = {"reduction": "none", "ignore_index": None, "label_smoothing": 0.0}  # with defaults, which are not sent
 ABILITIES = frozenset(
     {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "class_weight", "where"}

@@ -58,6 +58,7 @@ FEATURES = frozenset(
         "logsumexp",
         "linear_cross_entropy",
         "kl_divergence",
+        "focal_loss",
     }
 )
 
@@ -158,6 +159,9 @@ class Adapter(Protocol):
 
     def kl_divergence(self, x: Array, labels: Array, *, axis: int = -1) -> Array:
         """Return Σ_j p_j · (log p_j − log_softmax(x)_j), one number for each row; p are the `labels`."""
+
+    def focal_loss(self, x: Array, labels: Array, *, axis: int = -1, gamma: float = 2.0) -> Array:
+        """Return Σ_j −q_j (1 − p_j)^γ log p_j with p = softmax(x), one number a row; q are the `labels`."""
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.

@@ -43,7 +43,7 @@ class Adapter:
             raise DeviceUnavailable(f"no {device.upper()} device: PyTorch sees none")
         self.device = device
         self.mode = mode
-        self.features = FEATURES - {"where"} - ({"dynamic"} if mode == "eager" else set())
+        self.features = FEATURES - {"where", "focal_loss"} - ({"dynamic"} if mode == "eager" else set())
         if not hasattr(functional, "linear_cross_entropy"):  # until 2.12
             self.features -= {"linear_cross_entropy"}
         compiled = whole() if mode == "compiled" else as_is

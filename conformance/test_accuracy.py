@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from conformance import operations
-from conformance.cases.losses import own_softmax
+from conformance.cases.losses import focused_near_zero, focusing, own_softmax
 from conformance.cases.rows import accuracy, normal, regimes
+from conformance.operations import focal_loss
 from conformance.run.case import Case
 from conformance.run.elementary import LIMIT, SLOPE_LIMIT
 from conformance.run.target import Trial, number
@@ -128,3 +129,19 @@ def test_own_exponential_and_logarithm_are_within_their_limits(check: Trial) -> 
 def test_divergence_of_the_own_softmax_is_within_the_bound(check: Trial) -> None:
     check.need("probability_labels")
     assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("ACC-10", cases=focusing(""))
+def test_focal_loss_of_every_gamma_is_within_the_bound(check: Trial) -> None:
+    check.need("probability_labels")
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("ACC-11", cases=focused_near_zero)
+def test_focal_loss_near_zero_is_relatively_accurate(check: Trial) -> None:
+    check.need("probability_labels")
+    judgement = check.judgement()
+    how = check.target.traits(check.dtype).arithmetic("B", check.dtype, 3)
+    allowed = focal_loss.confident(check.case.options["gamma"], judgement.setting, how)
+    check.show(judgement.got, judgement.truth.value, relative=float(np.max(judgement.error / allowed)))
+    assert check.holds(judgement.error <= allowed, judgement.got, judgement.truth.value)

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.cases import gradients
 from conformance.cases.gradients import derivative, in_labels, masked
+from conformance.cases.losses import focusing
 from conformance.run.target import Refused, Trial
 from conformance.truth.formats import exact, round_to
 
@@ -225,6 +226,12 @@ def test_rounding_of_gradients_is_unbiased(check: Trial) -> None:
         variance=float(ulps.var()),
     )
     assert abs(ulps.mean()) < 0.1
+
+
+@pytest.mark.requirement("GRD-25", cases=focusing("vjp"))
+def test_gradient_of_a_focal_loss_is_within_the_bound_for_every_gamma(check: Trial) -> None:
+    check.need("probability_labels", "vjp")
+    assert check.judge("D") <= 1
 
 
 def right_or_refused(check: Trial, *features: str) -> None:

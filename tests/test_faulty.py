@@ -30,6 +30,7 @@ OTHER = np.random.default_rng(2).standard_normal((3, 4)).astype(np.float32)
 SOFT = np.random.default_rng(3).dirichlet(np.ones(4), 3).astype(np.float32)
 INDEX = np.array([0, 3, 1])
 UPSTREAM = np.array([1, -2, 0.5], np.float32)
+CERTAIN = np.array([[200, 0, 0]], np.float32)
 LOSS = "softmax_cross_entropy"
 
 Call = Callable[[Adapter], Any]
@@ -53,6 +54,10 @@ def loss(labels: Any, x: Any = NORMAL, **kwargs: Any) -> Call:
 
 def divergence(labels: Any = SOFT, x: Any = NORMAL, **kwargs: Any) -> Call:
     return lambda a: a.kl_divergence(np.asarray(x, np.float32), np.asarray(labels, np.float32), **kwargs)
+
+
+def focal(labels: Any = SOFT, x: Any = NORMAL, **kwargs: Any) -> Call:
+    return lambda a: a.focal_loss(np.asarray(x, np.float32), np.asarray(labels, np.float32), **kwargs)
 
 
 def derivative(kind: str, operation: str, *vectors: Any, **kwargs: Any) -> Call:
@@ -308,6 +313,13 @@ SHOWN: dict[str, Call] = {
     "DivergenceReversed": divergence(),
     "DivergenceOfProbabilities": divergence(),
     "DivergenceOfClipped": divergence([[0.5, 0.5]], [[0, -INF]]),
+    "FocalOfClipped": focal([[1, 0]], [[0, 200]]),
+    "FocalOneMinusSoftmax": focal([[1, 0]], [[20, 0]]),
+    "FocalGradientAtCertainty": lambda a: a.vjp(
+        "focal_loss", CERTAIN, UPSTREAM[:1], labels=CERTAIN / 200, gamma=0.5
+    ),
+    "FocalWeightDetached": derivative("vjp", "focal_loss", UPSTREAM, labels=SOFT),
+    "FocalTimesGamma": focal(),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 

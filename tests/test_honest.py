@@ -20,7 +20,7 @@ from conformance import requirements
 from conformance.record import reading, verdict
 from conformance.record.records import Record
 from conformance.run.processes import supervisor
-from tests.test_faulty import answer, divergence, frameworks_after, linear
+from tests.test_faulty import answer, divergence, focal, frameworks_after, linear
 
 
 def kinds(base: type[Honest]) -> list[type[Honest]]:
@@ -134,6 +134,8 @@ DIFFERS: dict[str, tuple[Call, ...]] = {
     "LinearStoredLogits": (linear(BLOCK[0], dtype=np.float16),),
     "DivergenceByTerms": (divergence(SOFT, NORMAL),),
     "DivergenceByProducts": (lambda a: a.kl_divergence(NORMAL.astype(np.float16), SOFT.astype(np.float16)),),
+    "FocalFromSoftmax": (focal(SOFT, NORMAL * 4),),
+    "FocalFromLogs": (focal(SOFT, NORMAL * 4),),
     "EmptyRowIsNaN": (softmax(np.ones((1, 2), np.float32), where=HIDDEN),),
 }
 

@@ -343,3 +343,30 @@ def own_softmax(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     for n in (32, 1000):
         x = f"{normal(6, n, seed=3)} * [[0.0], [0.01], [1], [2], [4], [10]]"
         yield Case(f"own-softmax-n{n}", x, labels=f"(lambda e: e / e.sum(-1, keepdims=True))(np.exp({x}))")
+
+
+GAMMAS = (0.0, 0.5, 1.0, 2.0, 5.0)
+
+
+def focusing(derivative: str) -> Any:
+    """Each γ at gaps of ±200, at ties, and at a class that holds nearly all."""
+
+    def cases(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+        for gamma in GAMMAS:
+            yield Case(
+                f"gamma-{gamma:g}",
+                "np.array([[200.0, 0, 0], [0, 200, 0], [2, 1, -1], [0, 0, 0], [12, 0, 1]])",
+                labels="np.eye(3)[[0, 0, 1, 2, 0]]",
+                options={"gamma": gamma},
+                derivative=derivative,
+                cotangent="np.array([1, -2, 0.5, 1, 3])" if derivative else None,
+            )
+
+    return cases
+
+
+def focused_near_zero(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """One logit ahead of the others, and labeled, by so much that the rest is below one ulp of one."""
+    x = "np.array([[17.0, 0, 0], [20, 0, 1], [12, -3, 2], [30, 1, 2]])"
+    for gamma in (0.0, 0.5, 2.0):
+        yield Case(f"ahead-gamma-{gamma:g}", x, labels="np.eye(3)[[0] * 4]", options={"gamma": gamma})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.operations import (
+    focal_loss,
     kl_divergence,
     linear_cross_entropy,
     log_softmax,
@@ -14,7 +15,15 @@ from conformance.operations.operation import Operation
 
 OPERATIONS: dict[str, Operation] = {
     module.OPERATION.name: module.OPERATION
-    for module in (softmax, log_softmax, softmax_cross_entropy, logsumexp, linear_cross_entropy, kl_divergence)
+    for module in (
+        softmax,
+        log_softmax,
+        softmax_cross_entropy,
+        logsumexp,
+        linear_cross_entropy,
+        kl_divergence,
+        focal_loss,
+    )
 }
 
 

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from adapters.protocol import Adapter, NotProvided
 from conformance import operations
+from conformance.operations import focal_loss
 from conformance.operations import linear_cross_entropy as linear
 from conformance.operations import query as questions
+from conformance.operations.focused import Focused
 from conformance.operations.labels import Loss
 from conformance.operations.linear_cross_entropy import Product
 from conformance.operations.operation import Setting
@@ -162,7 +164,7 @@ class Call:
             return None
         dense = self.labels.shape == self.x.shape and self.matrix is None
         labels = self.rows(self.labels) if dense else self.labels.reshape(-1)
-        options = {name: value for name, value in self.options.items() if name != "chunk"}
+        options = {name: value for name, value in self.options.items() if name not in ("chunk", "gamma")}
         if options.get("weight") is not None:
             options["weight"] = exact(options["weight"])
         return Loss(labels, **options)
@@ -194,7 +196,10 @@ class Call:
                 else exact(cotangent).reshape(-1 if cotangent.ndim else ())
             )
         tangent = None if self.tangent is None else self.rows(self.tangent)
-        return Query(self.operation, self.rows(self.x), self.derivative, cotangent, tangent, self.wrt, self.loss)
+        parts = (self.operation, self.rows(self.x), self.derivative, cotangent, tangent, self.wrt, self.loss)
+        if self.operation == focal_loss.OPERATION.name:
+            return Focused(*parts, self.options.get("gamma", 2.0))
+        return Query(*parts)
 
 
 @dataclass(frozen=True, repr=False)

@@ -55,9 +55,9 @@ def takes(operation: str, case: Case) -> bool:
     if op.kind != "loss":
         return True
     known = {argument.name for argument in op.arguments}
-    by_labels = case.wrt == "labels" and f"{case.derivative}, by labels" not in op.truths
+    asked = case.derivative if case.wrt == "x" else f"{case.derivative}, by {case.wrt}"
     formed = len(op.labels) > 1 or case.labels is None or label_form(case.labels) in op.labels
-    return case.options.keys() <= known and not by_labels and formed
+    return case.options.keys() <= known and asked in op.truths and formed
 
 
 def subjects(adapter: Adapter, marker: pytest.Mark, tier: str) -> Iterator[Subject]:
