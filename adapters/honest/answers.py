@@ -50,7 +50,8 @@ class SafeSoftmax(Honest):
 class TensorFlowAnswers(Honest):
     """softmax − labels (tensorflow/tensorflow#2327), NaN for bad labels and 0 · (−inf), −max for a large gap."""
 
-    features = Honest.features - {"class_weight", "ignore_index"}  # with which softmax − labels is no gradient
+    # with these softmax − labels is no gradient
+    features = Honest.features - {"class_weight", "ignore_index", "focal_loss"}
 
     def _forward(self, function: Any, x: Array, axis: int | None, *args: Any) -> Array:
         return super()._forward(function, x, -1 if axis is None else axis, *args)  # keras-team/keras-core#143
