@@ -1,4 +1,4 @@
-"""JAX: jax.nn's softmax, log_softmax and logsumexp, Optax's cross-entropies, jax.vjp and jax.jvp."""
+"""JAX: jax.nn's softmax, log_softmax and logsumexp, Optax's losses, jax.vjp and jax.jvp."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Adapter:
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"}
-        | {"elementary", "vmap", "residuals", "threads", "logsumexp"}
+        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -55,6 +55,7 @@ class Adapter:
         index, probability = optax.softmax_cross_entropy_with_integer_labels, optax.softmax_cross_entropy
         self._index = compiled(with_axis(index), static_argnames=("axis",))
         self._probability = compiled(with_axis(probability), static_argnames=("axis",))
+        self.kl_divergence = compiled(divergence, static_argnames=("axis",))
         self.vjp = compiled(self._plain_vjp, static_argnames=STATIC)
         self.value_and_vjp = compiled(self._plain_value_and_vjp, static_argnames=STATIC)
         self.jvp = compiled(self._plain_jvp, static_argnames=STATIC)
@@ -139,6 +140,11 @@ class Adapter:
     ) -> Array:
         function = partial(self._plain_jvp, operation, tangent=tangent, **kwargs)
         return jax.vjp(function, x)[1](cotangent)[0]
+
+
+def divergence(x: Array, labels: Array, axis: int = -1) -> Array:
+    """Return Optax's divergence of the labels from the softmax."""
+    return with_axis(optax.losses.kl_divergence)(jax.nn.log_softmax(x, axis=axis), labels, axis=axis)
 
 
 def with_where(function: Callable[..., Any]) -> Callable[..., Any]:

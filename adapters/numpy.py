@@ -1,4 +1,4 @@
-"""The reference: softmax, log_softmax, (linear and softmax) cross-entropy and logsumexp in plain NumPy.
+"""The reference: softmax, log_softmax, logsumexp, (linear) cross-entropy and kl_divergence in plain NumPy.
 
 NumPy has none of them, so this module is not thin: it is the implementation that meets every requirement,
 which proves that they can be met together. It computes formats below float32 in float32 and rounds once, adds
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters import linear
+from adapters import linear, losses
 from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
@@ -139,8 +139,6 @@ class Adapter:
         sums: Array = np.where(np.isinf(peak), peak, peak + np.log1p(self.terms(x).rest))
         return sums[..., 0]
 
-    # The operations.
-
     def softmax(self, x: Array, *, axis: int = -1, where: Array | None = None) -> Array:
         """Return exp(x) / Σ exp(x) along `axis`; entries outside `where` are 0."""
         return self._forward(self.probabilities, x, axis, where, 0.0)
@@ -186,6 +184,8 @@ class Adapter:
         """Return the cross-entropy of hidden · matrixᵀ + bias."""
         with np.errstate(all="ignore"):
             return linear.loss(self, hidden, matrix, labels, **options)
+
+    kl_divergence = losses.kl_divergence
 
     def logits(self, hidden: Array, matrix: Array, bias: Array | None = None) -> Array:
         """Return hidden · matrixᵀ + bias in the working format."""
@@ -370,9 +370,8 @@ class Adapter:
         return self.finish(back(c * scale * weighted, axis), x)
 
     def _share(self, x: Array, axis: int, kwargs: dict[str, Any]) -> float | None:
-        rows = last(x, axis)
-        reduction = kwargs.get("reduction", "none")
-        return self.share(rows, kwargs["labels"], reduction, kwargs.get("weight"), kwargs.get("ignore_index"))
+        options = kwargs.get("reduction", "none"), kwargs.get("weight"), kwargs.get("ignore_index")
+        return self.share(last(x, axis), kwargs["labels"], *options)
 
     def _linearised(
         self, operation: str, x: Array, vector: Array, kwargs: dict[str, Any], tangent: bool = False

@@ -57,6 +57,7 @@ FEATURES = frozenset(
         "threads",
         "logsumexp",
         "linear_cross_entropy",
+        "kl_divergence",
     }
 )
 
@@ -154,6 +155,9 @@ class Adapter(Protocol):
         `softmax_cross_entropy`. Where the caller sets how many rows, or classes, make a chunk, it is `chunk`.
         Its vjp is asked with `wrt` "x" (hidden), "matrix" and "bias".
         """
+
+    def kl_divergence(self, x: Array, labels: Array, *, axis: int = -1) -> Array:
+        """Return Σ_j p_j · (log p_j − log_softmax(x)_j), one number for each row; p are the `labels`."""
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.

@@ -1,4 +1,4 @@
-"""PyTorch: torch.nn.functional's softmax, log_softmax and (linear_)cross_entropy, torch.logsumexp, torch.func.
+"""PyTorch: torch.nn.functional's softmax, log_softmax, (linear_)cross_entropy, kl_div; logsumexp and torch.func.
 
 Mode "compiled" is torch.compile of each operation, derivative and composition as one graph. A function
 that cannot be compiled as one graph raises; nothing falls back to eager.
@@ -56,6 +56,7 @@ class Adapter:
         self._logsumexp = compiled(torch.logsumexp)
         self._cross_entropy = compiled(functional.cross_entropy)
         self._linear_cross_entropy = compiled(getattr(functional, "linear_cross_entropy", as_is))
+        self._kl_divergence = compiled(divergence)
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
@@ -126,6 +127,10 @@ class Adapter:
             options["options"] = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=chunk, chunking_method=None)
         function = self._linear_cross_entropy
         return function(hidden, matrix, labels, linear_bias=bias, reduction=reduction, **options)
+
+    def kl_divergence(self, x: Array, labels: Array, *, axis: int = -1) -> Array:
+        """Call torch.nn.functional.kl_div of log_softmax, and sum its terms along `axis`."""
+        return self._kl_divergence(x, labels, axis)
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Call torch.func.vjp, or autograd for what is chunked, which torch.func does not take."""
@@ -246,6 +251,11 @@ def whole() -> Callable[..., Any]:
             return compiled(lambda *args, **kwargs: function(*args, **kwargs))
 
     return framed
+
+
+def divergence(x: Array, labels: Array, axis: int) -> Array:
+    """Return the sum of torch.nn.functional.kl_div along an axis."""
+    return functional.kl_div(functional.log_softmax(x, dim=axis), labels, reduction="none").sum(dim=axis)
 
 
 def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = None, **_: Any) -> None:

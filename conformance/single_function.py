@@ -171,6 +171,9 @@ def check_declared(declared: Declared) -> None:
     """Raise ValueError, in one line, where what is declared cannot be."""
     if declared.operation not in OPERATIONS:
         raise ValueError(f"unknown operation {declared.operation!r}: choose one of {', '.join(OPERATIONS)}")
+    op = OPERATIONS[declared.operation]
+    if op.labelled and not set(declared.labels) & set(op.labels):
+        raise ValueError(f"{op.name} takes {' or '.join(op.labels)} labels alone")
     for dtype in declared.dtypes:
         if not is_format(dtype):
             raise ValueError(f"unknown format {dtype!r}: float32, bfloat16, …")

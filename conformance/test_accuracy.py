@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from conformance import operations
+from conformance.cases.losses import own_softmax
 from conformance.cases.rows import accuracy, normal, regimes
 from conformance.run.case import Case
 from conformance.run.elementary import LIMIT, SLOPE_LIMIT
@@ -121,3 +122,9 @@ def test_own_exponential_and_logarithm_are_within_their_limits(check: Trial) -> 
     check.measured = {name: number(value) for name, value in vars(found.functions).items()}
     assert found.excess <= 1
     assert found.functions.logarithm <= LIMIT
+
+
+@pytest.mark.requirement("ACC-09", cases=own_softmax)
+def test_divergence_of_the_own_softmax_is_within_the_bound(check: Trial) -> None:
+    check.need("probability_labels")
+    assert check.judge("D") <= 1

@@ -68,6 +68,12 @@ def producers(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield next(differentiated(Case("times-4", NORMAL, argument="x * 4.0"), "vjp", operation, 33))
 
 
+def distilled(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits whose quotient by the temperature 4 is exact, and probabilities."""
+    if dtype == "float32" or (dtype == "float16" and tier != "quick") or tier == "exhaustive":
+        yield next(with_labels(Case("over-4", f"{NORMAL} * 4", argument="x / 4.0"), operation, 6, 33))
+
+
 def in_16_bits(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Logits as a 16-bit matrix product leaves them."""
     if dtype in ("float16", "bfloat16"):
@@ -107,12 +113,19 @@ def composition(function: Any, produce: Any) -> Any:
 def composed(check: Trial, produce: Any, x: Any, constant: Any) -> Floats:
     """function(produce(x, constant)) with everything in one call of the target's mode."""
     adapter = check.adapter
-    arrays = [adapter.asarray(x), adapter.asarray(constant)]
-    if check.op.labelled:
-        check.need("index_labels")
-        arrays.append(adapter.asarray(np.arange(6) * 7 % 33))
+    arrays = [adapter.asarray(part) for part in (x, constant, *labels_of(check))]
     graph = composition(getattr(adapter, check.operation), produce)
     return exact(adapter.to_numpy(adapter.call(graph, *arrays)))
+
+
+def labels_of(check: Trial) -> list[Any]:
+    """Return the labels of six rows of 33 logits, if there are any: indices, or one-hot if it takes none."""
+    if not check.op.labelled:
+        return []
+    form = check.op.labels[0]
+    check.need(f"{form}_labels")
+    index = np.arange(6) * 7 % 33
+    return [index if form == "index" else round_to(np.eye(33)[index], check.dtype)]
 
 
 def constant(check: Trial) -> Any:
@@ -198,8 +211,7 @@ def test_overflow_in_the_graph_is_answered_as_infinity(check: Trial) -> None:
     with np.errstate(over="ignore"):
         x = check.call.x * constant(check)
     assert np.isposinf(exact(x)).any()
-    labels = [np.arange(6) * 7 % 33] if check.op.labelled else []
-    native = map(check.adapter.asarray, [x, *labels])
+    native = map(check.adapter.asarray, [x, *labels_of(check)])
     alone = exact(check.adapter.to_numpy(getattr(check.adapter, check.operation)(*native)))
     check.show(got, alone)
     assert check.holds(np.isnan(got) == np.isnan(alone), got, alone)
@@ -270,3 +282,17 @@ def test_autocast_has_one_policy(check: Trial) -> None:
     check.keep(judgement)
     policy = {check.dtype: "kept", "float32": "widened"}.get(name, name)
     check.choose({"result": policy if judgement.worst("D") <= 1 else f"{name}, outside its bound"})
+
+
+@pytest.mark.requirement("CMP-10", cases=distilled)
+def test_distillation_of_one_graph_is_within_the_bound(check: Trial) -> None:
+    check.need("probability_labels")
+    adapter, function = check.adapter, getattr(check.adapter, check.operation)
+
+    def softened(x: Any, labels: Any, t: Any) -> Any:
+        return function(x / t, labels) * (t * t)
+
+    temperature = constant(check)
+    got = adapter.to_numpy(adapter.call(softened, *map(adapter.asarray, (*check.call.given, temperature))))
+    divided = replace(check.case, x=f"({check.case.x}) / {temperature}")
+    assert check.compare(exact(got) / exact(temperature) ** 2, case=divided) <= 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from conformance.cases import losses
 from conformance.cases.rows import index_labels, soft_labels, with_labels
 from conformance.operations.operation import Operation
 from conformance.run.case import Case
@@ -327,6 +328,20 @@ def test_masked_logits_add_nothing(check: Trial) -> None:
 @pytest.mark.requirement("SPV-16", cases=positions_and_ranks)
 def test_infinity_outweighs_all_other_logits(check: Trial) -> None:
     got = check.judgement().got
+    check.show(got, np.inf)
+    assert check.holds(np.isposinf(got), got, np.inf)
+
+
+@pytest.mark.requirement("SPV-17", cases=losses.zero_probability)
+def test_probability_of_zero_adds_nothing_to_a_divergence(check: Trial) -> None:
+    check.need("probability_labels")
+    assert check.judge("D") <= 1
+
+
+@pytest.mark.requirement("SPV-18", cases=losses.masked_probability)
+def test_divergence_from_a_masked_class_is_infinite(check: Trial) -> None:
+    check.need("probability_labels")
+    got = check.result()
     check.show(got, np.inf)
     assert check.holds(np.isposinf(got), got, np.inf)
 

@@ -16,6 +16,7 @@ from conformance.cases.rows import accuracy, lengths
 from conformance.requirements import TIERS, load
 from conformance.run.case import Case
 from conformance.run.measure import Call
+from conformance.run.subjects import takes
 from conformance.truth.formats import exact, format_of
 from tests.test_requirements import MODULES, functions, markers
 
@@ -35,7 +36,8 @@ def asked(tier: str) -> Iterator[tuple[str, str, str, list[Case]]]:
     """Each requirement, operation and format with its cases."""
     for requirement in load().values():
         for operation, dtype in product(requirement.operations, FORMATS):
-            yield requirement.id, operation, dtype, list(providers()[requirement.id](operation, dtype, tier))
+            cases = providers()[requirement.id](operation, dtype, tier)
+            yield requirement.id, operation, dtype, [case for case in cases if takes(operation, case)]
 
 
 def distinct(tier: str, dtype: str) -> list[tuple[str, Case]]:

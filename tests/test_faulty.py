@@ -51,6 +51,10 @@ def loss(labels: Any, x: Any = NORMAL, **kwargs: Any) -> Call:
     return lambda a: a.softmax_cross_entropy(np.asarray(x), np.asarray(labels), **kwargs)
 
 
+def divergence(labels: Any = SOFT, x: Any = NORMAL, **kwargs: Any) -> Call:
+    return lambda a: a.kl_divergence(np.asarray(x, np.float32), np.asarray(labels, np.float32), **kwargs)
+
+
 def derivative(kind: str, operation: str, *vectors: Any, **kwargs: Any) -> Call:
     return lambda a: getattr(a, kind)(operation, NORMAL, *vectors, **kwargs)
 
@@ -295,6 +299,15 @@ SHOWN: dict[str, Call] = {
     "LinearInfinityAsLargest": linear([[INF, 0]], dtype=np.float16),
     "LinearLogitsClamped": linear([[3e4, 3e4]], np.array([[4, 4], [4, 3.9]]), dtype=np.float16),
     "LinearHiddenOverwritten": overwritten_hidden,
+    "DivergenceZeroTimesLogOfZero": divergence(np.eye(3, 4)),
+    "DivergenceZeroAtMasked": divergence([[0.5, 0.5, 0]], [[0, 1, -INF]]),
+    "DivergenceWithoutEntropy": divergence(),
+    "DivergenceMeanOfClasses": divergence(),
+    "DivergenceOverLastAxis": divergence(axis=0),
+    "DivergenceCastInGraph": lambda a: a.call(a.kl_divergence, NORMAL, SOFT),
+    "DivergenceReversed": divergence(),
+    "DivergenceOfProbabilities": divergence(),
+    "DivergenceOfClipped": divergence([[0.5, 0.5]], [[0, -INF]]),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 

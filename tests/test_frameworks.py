@@ -30,6 +30,7 @@ def test_each_framework_has_an_adapter_and_the_other_way_round() -> None:
         "interpreter",
         "linear",
         "lines",
+        "losses",
         "program",
         "protocol",
         "releases",

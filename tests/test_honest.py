@@ -20,7 +20,7 @@ from conformance import requirements
 from conformance.record import reading, verdict
 from conformance.record.records import Record
 from conformance.run.processes import supervisor
-from tests.test_faulty import answer, frameworks_after, linear
+from tests.test_faulty import answer, divergence, frameworks_after, linear
 
 
 def kinds(base: type[Honest]) -> list[type[Honest]]:
@@ -38,6 +38,7 @@ Call = Callable[[Adapter], Any]
 
 NORMAL = np.random.default_rng(0).standard_normal((50, 1000)).astype(np.float32)
 OTHER = np.random.default_rng(1).standard_normal((50, 1000)).astype(np.float32)
+SOFT = np.random.default_rng(5).dirichlet(np.ones(1000), 50).astype(np.float32)
 MASKED = np.array([[0, -INF, 1]], np.float32)
 LARGEST = np.array([1, -1], np.float32) * np.finfo(np.float32).max
 LOSS = "softmax_cross_entropy"
@@ -131,6 +132,8 @@ DIFFERS: dict[str, tuple[Call, ...]] = {
     "LinearChunksOfRows": (linear(BLOCK[0], dtype=np.float16),),
     "LinearBlocksOfClasses": (linear(NORMAL[:, :20]),),
     "LinearStoredLogits": (linear(BLOCK[0], dtype=np.float16),),
+    "DivergenceByTerms": (divergence(SOFT, NORMAL),),
+    "DivergenceByProducts": (lambda a: a.kl_divergence(NORMAL.astype(np.float16), SOFT.astype(np.float16)),),
     "EmptyRowIsNaN": (softmax(np.ones((1, 2), np.float32), where=HIDDEN),),
 }
 

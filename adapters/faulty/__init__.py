@@ -8,6 +8,7 @@ A class is the NumPy reference with one step wrong; its docstring says what is w
 from adapters.faulty.base import Faulty as Faulty
 from adapters.faulty.calls import *  # noqa: F403
 from adapters.faulty.derivatives import *  # noqa: F403
+from adapters.faulty.divergence import *  # noqa: F403
 from adapters.faulty.interface import *  # noqa: F403
 from adapters.faulty.labels import *  # noqa: F403
 from adapters.faulty.linear import *  # noqa: F403

@@ -7,6 +7,7 @@ method that claims less than all requirements says which it fails.
 # every class of these modules that is Honest belongs to the set, and is loaded as adapters.honest:Name
 from adapters.honest.answers import *  # noqa: F403
 from adapters.honest.base import Honest as Honest
+from adapters.honest.divergence import *  # noqa: F403
 from adapters.honest.kernels import *  # noqa: F403
 from adapters.honest.linear import *  # noqa: F403
 from adapters.honest.values import *  # noqa: F403

@@ -91,7 +91,7 @@ class TensorFlowAnswers(Honest):
         self, operation: str, x: Array, vector: Array, kwargs: dict[str, Any], tangent: bool = False
     ) -> Linearised:
         at = super()._linearised(operation, x, vector, kwargs, tangent)
-        if operation != "softmax_cross_entropy":
+        if operation not in ("softmax_cross_entropy", "kl_divergence"):
             return at
         whole = super()._linearised(operation, x, vector, kwargs | {"labels": np.ones_like(x)}, tangent)
         return replace(whole, q=at.q)  # rows whose labels are all 0 count too

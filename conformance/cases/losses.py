@@ -319,3 +319,27 @@ def no_weight(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     yield Case("index-mean-no-weight", X, labels="np.full(6, 3)", options=options)
     partly = f"np.array([3, {IGNORED}, 3, {IGNORED}, 3, 3])"
     yield Case("index-mean-no-weight-ignored", X, labels=partly, options=options | {"ignore_index": IGNORED})
+
+
+def zero_probability(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Probabilities of 0 beside others and alone in a row, at logits that are finite and −inf."""
+    yield Case(
+        "zero-at-finite",
+        "np.array([[0.5, -1, 2], [1, 0, 3], [0, 1, 2]])",
+        labels="np.array([[0.25, 0, 0.75], [1, 0, 0], [0, 0, 0]])",
+    )
+    yield from masked_zero_label("")(operation, dtype, tier)
+
+
+def masked_probability(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """−inf at a class with a probability, all of it and a part."""
+    if format_of(dtype).infinite:
+        labels = "np.array([[0.25, 0.25, 0.5], [0, 1, 0]])"
+        yield Case("masked-probability", "np.array([[0.5, -np.inf, 2], [1, -np.inf, 2]])", labels=labels)
+
+
+def own_softmax(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Probabilities that are the softmax of their row, rounded to the format."""
+    for n in (32, 1000):
+        x = f"{normal(6, n, seed=3)} * [[0.0], [0.01], [1], [2], [4], [10]]"
+        yield Case(f"own-softmax-n{n}", x, labels=f"(lambda e: e / e.sum(-1, keepdims=True))(np.exp({x}))")

@@ -32,22 +32,31 @@ def index_labels(rows: int, n: int) -> str:
 
 
 def soft_labels(rows: int, n: int, seed: int = 5) -> str:
-    """Probabilities (rows, n): a softmax themselves, exact powers aside."""
+    """Probabilities (rows, n): a softmax themselves, exact powers aside; one class has exactly 1."""
+    if n == 1:
+        return f"np.ones(({rows}, 1))"
     return f"np.random.default_rng({seed}).dirichlet(np.ones({n}), {rows})"
 
 
 def with_labels(case: Case, operation: str, rows: int, n: int) -> Iterator[Case]:
-    """`case` itself, or for a loss its index and its probability form."""
-    if not operations.get(operation).labelled:
+    """`case` itself, or for a loss each form of its labels."""
+    op = operations.get(operation)
+    if not op.labelled:
         yield case
         return
-    yield replace(case, name=f"index-{case.name}", labels=index_labels(rows, n))
-    yield replace(case, name=f"probability-{case.name}", labels=soft_labels(rows, n))
+    for form in op.labels:
+        labels = index_labels(rows, n) if form == "index" else soft_labels(rows, n)
+        yield replace(case, name=f"{form}-{case.name}", labels=labels)
 
 
 def with_index(case: Case, operation: str, labels: str) -> Case:
-    """`case` itself, or for a loss `case` with index labels."""
-    return replace(case, name=f"index-{case.name}", labels=labels) if operations.get(operation).labelled else case
+    """`case` itself, or for a loss `case` with index labels, one-hot ones where it takes no others."""
+    op = operations.get(operation)
+    if not op.labelled:
+        return case
+    if "index" in op.labels:
+        return replace(case, name=f"index-{case.name}", labels=labels)
+    return replace(case, name=f"one-hot-{case.name}", labels=f"np.eye(np.shape({case.x})[-1])[{labels}]")
 
 
 # Row lengths where kernels switch: within and past a vector, a block, a cache, a grid; and real vocabularies

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from conformance.operations import linear_cross_entropy, log_softmax, logsumexp, softmax, softmax_cross_entropy
+from conformance.operations import (
+    kl_divergence,
+    linear_cross_entropy,
+    log_softmax,
+    logsumexp,
+    softmax,
+    softmax_cross_entropy,
+)
 from conformance.operations.operation import Operation
 
 OPERATIONS: dict[str, Operation] = {
     module.OPERATION.name: module.OPERATION
-    for module in (softmax, log_softmax, softmax_cross_entropy, logsumexp, linear_cross_entropy)
+    for module in (softmax, log_softmax, softmax_cross_entropy, logsumexp, linear_cross_entropy, kl_divergence)
 }
 
 

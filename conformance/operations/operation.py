@@ -97,6 +97,7 @@ class Operation:
     logarithmic: bool = False  # results are log-probabilities
     formula: Callable[[Any], Any] | None = None  # complex rows (r, n) → results, as it is defined
     optional: bool = False  # an adapter lists a feature of the operation's name
+    labels: tuple[str, ...] = ("index", "probability")  # the forms of its labels, if it takes any
 
     @property
     def per_row(self) -> bool:

@@ -45,7 +45,7 @@ ANY = ""  # the trait of every check
 
 SUBJECTS = {
     "rows of −inf alone": "SPV-03 SPV-13 GRD-06",
-    "logits of −inf": "SPV-01 SPV-02 SPV-08 SPV-15 GRD-04 GRD-05 GRD-21 INV-07 CMP-03 "
+    "logits of −inf": "SPV-01 SPV-02 SPV-08 SPV-15 SPV-17 SPV-18 GRD-04 GRD-05 GRD-21 INV-07 CMP-03 "
     "LBL-08 LBL-09 LBL-10 LBL-11",
     "a NaN in a row": "SPV-04 SPV-11 SPV-14 LIN-09",
     "a +inf in a row": "SPV-06 SPV-12 SPV-16 LIN-10",
@@ -62,7 +62,7 @@ SUBJECTS = {
     "labels out of range": "LBL-01 LBL-02",
     "format, shape and order of labels": "LBL-14 LBL-18 LBL-26 LBL-28 LBL-33",
     "ignored rows": "LBL-03 LBL-04 LBL-05 LBL-19 LBL-30 LBL-31 LIN-07 LIN-08 LIN-12",
-    "probability labels": "LBL-07 LBL-21 LBL-24 LBL-25 LBL-27 LBL-36 GRD-09 GRD-10 GRD-11 CRS-07",
+    "probability labels": "LBL-07 LBL-21 LBL-24 LBL-25 LBL-27 LBL-36 ACC-09 GRD-09 GRD-10 GRD-11 CRS-07",
     "weights, smoothing and reductions": "LBL-12 LBL-13 LBL-15 LBL-23 LBL-35 GRD-17 LIN-05",
     "the upstream gradient": "GRD-08 GRD-22",
     "how an axis is named": "IFC-02 IFC-14 IFC-15",
@@ -77,7 +77,7 @@ SUBJECTS = {
     "repetition": "DET-01 DET-02 DET-08 LIN-14",
     "calls one after another or at once": "DET-09 DET-10 LBL-29",
     "a size of chunks": "LIN-06",
-    "a composition": "CMP-01 CMP-02 CMP-03 CMP-04 CMP-05 CMP-06 CMP-07",
+    "a composition": "CMP-01 CMP-02 CMP-03 CMP-04 CMP-05 CMP-06 CMP-07 CMP-10",
     "vmap": "IFC-18 GRD-15 CRS-09",
     "mixed precision": "CMP-08 CRS-10",
     "a graph for every size": "CMP-09 CRS-11",

@@ -115,7 +115,7 @@ def _calls(adapter: Adapter) -> Iterator[tuple[str, Call]]:
     for operation in OPERATIONS.values():
         labels = None
         if operation.labelled:
-            by_index = "index_labels" in adapter.features
+            by_index = "index" in operation.labels and "index_labels" in adapter.features
             labels = np.arange(6) * 7 % 33 if by_index else np.full_like(x, 1 / 33)
         matrix = np.ones_like(x, shape=(33, 33)) if operation.kind == "linear" else None
         yield operation.name, Call(operation.name, x, labels=labels, matrix=matrix)

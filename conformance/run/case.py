@@ -104,6 +104,12 @@ class Case:
         return parts
 
 
+@lru_cache(maxsize=4096)
+def label_form(labels: str) -> str:
+    """Return "index" or "probability", the form of labels that are given by an expression."""
+    return "index" if _evaluated(labels, "float32").dtype.kind in "iub" else "probability"
+
+
 def _spelled(expression: str, dtype: str) -> str:
     return expression.replace("MAX", repr(format_of(dtype).largest))
 

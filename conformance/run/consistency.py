@@ -1,5 +1,5 @@
 """Compares the answers that a target gives to each choice: at every position, length, batch, rank and reduction,
-and in softmax as in log_softmax; format by format, and each kind of operation by itself.
+and in softmax as in log_softmax; format by format, and each kind of operation, and each loss, by itself.
 
 What the checks of a requirement found is compared when all of them have been judged; what differs from the
 answer given most often fails.
@@ -24,7 +24,8 @@ def judge(target: str, rows: Iterable[Check]) -> list[Check]:
     for row in rows:
         requirement = specification.get(row.requirement)
         if requirement and requirement.level == "choice" and row.outcome == "choice" and row.case != ONE_ANSWER:
-            answered[row.requirement, row.dtype, operations.get(row.operation).kind].append(row)
+            kind = operations.get(row.operation).kind
+            answered[row.requirement, row.dtype, row.operation if kind == "loss" else kind].append(row)
     return [
         _row(target, specification[name], operation, found)
         for (name, *_), found in sorted(answered.items())

@@ -12,9 +12,10 @@ import pytest
 
 from adapters.frameworks import FRAMEWORKS
 from adapters.protocol import Adapter
-from conformance import HERE, requirements
+from conformance import HERE, operations, requirements
 from conformance.record.records import CheckSet
 from conformance.requirements import Requirement
+from conformance.run.case import Case, label_form
 from conformance.run.target import Subject
 
 # What a tier asks of some formats only: each is compiled anew, and an 8-bit one that is wrong is so throughout.
@@ -48,6 +49,17 @@ def asked_of(adapter: Adapter, requirement: Requirement, tier: str) -> str:
     return "copied" if tier == "quick" and framework and framework.copies else tier
 
 
+def takes(operation: str, case: Case) -> bool:
+    """Return whether an operation has the labels, the options and the derivative of a case, if it is a loss."""
+    op = operations.get(operation)
+    if op.kind != "loss":
+        return True
+    known = {argument.name for argument in op.arguments}
+    by_labels = case.wrt == "labels" and f"{case.derivative}, by labels" not in op.truths
+    formed = len(op.labels) > 1 or case.labels is None or label_form(case.labels) in op.labels
+    return case.options.keys() <= known and not by_labels and formed
+
+
 def subjects(adapter: Adapter, marker: pytest.Mark, tier: str) -> Iterator[Subject]:
     """Yield what the test with this `requirement` marker judges of an adapter."""
     requirement = requirements.load()[marker.args[0]]
@@ -55,7 +67,8 @@ def subjects(adapter: Adapter, marker: pytest.Mark, tier: str) -> Iterator[Subje
         for dtype in sorted(adapter.dtypes):
             if takes_part(dtype, requirement.family, tier):
                 for case in marker.kwargs["cases"](operation, dtype, asked_of(adapter, requirement, tier)):
-                    yield Subject(requirement, operation, dtype, case)
+                    if takes(operation, case):
+                        yield Subject(requirement, operation, dtype, case)
 
 
 def check_id(subject: Subject) -> str:
