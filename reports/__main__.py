@@ -1,7 +1,7 @@
 """`python -m reports DIR_OR_FILE…`: report records on the terminal, as one HTML page and as Markdown.
 
 `python -m reports build` makes the site, `compare` shows what differs between two targets, `choose` what each
-does well and badly for a task, and `double-softmax` whether a loss may
+does well and badly for a task, `claims` what is true of what people say, and `double-softmax` whether a loss may
 be of one. Give a folder of such a name as `./build`.
 
 The exit code is 0 when all records were reported, 1 when some were broken, and 2 when there is nothing to report
@@ -19,6 +19,7 @@ from typing import Any
 
 from conformance.terminal import complain, run
 from reports import choose, compare, double_softmax, evidence, html, markdown, model, terminal
+from reports.claims import page as claims
 from reports.console import console
 from reports.evidence import RELEASES, NoEvidence
 from reports.site import build
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Any] = {
     "build": build,
     "compare": compare,
     "choose": choose,
+    "claims": claims,
     "double-softmax": double_softmax,
 }
 ALONE = ("double-softmax",)  # those that need no evidence
