@@ -24,9 +24,9 @@ INTRODUCTION = (
     "come from the committed records and results; the last column says where from."
 )
 TIME = (
-    "The median time of one row, forward in float32 on one thread, in the usual mode of each framework; NumPy has "
-    "this project's reference. The exponent k of time ∝ classes^k is that of least squares on the logarithms, with "
-    f"its 95 % interval. Arrays of less than {costs.LEAST:,} logits are left out: the call itself takes their time."
+    "The median time of one row, forward in float32 on one thread, in the usual mode of each framework; of NumPy "
+    "it is this project's reference. The exponent k of time ∝ classes^k is that of least squares on logarithms, "
+    f"with its 95 % interval. Arrays of less than {costs.LEAST:,} logits, whose time is the call's, are left out."
 )
 MEMORY = (
     "Peak memory beside the inputs at {shape}, in copies of the logits. What a linear cross-entropy takes "
