@@ -26,7 +26,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from adapters.releases import Release
 from benchmarks.asv import release_repository
-from reports.timing import publish
+from reports.timing import asv_steps, publish
 from tests import browser
 from tests.asv_results import line
 
@@ -265,6 +265,26 @@ def test_the_site_opens_on_a_plot_of_times_the_roofline(driver: Chrome, address:
     driver.get(f"{address}/")
     assert len(lines(driver)) == 2
     assert "track_roofline" in driver.current_url
+    seen(driver, address)
+
+
+def test_the_steps_of_a_plot_stand_under_it(driver: Chrome, address: str, html: Path) -> None:
+    (plot,) = follow(driver, address, lambda link: ROOFLINE in link and "branch=numpy&branch=jax" in link)
+    script = html / asv_steps.SCRIPT
+    assert '<script src="steps.js">' in (html / "index.html").read_text(encoding="utf-8")
+    _, _, source = script.read_text(encoding="utf-8").partition("\n")
+    known = [
+        [plot.replace("branch=numpy&", ""), "JAX 0.7.0: 2.0 times slower than 0.6.0", "site.html#steps-box=x"],
+        [plot.replace("machine=box", "machine=none"), "another machine", ""],
+        [plot.replace("branch=numpy&branch=jax", "branch=torch"), "another framework", ""],
+    ]
+    script.write_text(f"const STEPS = {json.dumps(known)};\n{source}", encoding="utf-8")
+    driver.get("about:blank")
+    driver.get(plot)
+    lines(driver)
+    (step,) = driver.find_elements(By.CSS_SELECTOR, "#steps li a")
+    assert step.text == known[0][1]
+    assert str(step.get_attribute("href")).endswith("/site.html#steps-box=x")
     seen(driver, address)
 
 

@@ -7,16 +7,21 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
 
 from adapters import ROOT
 from benchmarks.asv import results
 from benchmarks.asv.results import Machine, Result, Results
 from benchmarks.timing.cells import SHAPES
 from reports.evidence import assemble
-from reports.site import latency, page, performance, roofline
+from reports.site import build, latency, page, performance
 from reports.site.build import NotBuilt, address
+from reports.timing import asv_steps
+from tests import browser
 from tests.asv_results import commits
 from tests.samples import ENTRY, HOSTILE, REQUIREMENTS, record
 from tests.test_performance import CELL, JAX, NUMPY, freshly, written
@@ -146,6 +151,49 @@ def test_links_lead_into_asv_where_there_is_such_a_site(tmp_path: Path) -> None:
     assert "asv preview" in html
 
 
+def test_a_step_leads_to_its_plot_and_the_plot_to_its_step(tmp_path: Path) -> None:
+    written(tmp_path)
+    found = read(tmp_path)
+    page_of_steps = text(found, asv=".")
+    told = [
+        entities.unescape(re.sub("<[^>]*>", "", item)) for item in re.findall("<li>(.*?)</li>", page_of_steps)
+    ]
+    known = list(asv_steps.steps(found, "performance.html"))
+    assert len(known) == 2
+    for plot, sentence, link in known:
+        assert plot in entities.unescape(page_of_steps)
+        assert re.fullmatch(r"JAX 0\.(8\.0|9\.2): 5\.0 times (slower|faster) than 0\.(7\.2|9\.0)", sentence), (
+            sentence
+        )
+        ((name, words),) = parse_qsl(link.partition("#")[2])
+        assert f'id="{name}" data-filter=' in page_of_steps
+        assert any(all(word in item for word in words.split()) for item in told)
+
+
+def test_the_steps_are_filtered_and_the_address_keeps_the_words(tmp_path: Path, driver: Chrome) -> None:
+    written(tmp_path)
+    made = assemble([record()], (), read(tmp_path), REQUIREMENTS, [ENTRY])
+    build.write(build.texts(made), tmp_path / "site")
+    address = (tmp_path / "site" / "performance.html").as_uri()
+
+    def shown() -> list[str]:
+        items = driver.find_elements(By.CSS_SELECTOR, "#list-machine li")
+        return [item.text for item in items if item.is_displayed()]
+
+    driver.get(f"{address}#steps-box=slower")
+    (slower,) = shown()
+    assert "slower" in slower
+    field = driver.find_element(By.ID, "steps-box")
+    field.clear()
+    field.send_keys("jax faster")
+    assert driver.current_url == f"{address}#steps-box=jax+faster"
+    field.clear()
+    field.send_keys(" \b")
+    assert len(shown()) == 2
+    assert driver.current_url == address
+    assert browser.complaints(driver) == []
+
+
 def test_a_plot_is_named_as_asv_names_it() -> None:
     """By the committed results, whose names asv has made."""
     file = ROOT / "reports" / "asv" / "benchmarks.json"
@@ -155,7 +203,7 @@ def test_a_plot_is_named_as_asv_names_it() -> None:
     found = results.read()
     machine = next(iter(found.machines.values()))
     for cell in {row.cell for row in found.rows if row.metric == "roofline"}:
-        name, _, query = roofline.plot("x", machine, cell, "roofline").partition("#")[2].partition("?")
+        name, _, query = asv_steps.plot("x", machine.name, cell, "roofline").partition("#")[2].partition("?")
         for value, values in zip(cell.params, known[name]["params"], strict=True):
             assert repr(value) in values
         assert f"p-shape=%27{cell.shape}%27" in query

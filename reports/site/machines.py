@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from adapters import releases
 from adapters.releases import Release
 from benchmarks.asv.results import Machine, Result, Results
 from reports.site import latency, roofline
-from reports.site.roofline import plot
-from reports.timing import performance, wording
+from reports.timing import asv_steps, performance, wording
 
 
 def sections(results: Results, asv: str) -> list[dict[str, object]]:
@@ -27,12 +25,14 @@ def _section(
     machine: Machine, rows: Sequence[Result], again: Sequence[Result], asv: str, first: bool
 ) -> dict[str, object]:
     """Return the tables, charts and changes of one machine."""
-    suffix = "" if first else "-" + re.sub(r"[^\w-]+", "-", machine.name)
+    suffix = "" if first else f"-{wording.anchor(machine.name)}"
     newest = performance.newest_releases(rows)
     today = [row for row in rows if newest[row.release.framework] == row.release]
     groups = performance.latency_changes([*rows, *again])
+    steps = [(group, group.worst.after) for group in groups]
     return {
         "anchor": f"machine{suffix}",
+        "filter": asv_steps.FILTER + wording.anchor(machine.name),
         "name": machine.name,
         "summary": wording.machine(machine),
         "measured": list(_measured(rows, newest)),
@@ -41,11 +41,11 @@ def _section(
         "over": latency.over(rows, groups, machine),
         "changes": [
             (
-                wording.version(group.worst.after),
+                wording.version(row),
                 performance.change(group, machine.device),
-                plot(asv, machine, group.worst.after.cell, group.worst.after.metric, group.after.framework),
+                asv_steps.plot(asv, machine.name, row.cell, row.metric, row.release.framework),
             )
-            for group in groups
+            for group, row in steps
         ],
     }
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters.frameworks import FRAMEWORKS
-from adapters.releases import PACKAGES
 from benchmarks.asv.results import Machine
-from benchmarks.timing.cells import PARAMS, TIERS, Cell
+from benchmarks.timing.cells import Cell
 from reports.site import charts
 from reports.site.charts import Dot, DotChart, Series
-from reports.timing import performance, wording
-from reports.timing.asv_site import Plot
+from reports.timing import asv_steps, performance, wording
 from reports.timing.performance import Column, PerformanceTable
 
 MARKERS = "".join(charts.MARKS)  # of the frameworks in their order, as the five colours are
@@ -40,7 +38,7 @@ def grid(table: PerformanceTable, machine: Machine, suffix: str, asv: str) -> di
 def _plots(table: PerformanceTable, line: Cell, machine: Machine, asv: str) -> dict[str, str]:
     """Return mode → address of the plot in asv's site; empty without such a site."""
     timed = [entry["roofline"].cell for column in table.columns if (entry := table.entry(line, column))]
-    return {cell.mode: url for cell in timed if (url := plot(asv, machine, cell, "roofline"))}
+    return {cell.mode: url for cell in timed if (url := asv_steps.plot(asv, machine.name, cell, "roofline"))}
 
 
 def _sentence(table: PerformanceTable, labels: Mapping[Cell, str]) -> str:
@@ -80,16 +78,3 @@ def _chart(table: PerformanceTable, labels: Mapping[Cell, str]) -> DotChart | No
                 tip = f"{performance.head(column)}, {label}: {wording.number(value)}"
                 marks.append(Dot(series(column), at, value, tip))
     return charts.dots(f"{table.title}: {AXIS}", list(labels.values()), marks, AXIS) if marks else None
-
-
-def plot(asv: str, machine: Machine, cell: Cell, metric: str, *frameworks: str) -> str:
-    """Return the address of a plot in asv's site, of these frameworks or all; "" if there is no such site."""
-    if not asv:
-        return ""
-    setting = tuple((name, repr(value)) for name, value in zip(PARAMS, cell.params, strict=True))
-    for tier, blocks in TIERS.items():
-        for name, block in blocks.items():
-            if cell in tuple(block):
-                drawn = Plot(f"{tier}.{name}.track_{metric}", "", setting, {})
-                return f"{asv}/{drawn.url(machine.name, *(frameworks or PACKAGES))}"
-    return ""

@@ -1,7 +1,8 @@
 "use strict";
 // Runs on every page: filters tables and lists, and adds a button that copies code. Text is only ever set as text.
 
-// <input type="search" data-filter="#id"> shows the rows or items of #id that contain all words of its text
+// <input type="search" id="name" data-filter="#id"> shows the rows or items of #id that contain all words of its text;
+// the address keeps the words: #name=jax+slower
 for (const input of document.querySelectorAll("input[data-filter]")) {
   const place = document.querySelector(input.dataset.filter);
   const items = [...place.querySelectorAll("tbody > tr, :scope > li, :scope > details")];
@@ -12,8 +13,21 @@ for (const input of document.querySelectorAll("input[data-filter]")) {
     items.forEach((item, at) => { item.hidden = !words.every(word => texts[at].includes(word)); });
     if (status) status.textContent = `${items.filter(item => !item.hidden).length} of ${items.length}`;
   };
-  input.addEventListener("input", apply);
+  const read = () => {
+    const asked = new URLSearchParams(location.hash.slice(1)).get(input.id);
+    if (asked === null) return;
+    input.value = asked;
+    apply();
+    input.closest("details").open = true;
+    input.scrollIntoView();
+  };
+  input.addEventListener("input", () => {
+    apply();
+    history.replaceState(null, "", input.value ? `#${new URLSearchParams([[input.id, input.value]])}` : location.pathname);
+  });
+  addEventListener("hashchange", read);
   apply();
+  read();
 }
 
 // <pre data-copy> gets a button that copies the code; a page's own script calls this for code that it makes

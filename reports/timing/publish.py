@@ -17,8 +17,10 @@ from pathlib import Path
 from adapters import ROOT
 from adapters.releases import BadReleases, releases
 from benchmarks.asv import release_repository
+from benchmarks.asv.results import NoResults, read
 from conformance.terminal import complain
-from reports.timing import asv_site
+from reports.site.build import OUTPUT
+from reports.timing import asv_site, asv_steps
 
 VENDOR = Path(__file__).resolve().parent / "vendor"
 CDNJS = "https://cdnjs.cloudflare.com/ajax/libs"
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         release_repository.write(releases())
         page = publish(ROOT / "asv.conf.json")
-    except (BadReleases, NotPublished, OSError) as error:
+    except (BadReleases, NoResults, NotPublished, OSError) as error:
         complain(f"publish: {error}")
         return 2
     # file:// would not do: the page asks for its data by XMLHttpRequest, which browsers refuse there
@@ -75,6 +77,7 @@ def publish(config: Path) -> Path:
     """Make the site of an asv configuration and return our index page in it.
 
     Raises:
+        NoResults: no machine has results.
         NotPublished: nothing is measured, asv fails, or its page loads what there is no copy of.
         OSError: the configuration cannot be read.
     """
@@ -87,6 +90,7 @@ def publish(config: Path) -> Path:
         raise NotPublished(f"asv publish failed with exit code {asv.returncode}: what it says stands above")
     html = config.parent / settings.html_dir
     offline(html)
+    asv_steps.write(html, read(results), config.parent / OUTPUT)
     keep_measured(html)
     return asv_site.write(html)
 
@@ -97,7 +101,8 @@ def offline(html: Path) -> None:
     for page in html.glob("*.html"):
         text = REMOTE.sub(_local, page.read_text(encoding="utf-8"))
         text = text.replace(GRID, LINKS)
-        start = f'<script src="{asv_site.START}"></script>' if page.name == "index.html" else ""
+        own = (asv_site.START, asv_steps.SCRIPT) if page.name == "index.html" else ()
+        start = "".join(f'<script src="{name}"></script>' for name in own)
         text = text.replace("<head>", f"<head>{start}").replace(
             "</head>", f"  <style>{LABELS}</style>\n  </head>"
         )

@@ -110,6 +110,11 @@ def machine(of: Machine) -> str:
     return plain(", ".join(part for part in (of.cpu, cores, ram, of.arch) if part))
 
 
+def anchor(machine: str) -> str:
+    """Return a machine's name as part of an anchor."""
+    return re.sub(r"[^\w-]+", "-", machine)
+
+
 def plain(text: str) -> str:
     """Return `text` without what means something in Markdown or HTML, for names from a machine's file."""
     return " ".join(re.sub(r"[^\w\s().,:+/@-]", "", text).split())
