@@ -165,6 +165,18 @@ def test_time_over_classes_is_fitted_to_the_time_of_a_row() -> None:
     assert site.time_chart(NONE) is None
 
 
+def test_each_machine_has_its_own_fit_and_the_page_names_it() -> None:
+    one, two = timed(1.0), timed(1.25, "other")
+    both = results.Results({**one.machines, **two.machines}, one.rows + two.rows, ())
+    found = replace(NONE, results=both)
+    text = page.page(found)
+    assert "PyTorch, softmax on box | " in text
+    assert "k from 1.00 to 1.25; its 95 % interval holds 1 in 1 of 2 fits" in text
+    chart = site.time_chart(found)
+    assert chart
+    assert len(chart.panels[0].lines) == 1
+
+
 def test_times_of_a_gpu_are_not_taken_for_those_of_a_cpu() -> None:
     assert costs.fits(replace(NONE, results=timed(1.25, "box-cuda"))) == []
 

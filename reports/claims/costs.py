@@ -1,4 +1,4 @@
-"""Time over classes and copies of the logits, of the newest releases that the first CPU measured."""
+"""Time over classes and copies of the logits, of the newest releases that each CPU measured."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ Copies = Mapping[
 class Fit:
     """Seconds of a row ∝ classes^exponent, within ± margin at `CONFIDENCE`; points by classes."""
 
+    machine: str
     framework: str
     mode: str
     operation: str
@@ -49,19 +50,22 @@ class Fit:
 
 
 def fits(evidence: Evidence) -> list[Fit]:
-    """Return the fit of each framework, in its usual mode, and operation: forward, float32, one thread."""
+    """Return the fit of each machine, framework and operation: usual mode, forward, float32, one thread."""
+    return [found for machine in machines(evidence) for found in _fits(evidence, machine)]
+
+
+def _fits(evidence: Evidence, machine: str) -> Iterator[Fit]:
     points: dict[tuple[str, str, str], list[Point]] = defaultdict(list)
-    for row in _today(evidence):
-        cell, shape = row.cell, SHAPES[row.cell.shape]
-        framework = row.release.framework
-        usual = cell.mode == FRAMEWORKS[framework].usually_timed
-        large = shape.axis == -1 and cell.elements(DEVICE) >= LEAST
+    for row in _today(evidence, machine, "latency"):
+        cell, shape, framework = row.cell, SHAPES[row.cell.shape], row.release.framework
         asked = (cell.direction, cell.format, cell.threads, cell.data) == ("forward", "float32", "1", "normal")
-        if usual and large and asked and row.metric == "latency":
+        large = shape.axis == -1 and cell.elements(DEVICE) >= LEAST
+        if asked and large and cell.mode == FRAMEWORKS[framework].usually_timed:
             seconds = row.value * shape.n / cell.elements(DEVICE)
             points[framework, cell.mode, cell.operation].append((shape.n, seconds))
-    order = sorted(points, key=lambda key: (list(FRAMEWORKS).index(key[0]), OPERATIONS.index(key[2])))
-    return [Fit(*key, *fit(points[key])) for key in order if len(points[key]) >= FEWEST]
+    for key in sorted(points, key=lambda key: (list(FRAMEWORKS).index(key[0]), OPERATIONS.index(key[2]))):
+        if len(points[key]) >= FEWEST:
+            yield Fit(machine, *key, *fit(points[key]))
 
 
 def fit(points: Sequence[Point]) -> tuple[tuple[Point, ...], float, float]:
@@ -93,25 +97,27 @@ def quantile(freedom: int) -> float:
 
 
 def copies(evidence: Evidence) -> Copies:
-    """Return the peak memory of calls at `HELD`; this project's own reference is no framework."""
+    """Return the peak memory of calls at `HELD` on the first machine; our own reference is no framework."""
     found: dict[str, dict[str, dict[tuple[str, str], float]]] = defaultdict(lambda: defaultdict(dict))
-    for row in _today(evidence):
+    for row in (row for machine in machines(evidence)[:1] for row in _today(evidence, machine, "memory")):
         cell, framework = row.cell, row.release.framework
-        if row.metric != "memory" or framework == OURS:
-            continue
-        if replace(cell, operation=HELD.operation, direction=HELD.direction, mode=HELD.mode) == HELD:
+        here = replace(cell, operation=HELD.operation, direction=HELD.direction, mode=HELD.mode) == HELD
+        if here and framework != OURS:
             found[cell.operation][cell.direction][framework, cell.mode] = row.value
     return found
 
 
-def _today(evidence: Evidence) -> Iterator[Result]:
-    """Yield the rows of the newest releases on the first machine that measured its CPU."""
-    machines = evidence.results.machines.values() if evidence.results else ()
-    name = next((machine.name for machine in machines if machine.device == DEVICE), None)
-    if not evidence.results or name is None:
-        return
+def machines(evidence: Evidence) -> list[str]:
+    """Return the machines whose CPU was measured."""
+    known = evidence.results.machines.values() if evidence.results else ()
+    return [machine.name for machine in known if machine.device == DEVICE]
+
+
+def _today(evidence: Evidence, machine: str, metric: str) -> Iterator[Result]:
+    """Yield a metric of the newest releases on a machine."""
     from reports.timing.performance import newest_releases
 
-    here = [row for row in evidence.results.rows if row.machine == name]
+    rows = evidence.results.rows if evidence.results else ()
+    here = [row for row in rows if row.machine == machine]
     newest = newest_releases(here)
-    yield from (row for row in here if row.release == newest[row.release.framework])
+    yield from (row for row in here if row.metric == metric and row.release == newest[row.release.framework])

@@ -107,14 +107,16 @@ def sections(evidence: Evidence) -> list[tuple[str, str, Table]]:
 def time_table(evidence: Evidence) -> Table:
     """Return a row for each framework and operation: times of a row by its classes, and the exponent."""
     fits = costs.fits(evidence)
+    several = len({fit.machine for fit in fits}) > 1
     classes = sorted({n for fit in fits for n, _ in fit.points})
     rows = []
     for fit in fits:
         times = {n: wording.quantity(seconds, "latency") for n, seconds in fit.points}
         k = f"{fit.exponent:.2f} ({fit.exponent - fit.margin:.2f} to {fit.exponent + fit.margin:.2f})"
         name = f"{wording.NAMES[fit.framework]}, {wording.OPERATIONS[fit.operation]}"
-        rows.append((name, *(times.get(n, "–") for n in classes), k))
-    return ("", *(f"{n:,}" for n in classes), "k"), rows
+        on = f" on {fit.machine}" if several else ""
+        rows.append((f"{name}{on}", *(times.get(n, "–") for n in classes), k))
+    return ("call", *(f"{n:,}" for n in classes), "k"), rows
 
 
 def memory_table(evidence: Evidence) -> Table:
@@ -132,7 +134,7 @@ def memory_table(evidence: Evidence) -> Table:
     heads = (
         f"{wording.OPERATIONS[operation]}, {wording.DIRECTIONS[direction]}" for operation, direction in calls
     )
-    return ("", *heads), rows
+    return ("framework", *heads), rows
 
 
 def _copies(value: float | None) -> str:
@@ -145,4 +147,4 @@ def gap_table(evidence: Evidence) -> Table:
         (name, *(f"{gap} ({span})" if span else gap for gap, span in cells))
         for name, cells in gradients.table(evidence)
     ]
-    return ("", *gradients.FORMATS), rows
+    return ("loss", *gradients.FORMATS), rows

@@ -36,8 +36,8 @@ def pages(evidence: Evidence) -> Iterator[Page]:
 
 
 def time_chart(evidence: Evidence) -> TrendChart | None:
-    """Return the time of a row over the classes, a small chart for each operation; None if nothing was timed."""
-    fits = costs.fits(evidence)
+    """Return the time of a row over classes on the first machine, a small chart for each operation, or None."""
+    fits = [fit for fit in costs.fits(evidence) if fit.machine == costs.machines(evidence)[0]]
     if not fits:
         return None
     from reports.site.latency import seconds
