@@ -1,4 +1,4 @@
-"""Makes the index of the search: requirements, findings, frameworks, tasks, shapes, words, and their places."""
+"""Makes the index of the search: requirements, findings, frameworks, tasks, shapes, claims, words, and where."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from urllib.parse import quote
 from benchmarks.timing.cells import SHAPES, Cell
 from reports import tasks
 from reports.checks import all_checks, split_target
+from reports.claims.claims import load
 from reports.evidence import Evidence
 from reports.findings import finding_id
-from reports.site import glossary
+from reports.site import claims, glossary
 from reports.site.frameworks import address
 from reports.site.page import NAVIGATION
 from reports.site.ranking import SECTIONS
@@ -45,6 +46,8 @@ def entries(evidence: Evidence) -> Iterator[Entry]:
     for name, shape in SHAPES.items():
         cell = Cell("softmax", "forward", "eager", "float32", name, "all")
         yield "shape", f"{wording.size(cell, 'cpu')} {shape.where} ({name})", "performance.html"
+    for name, table in load().items():
+        yield "claim", table["said"], f"{claims.ADDRESS}#{name}"
     for word, (says, _) in glossary.load().items():
         yield "word", f"{word}: {says}", f"{glossary.ADDRESS}#{quote(word)}"
 
