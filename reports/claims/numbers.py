@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from benchmarks.timing.cells import SHAPES
+from conformance.operations.labels import Loss
 from conformance.operations.query import Query, evaluate
 from conformance.truth.formats import Floats, format_of, spacing
 from reports import double_softmax
@@ -202,10 +203,51 @@ def sampled(_: Evidence) -> Values:
     }
 
 
+def focal(_: Evidence) -> Values:
+    """Return what the focal loss takes from an example that is right, and where its gradient is 0."""
+    p, focal = 0.9, gradients.FORMS[-1]
+    return {
+        "p": few(p),
+        "gamma": str(gradients.GAMMA),
+        "times": few((1 - p) ** -gradients.GAMMA),
+        "float32": gap(gradients.vanishes(focal, "float32")),
+        "float16": gap(gradients.vanishes(focal, "float16")),
+        "plain32": gap(gradients.vanishes(gradients.RIGHT, "float32")),
+        "plain16": gap(gradients.vanishes(gradients.RIGHT, "float16")),
+    }
+
+
+def weights(_: Evidence) -> Values:
+    """Return the mean loss of weighted rows, and that of rows as often as their weights say."""
+    rows, classes, often = np.array([FIGURE] * 3), np.arange(3), np.array([1, 2, 3])
+    weighted = Loss(classes, "mean", weight=often.astype(float))
+    repeated = Loss(np.repeat(classes, often), "mean")
+    found = (
+        evaluate(Query("softmax_cross_entropy", x, loss=loss)).value
+        for x, loss in ((rows, weighted), (np.repeat(rows, often, axis=0), repeated))
+    )
+    return dict(zip(("weighted", "repeated"), (f"{float(value):.4f}" for value in found), strict=True))
+
+
+def smoothing(_: Evidence) -> Values:
+    """Return the entropy of a smoothed label."""
+    epsilon, classes = 0.1, 10
+    label = np.full(classes, epsilon / classes)
+    label[0] += 1 - epsilon
+    return {"epsilon": few(epsilon), "classes": str(classes), "floor": f"{-np.sum(label * np.log(label)):.4f}"}
+
+
+def distillation(_: Evidence) -> Values:
+    """Return the largest element of T² times the gradient by x of KL(uniform ‖ softmax(x/T))."""
+    temperatures = (1, 4, 100)
+    largest = (t * np.max(np.abs(true("softmax", *(10 * x / t for x in FIGURE)) - 1 / 3)) for t in temperatures)
+    return {"gradients": ", ".join(map(few, largest)), "temperatures": ", ".join(map(str, temperatures))}
+
+
 OF: Mapping[str, Callable[[Evidence], Values | None]] = {
     made.__name__: made
     for made in (
         time, memory, vanishing, saturation, naive, shift, batch, online, jacobian, sensitivity, double, labels,
-        temperature, argmax, bottleneck, hierarchical, sampled,
+        temperature, argmax, bottleneck, hierarchical, sampled, focal, weights, smoothing, distillation,
     )
 }  # fmt: skip
