@@ -114,10 +114,10 @@ def machines(evidence: Evidence) -> list[str]:
 
 
 def _today(evidence: Evidence, machine: str, metric: str) -> Iterator[Result]:
-    """Yield a metric of the newest releases on a machine."""
+    """Yield a metric of the newest releases that have it on a machine."""
     from reports.timing.performance import newest_releases
 
     rows = evidence.results.rows if evidence.results else ()
-    here = [row for row in rows if row.machine == machine]
+    here = [row for row in rows if row.metric == metric and row.machine == machine]
     newest = newest_releases(here)
-    yield from (row for row in here if row.metric == metric and row.release == newest[row.release.framework])
+    yield from (row for row in here if row.release == newest[row.release.framework])
