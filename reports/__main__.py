@@ -1,7 +1,8 @@
 """`python -m reports DIR_OR_FILE…`: report records on the terminal, as one HTML page and as Markdown.
 
-`python -m reports build` makes the site, `compare` shows what differs between two targets, and `choose` what each
-does well and badly for a task. Give a folder of such a name as `./build`.
+`python -m reports build` makes the site, `compare` shows what differs between two targets, `choose` what each
+does well and badly for a task, `claims` what is true of what people say, and `double-softmax` whether a loss may
+be of one. Give a folder of such a name as `./build`.
 
 The exit code is 0 when all records were reported, 1 when some were broken, and 2 when there is nothing to report
 or the report cannot be written.
@@ -14,14 +15,24 @@ import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from conformance.terminal import complain, run
-from reports import choose, compare, evidence, html, markdown, model, terminal
+from reports import choose, compare, double_softmax, evidence, html, markdown, model, terminal
+from reports.claims import page as claims
 from reports.console import console
 from reports.evidence import RELEASES, NoEvidence
 from reports.site import build
 
-COMMANDS = {"build": build, "compare": compare, "choose": choose}  # name → module with `add_arguments` and `run`
+# name → module with `add_arguments` and `run`
+COMMANDS: dict[str, Any] = {
+    "build": build,
+    "compare": compare,
+    "choose": choose,
+    "claims": claims,
+    "double-softmax": double_softmax,
+}
+ALONE = ("double-softmax",)  # those that need no evidence
 
 
 class NotWritten(Exception):
@@ -32,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in COMMANDS:
-        return _command(arguments[0], arguments[1:])
+        return (_alone if arguments[0] in ALONE else _command)(arguments[0], arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         read, broken = evidence.read(options.records)
@@ -70,6 +81,16 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         return 2
     finally:
         gc.enable()
+
+
+def _alone(name: str, arguments: Sequence[str]) -> int:
+    """Run a command that needs no evidence; wrong usage is one line."""
+    module = COMMANDS[name]
+    parser = argparse.ArgumentParser(
+        prog=f"python -m reports {name}", description=module.__doc__, usage=argparse.SUPPRESS
+    )
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,8 +20,10 @@ from conformance.record.records import BrokenRecord, Record
 from conformance.record.timeline import Timeline, timelines
 from conformance.requirements import Requirement
 from reports import model
-from reports.checks import framework_order
+from reports.checks import Judged, all_checks, framework_order
+from reports.differences.cost import TargetCosts, target_costs
 from reports.differences.operands import Operand
+from reports.findings import finding_id
 
 if TYPE_CHECKING:
     from benchmarks.asv.changes import Transition
@@ -62,6 +64,19 @@ class Evidence:
         return tuple(Operand(name, by_name[name]) for name in names)
 
     @cached_property
+    def checks(self) -> list[Judged]:
+        """Every check of the records of today."""
+        return all_checks(self.records, self.specification)
+
+    @cached_property
+    def by_finding(self) -> Mapping[str, Sequence[Judged]]:
+        """The id of each finding → its checks."""
+        found: dict[str, list[Judged]] = {}
+        for judged in self.checks:
+            found.setdefault(finding_id(judged), []).append(judged)
+        return found
+
+    @cached_property
     def timelines(self) -> tuple[Timeline, ...]:
         """The releases of each framework side by side."""
         days = {release.tag: release.day for release in releases()}
@@ -78,6 +93,16 @@ class Evidence:
         return {
             name: latency_changes([row for row in every if row.machine == name]) for name in self.results.machines
         }
+
+    def costs(self, target: str, version: str) -> TargetCosts | None:
+        """Return the costs of a target in its version, or else in the newest timed one; None if none is timed."""
+        if (target, version) not in self._costs:
+            self._costs[target, version] = target_costs(self.results, target, version)
+        return self._costs[target, version]
+
+    @cached_property
+    def _costs(self) -> dict[tuple[str, str], TargetCosts | None]:
+        return {}
 
     def since(self, target: str, entry: str) -> str:
         """Say in which releases a deviation shows in the mode of `target`; "" if no release was judged in it."""

@@ -15,7 +15,7 @@ from conformance.record.accuracy_keys import label_form
 from conformance.record.records import Check
 from conformance.record.verdict import LENIENT
 from reports.checks import Judged, Part, parts, split_target
-from reports.differences import cost, grades
+from reports.differences import grades
 from reports.differences.cost import Cost
 from reports.differences.operands import Operand
 from reports.differences.values import FAULTS, HOLDS, concerned, value
@@ -96,7 +96,7 @@ def rows(evidence: Evidence, task: Task, device: str, dtype: str) -> list[UseRow
     """Return a row for each target on the device that has the format, in the order of their frameworks."""
     sides = [side for side in evidence.today if split_target(side.target)[1] == device and not ours(side)]
     there = [side for side in sides if any(_checks(side, task, dtype))]
-    costs = {side.name: cost.target_costs(evidence.results, side.target, side.version) for side in there}
+    costs = {side.name: evidence.costs(side.target, side.version) for side in there}
     prices = {name: _prices(target.costs, task, dtype) if target else {} for name, target in costs.items()}
     groups = {mode: [side.name for side in there if mode in picks(side.target)] for mode in MODES}
     made = []

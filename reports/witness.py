@@ -10,6 +10,7 @@ from typing import Any
 from conformance.record.accuracy_keys import HEX, number, ratio
 from conformance.record.records import Check
 
+ZEROS = re.compile(r"(\.[0-9a-f]*?)0+(?=p[+-])")
 LONGEST_LINE = 90
 LONGEST = 12  # values of one list that are shown
 NAMES = {
@@ -105,7 +106,7 @@ def spelled(value: Any) -> str:
     if isinstance(value, list):
         more = f", … ({len(value)} values)" if len(value) > LONGEST else ""
         value = f"[{', '.join(_plain(item) for item in value[:LONGEST])}{more}]"
-    text = _plain(value)
+    text = ZEROS.sub(lambda match: match[1].rstrip("."), _plain(value))
     decimal = HEX.sub(_decimal, text)
     return text if decimal == text else f"{text} ≈ {decimal}"
 

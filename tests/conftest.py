@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome
 from conformance.record.records import Check, Footer
 from conformance.record.writing import Writer
 from reports import evidence
+from reports.evidence import Evidence
 from reports.site import build
 from tests import browser
 from tests.samples import header
@@ -32,10 +33,16 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def committed_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of all committed records and results."""
+def committed() -> Evidence:
+    """All committed records and results."""
+    return evidence.gather([evidence.RECORDS])
+
+
+@pytest.fixture(scope="session")
+def committed_site(committed: Evidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of them."""
     output = tmp_path_factory.mktemp("committed") / "site"
-    build.write(build.texts(evidence.gather([evidence.RECORDS])), output)
+    build.write(build.texts(committed), output)
     return output
 
 

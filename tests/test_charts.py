@@ -71,7 +71,7 @@ def test_days_and_values_grow_to_the_right_and_up() -> None:
     ((_, (first, second)),) = trends().panels[0].lines
     assert first[0] < second[0]
     assert first[1] > second[1]
-    assert [text for _, text in trends().panels[0].days] == ["2025"]
+    assert [text for _, text in trends().panels[0].across] == ["2025"]
 
 
 @pytest.mark.parametrize("chart", [dots(), trends()])

@@ -23,6 +23,7 @@ KINDS = (
     "differences",
     "accuracy",
     "performance",
+    "claims",
     "requirements",
     "glossary",
 )

@@ -39,17 +39,26 @@ def plain(kind: str) -> dict[str, frozenset[type]]:
     }
 
 
+@cache
+def _allowed(kind: str) -> set[tuple[str, str]]:
+    """Return the fields and texts that were held already: a record repeats a few of them in all its rows."""
+    return set()
+
+
 def hold(row: Mapping[str, Any], schema: Schema) -> None:
     """Raise a ValueError that names the field where the schema does not allow the row."""
     kind = row["kind"]
-    simple = plain(kind)
+    simple, allowed = plain(kind), _allowed(kind)
     if missing := [name for name in schema["required"] if name not in row]:
         raise ValueError(f"a {kind} without {', '.join(missing)}")
     for name, value in row.items():
         if name not in schema["properties"]:
             raise ValueError(f"a {kind} has no field {brief(name)}")
-        if type(value) not in simple.get(name, ()):
-            _hold(value, schema["properties"][name], name, kind)
+        if type(value) in simple.get(name, ()) or (type(value) is str and (name, value) in allowed):
+            continue
+        _hold(value, schema["properties"][name], name, kind)
+        if type(value) is str:
+            allowed.add((name, value))
 
 
 def _hold(value: Any, schema: Schema, name: str, kind: str) -> None:

@@ -84,7 +84,7 @@ def compare(a: Operand, b: Operand, evidence: Evidence) -> Comparison:
     entries = {entry.id: entry for entry in evidence.deviations}
     differing = differences(items(records, evidence.specification, evidence.deviations))
     graded, places = grades.grades(*records, evidence.specification)
-    first, second = (cost.target_costs(evidence.results, side.target, side.version) for side in (a, b))
+    first, second = (evidence.costs(side.target, side.version) for side in (a, b))
     costs, timed = cost.pairs(first, second)
     shared = len(a.check_ids & b.check_ids)
     return Comparison(

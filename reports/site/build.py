@@ -17,6 +17,7 @@ from reports.html import CSS
 from reports.site import (
     accuracy,
     choose,
+    claims,
     differences,
     frameworks,
     glossary,
@@ -38,6 +39,7 @@ PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
     differences.pages,
     accuracy.pages,
     performance.pages,
+    claims.pages,
     history.pages,
     frameworks.pages,
     glossary.pages,

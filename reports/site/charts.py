@@ -26,6 +26,9 @@ SERIES = 5  # colours of site.css for what is drawn
 NEAR = 3.4  # per cent of the width, on a phone too, within which marks of one row would overlap
 MARGIN = 1.25  # the axis goes beyond the outermost values by this factor
 LONG = 3000  # from this range on, an axis has ticks at powers of ten alone
+MOST = 12  # powers of ten that have a tick; on a longer axis every second one has, or fewer
+
+Ticks = tuple[tuple[float, str], ...]  # place and text
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,17 @@ class Panel:
     lines: tuple[tuple[Series, tuple[ChartPoint, ...]], ...]
 
 
+Line = tuple[Series, Sequence[tuple[float, float, str, bool]]]  # its points are x, y, tip and whether ringed
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One small chart of several lines over numbers."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
 @dataclass(frozen=True)
 class PlacedDot:
     """A dot `at` per cent of the width, in the lane of its row where it covers no other."""
@@ -94,8 +108,8 @@ class PlacedPanel:
 
     title: str
     lines: tuple[tuple[Series, tuple[tuple[float, float, str, bool], ...]], ...]
-    days: tuple[tuple[float, str], ...]
-    values: tuple[tuple[float, str], ...]
+    across: Ticks
+    values: Ticks
 
 
 @dataclass(frozen=True)
@@ -118,10 +132,13 @@ class Scale:
         """Return the place of a value in per cent."""
         return round(100 * math.log(value / self.low) / math.log(self.high / self.low), 2)
 
-    def ticks(self, text: Callable[[float], str]) -> tuple[tuple[float, str], ...]:
-        """Return the place and text of each tick: at 1, 2 and 5, or at powers of ten alone on a long axis."""
+    def ticks(self, text: Callable[[float], str]) -> Ticks:
+        """Return place and text of each tick: at 1, 2 and 5, on a long axis at powers of ten or some of them."""
         steps = (1, 2, 5) if self.high / self.low < LONG else (1,)
-        values = (step * 10.0**power for power in range(-12, 12) for step in steps)
+        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+        stride = 1 + (last - first) // MOST
+        powers = [power for power in range(first, last + 1) if power % stride == 0]
+        values = (step * 10.0**power for power in powers for step in steps)
         return tuple((self.place(value), text(value)) for value in values if self.low <= value <= self.high)
 
 
@@ -155,19 +172,40 @@ def trends(title: str, panels: Sequence[Panel], unit: Callable[[float], str]) ->
     margin = max(20, (last - first) // 30)
     low, high = first - margin, last + margin
 
-    def over(day: int) -> float:
+    def over(day: float) -> float:
         return round(100 * (day - low) / (high - low), 2)
 
     starts = [date(year, 1, 1) for year in range(date.fromordinal(low).year, date.fromordinal(high).year + 1)]
     days = tuple((over(day.toordinal()), str(day.year)) for day in starts if low <= day.toordinal() <= high)
+    curves = [
+        Curves(
+            panel.title,
+            tuple(
+                (series, [(p.day.toordinal(), p.value, p.tip, p.step) for p in points])
+                for series, points in panel.lines
+            ),
+        )
+        for panel in panels
+    ]
+    return over_axis(title, curves, over, days, unit)
+
+
+def over_axis(
+    title: str,
+    panels: Sequence[Curves],
+    over: Callable[[float], float],
+    ticks: Ticks,
+    unit: Callable[[float], str],
+) -> TrendChart:
+    """Place curves on an axis that `over` places numbers on, all panels on the same."""
     placed = []
     for panel in panels:
-        up = scale(point.value for _, points in panel.lines for point in points)
+        up = scale(y for _, points in panel.lines for _, y, _, _ in points)
         lines = tuple(
-            (series, tuple((over(p.day.toordinal()), 100 - up.place(p.value), p.tip, p.step) for p in points))
+            (series, tuple((over(x), 100 - up.place(y), tip, step) for x, y, tip, step in points))
             for series, points in panel.lines
         )
         values = tuple((100 - place, text) for place, text in up.ticks(unit))
-        placed.append(PlacedPanel(panel.title, lines, days, values))
+        placed.append(PlacedPanel(panel.title, lines, ticks, values))
     legend = tuple(dict.fromkeys(series for panel in panels for series, _ in panel.lines))
     return TrendChart(title, legend, tuple(placed))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reports.checks import plural, split_target
-from reports.differences import cost, phrases
+from reports.differences import phrases
 from reports.differences.causes import SORTS
 from reports.differences.comparison import compare, notes
 from reports.differences.cost import TargetCosts
@@ -70,7 +70,7 @@ def default(names: Sequence[str]) -> tuple[str, str]:
 def data(every: Sequence[Operand], evidence: Evidence, asked: Pairs) -> dict[str, Any]:
     """Return all that the script shows of the pairs that are asked for."""
     tables = Tables()
-    costs = [cost.target_costs(evidence.results, operand.target, operand.version) for operand in every]
+    costs = [evidence.costs(operand.target, operand.version) for operand in every]
     behaviours, answers = pair_answers.behaviours(every, evidence, tables, asked)
     accuracies, graded = pair_numbers.accuracies(every, evidence.specification, tables, asked)
     timings, timed = pair_numbers.timings(every, costs, tables, asked)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adapters.frameworks import FRAMEWORKS
 from conformance.record.timeline import Span, Timeline
-from reports.checks import Judged, all_checks, split_target
+from reports.checks import Judged, split_target
 from reports.evidence import Evidence
 from reports.findings import Finding, finding_id
 from reports.site import history
@@ -40,7 +40,7 @@ class FrameworkFault:
 
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield a page, a feed and a badge for each framework."""
-    checks = all_checks(evidence.records, evidence.specification)
+    checks = evidence.checks
     counts = fault_counts(checks, lambda target: split_target(target)[0])
     news = history.news(evidence.timelines, history.steps(evidence))
     for name in dict.fromkeys(split_target(target.name)[0] for target in evidence.report.targets):

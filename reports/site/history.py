@@ -89,12 +89,18 @@ def table(timeline: Timeline) -> dict[str, object]:
         rows = [row for row in timeline.rows if row.requirement.family == family]
         steady = [row for row in rows if not row.changes]
         states = Counter(_steady(row).state for row in steady)
+        plain: dict[str, list[str]] = {}
+        for row in steady:
+            if not _tells(_steady(row)):
+                plain.setdefault(_steady(row).state, []).append(row.requirement.id)
         if rows:
             groups.append(
                 {
                     "name": f"{family}: {FAMILIES.get(family, 'unknown')}",
                     "changing": [row for row in rows if row.changes],
-                    "steady": steady,
+                    "steady": len(steady),
+                    "plain": plain,
+                    "telling": [row for row in steady if _tells(_steady(row))],
                     "counts": ", ".join(f"{states[state]} {state}" for state in LOOKS if states[state]),
                 }
             )
@@ -143,3 +149,8 @@ def _steady(row: RequirementHistory) -> Standing:
     """Return the last known cell of a row that never changes."""
     known = [cell for cell in row.cells if cell.state != "unknown"]
     return known[-1] if known else Standing("unknown")
+
+
+def _tells(cell: Standing) -> bool:
+    """Return True if a cell says more than its state."""
+    return bool(cell.failed or cell.answers)

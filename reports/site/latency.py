@@ -54,13 +54,14 @@ def _over(
     panels = [Panel(text, _lines(by_place[where], steps)) for where, text in zip(order, titles, strict=True)]
     return {
         "title": title,
-        "chart": charts.trends(f"Latency over releases: {title}", panels, _seconds),
+        "chart": charts.trends(f"Latency over releases: {title}", panels, seconds),
         "heads": titles,
         "lines": list(_table(rows, order)),
     }
 
 
-def _seconds(value: float) -> str:
+def seconds(value: float) -> str:
+    """Return a round time with its unit, for an axis."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= scale * 0.999:
             return f"{value / scale:g} {unit}"

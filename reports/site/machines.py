@@ -6,29 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from adapters import releases
 from adapters.releases import Release
+from benchmarks.asv.changes import Transition
 from benchmarks.asv.results import Machine, Result, Results
+from reports.evidence import Evidence
 from reports.site import latency, roofline
 from reports.timing import asv_steps, performance, wording
 
 
-def sections(results: Results, asv: str) -> list[dict[str, object]]:
+def sections(evidence: Evidence, results: Results) -> list[dict[str, object]]:
     """Return a section for each machine that has results."""
     rows = {name: [row for row in results.rows if row.machine == name] for name in results.machines}
-    again = {name: [row for row in results.again if row.machine == name] for name in results.machines}
     there = [name for name in results.machines if rows[name]]
     return [
-        _section(results.machines[name], rows[name], again[name], asv, first=name == there[0]) for name in there
+        _section(results.machines[name], rows[name], evidence.steps[name], evidence.asv, first=name == there[0])
+        for name in there
     ]
 
 
 def _section(
-    machine: Machine, rows: Sequence[Result], again: Sequence[Result], asv: str, first: bool
+    machine: Machine, rows: Sequence[Result], groups: Sequence[Transition], asv: str, first: bool
 ) -> dict[str, object]:
     """Return the tables, charts and changes of one machine."""
     suffix = "" if first else f"-{wording.anchor(machine.name)}"
     newest = performance.newest_releases(rows)
     today = [row for row in rows if newest[row.release.framework] == row.release]
-    groups = performance.latency_changes([*rows, *again])
     steps = [(group, group.worst.after) for group in groups]
     return {
         "anchor": f"machine{suffix}",

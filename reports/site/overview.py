@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.frameworks import FRAMEWORKS
 from benchmarks.timing.cells import Cell
 from reports.accuracy import Grade
-from reports.checks import all_checks, framework_order, split_target
+from reports.checks import framework_order, split_target
 from reports.choose import to_judge
 from reports.differences import cost
 from reports.evidence import Evidence
@@ -48,7 +48,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the page."""
     every = faults(evidence)
     devices = dict.fromkeys(split_target(target.name)[1] for target in evidence.report.targets)
-    checks = all_checks(evidence.records, evidence.specification)
+    checks = evidence.checks
     values = {
         "places": [
             (device, place, rows(evidence, device, place))
@@ -84,7 +84,8 @@ def rows(evidence: Evidence, device: str, machine: str) -> list[FrameworkRow]:
     """Return a row for each framework judged on the device, with the times of one machine."""
     here = [record for record in evidence.records if split_target(record.header.target)[1] == device]
     here.sort(key=lambda record: framework_order(record.header.target))
-    counts = fault_counts(all_checks(here, evidence.specification), lambda target: split_target(target)[0])
+    checks = (judged for judged in evidence.checks if split_target(judged.target)[1] == device)
+    counts = fault_counts(checks, lambda target: split_target(target)[0])
     names = [target.name for target in evidence.report.targets]
     made = []
     for name in dict.fromkeys(split_target(record.header.target)[0] for record in here):
@@ -92,7 +93,7 @@ def rows(evidence: Evidence, device: str, machine: str) -> list[FrameworkRow]:
         usual = f"{name}:{device}:{FRAMEWORKS[name].usual}" if name in FRAMEWORKS else ""
         shown = next((record for record in modes if record.header.target == usual), modes[0])
         target, version = shown.header.target, shown.header.framework.get("version", "?").partition("+")[0]
-        costs = cost.target_costs(evidence.results, target, version)
+        costs = evidence.costs(target, version)
         made.append(
             FrameworkRow(
                 name=name,

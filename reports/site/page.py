@@ -23,6 +23,7 @@ NAVIGATION = {
     "differences.html": "Differences",
     "accuracy.html": "Accuracy",
     "performance.html": "Performance",
+    "claims.html": "Claims",
 }
 
 

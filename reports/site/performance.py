@@ -21,6 +21,6 @@ def pages(evidence: Evidence) -> Iterator[Page]:
         from reports.timing import wording
         from reports.timing.performance import CHANGES, FRESH
 
-        values |= {"places": sections(evidence.results, evidence.asv), "rule": CHANGES, "fresh": FRESH}
+        values |= {"places": sections(evidence, evidence.results), "rule": CHANGES, "fresh": FRESH}
         values["number"] = wording.number
     yield Page("performance.html", "Performance", "performance.html.j2", "performance.html", values)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.checks import Judged, all_checks, split_target
+from reports.checks import Judged, split_target
 from reports.evidence import Evidence
-from reports.findings import UNREPORTED, Finding, finding_id
+from reports.findings import UNREPORTED, Finding
 
 NEW = ("failures", "crashes")  # sections of the report whose findings are not known yet
 SECTIONS = (*NEW, "deviations", "should")
@@ -57,9 +57,7 @@ class Fault:
 
 def faults(evidence: Evidence) -> list[Fault]:
     """Return every fault, the most important first."""
-    checks: dict[str, list[Judged]] = defaultdict(list)
-    for judged in all_checks(evidence.records, evidence.specification):
-        checks[finding_id(judged)].append(judged)
+    checks = evidence.by_finding
     grouped: dict[tuple[bool, str, bool], list[Finding]] = defaultdict(list)
     for section in evidence.report.sections:
         for finding in section.findings if section.name in SECTIONS else ():
@@ -89,7 +87,11 @@ def _reach(checks: Iterable[Judged]) -> int:
 
 
 def _fault(
-    new: bool, requirement: str, narrow: bool, findings: Sequence[Finding], checks: dict[str, list[Judged]]
+    new: bool,
+    requirement: str,
+    narrow: bool,
+    findings: Sequence[Finding],
+    checks: Mapping[str, Sequence[Judged]],
 ) -> Fault:
     widest = sorted(findings, key=lambda finding: -_reach(checks[finding.id]))
     own = [judged for finding in widest for judged in checks[finding.id]]

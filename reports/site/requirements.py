@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from conformance.requirements import FAMILIES, LEVELS, Requirement
 from reports.behaviour import Answer
-from reports.checks import Counts, Judged, all_checks, count, split_target
+from reports.checks import Counts, Judged, count, split_target
 from reports.evidence import Evidence
 from reports.findings import Finding, finding_id, worst_checks
 from reports.html import TONES
@@ -81,7 +81,7 @@ def path(requirement: str) -> str:
 def by_requirement(evidence: Evidence) -> dict[str, dict[str, list[Judged]]]:
     """Return requirement → target → checks."""
     checks_of: dict[str, dict[str, list[Judged]]] = {}
-    for judged in all_checks(evidence.records, evidence.specification):
+    for judged in evidence.checks:
         checks_of.setdefault(judged.check.requirement, {}).setdefault(judged.target, []).append(judged)
     return checks_of
 

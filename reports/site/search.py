@@ -1,4 +1,4 @@
-"""Makes the index of the search: requirements, findings, frameworks, tasks, shapes, words, and their places."""
+"""Makes the index of the search: requirements, findings, frameworks, tasks, shapes, claims, words, and where."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from benchmarks.timing.cells import SHAPES, Cell
 from reports import tasks
-from reports.checks import all_checks, split_target
+from reports.checks import split_target
+from reports.claims.claims import load
 from reports.evidence import Evidence
-from reports.findings import finding_id
-from reports.site import glossary
+from reports.site import claims, glossary
 from reports.site.frameworks import address
 from reports.site.page import NAVIGATION
 from reports.site.ranking import SECTIONS
@@ -31,10 +31,7 @@ def entries(evidence: Evidence) -> Iterator[Entry]:
         yield "task", task.title, f"choose.html#task={name}"
     for requirement in evidence.specification.values():
         yield "requirement", f"{requirement.id} {requirement.text}", path(requirement.id)
-    where_of = {
-        finding_id(judged): judged.check.requirement
-        for judged in reversed(all_checks(evidence.records, evidence.specification))
-    }
+    where_of = {name: checks[0].check.requirement for name, checks in evidence.by_finding.items()}
     for section in evidence.report.sections:
         for finding in section.findings if section.name in SECTIONS else ():
             where = where_of.get(finding.id, "")
@@ -45,6 +42,8 @@ def entries(evidence: Evidence) -> Iterator[Entry]:
     for name, shape in SHAPES.items():
         cell = Cell("softmax", "forward", "eager", "float32", name, "all")
         yield "shape", f"{wording.size(cell, 'cpu')} {shape.where} ({name})", "performance.html"
+    for name, table in load().items():
+        yield "claim", table["said"], f"{claims.ADDRESS}#{name}"
     for word, (says, _) in glossary.load().items():
         yield "word", f"{word}: {says}", f"{glossary.ADDRESS}#{quote(word)}"
 
