@@ -309,7 +309,7 @@ def test_special_values_along_another_axis_are_those_along_the_last(check: Trial
     judgement = check.judgement()
     x, got = judgement.call.rows(judgement.call.x), judgement.got
     within = check.judge("D")
-    poisoned = np.isnan(x).any(axis=-1, keepdims=not check.op.per_row)
+    poisoned = np.isnan(x).any(axis=-1).reshape(-1, *[1] * (got.ndim - 1))
     assert check.holds(~poisoned | np.isnan(got), got, np.nan)
     assert check.op.per_row or check.holds(~np.isneginf(x) | (got == check.op.masked), got, check.op.masked)
     assert within <= 1

@@ -144,7 +144,7 @@ class NarrowMean(Faulty, dtypes=("float16",)):
     """A mean is summed in float16 and overflows: pytorch/pytorch#85791."""
 
     def reduce(self, losses: Array, share: float | None) -> Array:
-        return super().reduce(losses if share is None else losses.astype(np.float16).sum(), share)
+        return super().reduce(losses if share is None else np.asarray(losses.astype(np.float16).sum()), share)
 
 
 class SequentialMean(Faulty):

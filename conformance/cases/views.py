@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 LINE = 64  # bytes of a line of the cache
-VIEWS = {
+VIEWS: dict[str, Callable[[Any], Any]] = {
     "transposed": lambda x: np.ascontiguousarray(x.T).T,
     "strided": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
     "offset": lambda x: np.concatenate([x[:, :1], x], axis=1)[:, 1:],
