@@ -16,7 +16,7 @@ import pytest
 
 from adapters.faulty.random import Fault, Watched
 from adapters.faulty.random.asked import Asked
-from adapters.faulty.random.levels import levels
+from adapters.faulty.random.levels import drawn, levels
 from adapters.protocol import NotProvided
 from conformance import HERE
 from conformance.record import records
@@ -29,13 +29,14 @@ Judge = Callable[[Trial], None]
 
 
 class Seen(Watched):
-    """The reference, and the levels of every call since `levels` was emptied."""
+    """The reference, and the levels of every call that a fault may answer since `levels` was emptied."""
 
     levels: set[Levels]
 
     def give(self, asked: Asked, right: Any, before: Any) -> Any:
         """Return the right result."""
-        self.levels.add(levels(asked))
+        if drawn(asked):
+            self.levels.add(levels(asked))
         return right
 
 

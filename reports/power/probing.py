@@ -10,7 +10,7 @@ import numpy as np
 
 from adapters.faulty.random import Fault, Watched, of_seed
 from adapters.faulty.random.asked import Asked
-from adapters.faulty.random.levels import levels
+from adapters.faulty.random.levels import LEVELS, levels
 from conformance import operations
 from conformance.cases.crossed import DIRECTIONS
 from conformance.run.measure import Call, compare
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 Random = np.random.Generator
 
 LENGTHS = ((1,), (2,), (3, 4, 5, 7), (8, 9, 12, 15), (16, 17, 24, 31), (33, 48, 63, 64, 100), (129, 144, 200))
-CALLED = [name for name, operation in operations.OPERATIONS.items() if operation.kind != "linear"]
+CALLED = [name for name in operations.OPERATIONS if name in LEVELS["operation"]]
 SHARES = [0.5 if operations.get(name).labelled else 0.5 / 3 for name in CALLED]
 MOST = 3000  # elements of an array
 FORMATS = ("float16", "bfloat16", "float32", "float64")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adapters.faulty.random.asked import Asked
-from adapters.faulty.random.levels import LEVELS, level
+from adapters.faulty.random.levels import LEVELS, drawn, level
 from adapters.faulty.random.wrongs import NEEDS, WRONGS, changed
 from adapters.numpy import Adapter
 from adapters.rows import Array
@@ -58,6 +58,12 @@ class Watched(Adapter):
     def softmax_cross_entropy(self, logits: Array, labels: Array, **kwargs: Any) -> Any:  # noqa: D102
         return self._watch("softmax_cross_entropy", "softmax_cross_entropy", x=logits, labels=labels, **kwargs)
 
+    def kl_divergence(self, x: Array, labels: Array, **kwargs: Any) -> Any:  # noqa: D102
+        return self._watch("kl_divergence", "kl_divergence", x=x, labels=labels, **kwargs)
+
+    def focal_loss(self, x: Array, labels: Array, **kwargs: Any) -> Any:  # noqa: D102
+        return self._watch("focal_loss", "focal_loss", x=x, labels=labels, **kwargs)
+
     def vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> Any:  # noqa: D102
         return self._watch("vjp", operation, x=x, cotangent=cotangent, **kwargs)
 
@@ -97,7 +103,7 @@ class Fault(Watched):
 
     def give(self, asked: Asked, right: Any, before: Any) -> Any:
         """Return the wrong result where the call has both levels."""
-        if all(level(asked, factor) == name for factor, name in self.where):
+        if drawn(asked) and all(level(asked, factor) == name for factor, name in self.where):
             return changed(self.wrong, self.part, asked, right, before, self.right)
         return right
 
