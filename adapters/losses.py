@@ -39,11 +39,15 @@ def focal_loss(steps: Any, x: Array, labels: Array, *, axis: int = -1, gamma: fl
 
 
 def others(steps: Any, rows: Array) -> Array:
-    """Return 1 − softmax as the sum of the other exponentials over Σ, which keeps its digits near 0."""
+    """Return 1 − softmax as the sum of the other exponentials over Σ, which keeps its digits near 0.
+
+    It is NaN where the exponential is, though the others may have a sum: a weight of 0 would hide the NaN.
+    """
     terms = steps.terms(rows)
     top = np.arange(rows.shape[-1]) == np.argmax(rows, axis=-1)[..., None]
-    rest: Array = np.where(top, terms.rest, 1 + (terms.rest - terms.exponentials)) / (1 + terms.rest)
-    return rest
+    rest = np.where(top, terms.rest, 1 + (terms.rest - terms.exponentials)) / (1 + terms.rest)
+    weight: Array = np.where(np.isnan(terms.exponentials), terms.exponentials, rest)
+    return weight
 
 
 def power(w: Array, gamma: float) -> Array:

@@ -42,6 +42,7 @@ CLIPPED = 0.3  # of a group's values: those that end at a floor
 NAMED = 3  # traits that a name holds at most
 INACCURATE = "the answer is inaccurate"
 ANY = ""  # the trait of every check
+JACOBIAN = "the Jacobian of softmax"  # a part of its derivatives, and of every second one
 
 SUBJECTS = {
     "rows of −inf alone": "SPV-03 SPV-13 GRD-06",
@@ -199,10 +200,8 @@ def _named(group: list[_Failure], passed: Counter[str]) -> str:
 
 def _told(trait: str, named: str) -> bool:
     """Return whether a trait is told by a narrower one."""
-    last = trait.split()[-1]
-    return (
-        last == named.split()[-1] or named in trait.split(" and ") or (last, named[:4]) == ("derivative", "its ")
-    )
+    broad = {JACOBIAN: ("its ",), "a derivative": ("its ", JACOBIAN)}.get(trait, ())
+    return named.startswith(broad) or trait.split()[-1] == named.split()[-1] or named in trait.split(" and ")
 
 
 def _usual(group: list[_Failure]) -> str:
@@ -310,6 +309,8 @@ def _called(check: Check) -> Iterator[str]:
         yield f"its {derivative}"
         if _part(check, "wrt", "") not in ("", "x"):
             yield f"by {_part(check, 'wrt', '')}"
+        elif derivative == "hvp" or check.operation == "softmax":
+            yield JACOBIAN
     axes = len(_part(check, "shape", []))
     if axes and _part(check, "axis", -1) % axes != axes - 1:
         yield "an axis that is not the last"
