@@ -23,7 +23,7 @@ KEYS = {"said", "verdict", "truth", "number", "evidence", "scope", "logits", "pr
 
 @dataclass(frozen=True)
 class Proof:
-    """What a number comes from, a "requirement", "place" of performance.md, "section", "command" or "scope"."""
+    """The origin of a number: a "requirement", "place" of performance.md, "section", "command" or "scope"."""
 
     kind: str
     text: str

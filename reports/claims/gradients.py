@@ -1,4 +1,4 @@
-"""How the gradient of each form of a loss falls with the gap between two logits, and where a format makes it 0.
+"""Computes the gradient of each form of a loss over the gap between two logits, and where a format makes it 0.
 
 With p the probability of the class behind, p = 1/(1 + exp(gap)), each is computed from the logarithm of p, so
 that nothing underflows. A magnitude is that of the gradient's largest element.
