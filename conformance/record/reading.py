@@ -92,8 +92,12 @@ def _row(fields: dict[str, Any], version: int) -> Row:
     for upgrade in UPGRADES[version - 1 :]:
         fields = upgrade(kind, fields)
     schema.hold(fields, kinds[kind])
-    values = {name: value for name, value in fields.items() if name not in OF_THE_LINE}
-    values |= {name: float(values[name]) for name in SECONDS if name in values}
+    values = dict(fields)  # the footer's checksum is looked up later
+    for name in OF_THE_LINE:
+        values.pop(name, None)
+    for name in SECONDS:
+        if name in values:
+            values[name] = float(values[name])
     if values.get("asked"):
         values["asked"] = CheckSet(**values["asked"])
     return ROWS[kind](**values)
