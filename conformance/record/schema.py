@@ -40,7 +40,7 @@ def plain(kind: str) -> dict[str, frozenset[type]]:
 
 
 @cache
-def _allowed(kind: str) -> set[tuple[str, str]]:
+def met(kind: str) -> set[tuple[str, str]]:
     """Return the fields and texts that were held already: a record repeats a few of them in all its rows."""
     return set()
 
@@ -58,7 +58,7 @@ def _hold_names(kind: str, names: tuple[str, ...]) -> None:
 def hold(row: Mapping[str, Any], schema: Schema) -> None:
     """Raise a ValueError that names the field where the schema does not allow the row."""
     kind = row["kind"]
-    simple, allowed = plain(kind), _allowed(kind)
+    simple, allowed = plain(kind), met(kind)
     _hold_names(kind, tuple(row))
     for name, value in row.items():
         if type(value) in simple.get(name, ()) or (type(value) is str and (name, value) in allowed):
