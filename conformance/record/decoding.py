@@ -26,7 +26,7 @@ def check(line: str, met: Set[tuple[str, Any]]) -> Check | None:
 
     `met` holds the pairs of field and text that the schema allows, as far as they were seen.
     """
-    if not line.startswith(START) or any(text in line for text in UNUSUAL):
+    if not line.startswith(START) or any(map(line.__contains__, UNUSUAL)):
         return None
     try:
         fields = DECODER.decode(line)
@@ -49,8 +49,7 @@ def within(value: Any, levels: int) -> bool:
     return levels > 0 and all(within(item, levels - 1) for item in inner)
 
 
-def keys(value: Any) -> int:
-    """Return the number of keys of an object, and of those in it."""
-    if isinstance(value, dict):
-        return len(value) + sum(map(keys, value.values()))
-    return sum(map(keys, value)) if isinstance(value, list) else 0
+def keys(value: dict[str, Any] | list[Any]) -> int:
+    """Return the number of keys of an object, or of the objects in a list, and of those in them."""
+    known, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    return known + sum(keys(item) for item in inner if isinstance(item, dict | list))
