@@ -59,6 +59,9 @@ FEATURES = frozenset(
         "linear_cross_entropy",
         "kl_divergence",
         "focal_loss",
+        "categorical",
+        "gumbel_softmax",
+        "gumbel_noise",
     }
 )
 
@@ -162,6 +165,18 @@ class Adapter(Protocol):
 
     def focal_loss(self, x: Array, labels: Array, *, axis: int = -1, gamma: float = 2.0) -> Array:
         """Return Σ_j −q_j (1 − p_j)^γ log p_j with p = softmax(x), one number a row; q are the `labels`."""
+
+    def categorical(self, x: Array, *, count: int, seed: int) -> Array:
+        """Return `count` classes drawn by softmax(x) for each row (…, n): integers (…, count)."""
+
+    def gumbel_softmax(self, x: Array, *, seed: int, temperature: float = 1.0, hard: bool = False) -> Array:
+        """Return softmax((x + noise) / temperature) of rows (…, n), its noise standard Gumbel's.
+
+        With `hard`, the one-hot row of its largest entry, whose gradient is that of the soft sample.
+        """
+
+    def gumbel_noise(self, x: Array, *, seed: int) -> Array:
+        """Return the noise that `gumbel_softmax` adds to `x` with this seed."""
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.
