@@ -18,6 +18,7 @@ from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
 
 REDUCTIONS = ("none", "sum", "mean")
+OWN: dict[str, Callable[..., Array]] = {linear.NAME: linear.gradient, sampling.NAME: sampling.gradient}
 
 
 class Adapter:
@@ -275,9 +276,8 @@ class Adapter:
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
-            if operation in (linear.NAME, sampling.NAME):
-                module = linear if operation == linear.NAME else sampling
-                return module.gradient(self, x, cotangent, wrt=wrt, **kwargs)
+            if operation in OWN:
+                return OWN[operation](self, x, cotangent, wrt=wrt, **kwargs)
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
             if wrt == "labels":

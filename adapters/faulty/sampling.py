@@ -26,7 +26,7 @@ class DrawsFallThrough(Faulty):
         sums = np.cumsum(self.probabilities(self.working(x)) * np.float32(0.99), axis=-1).reshape(-1, x.shape[-1])
         points = np.random.default_rng(seed).random((len(sums), count))
         draws = [np.searchsorted(row, at, side="right") for row, at in zip(sums, points, strict=True)]
-        return np.minimum(draws, x.shape[-1] - 1).reshape(*x.shape[:-1], count)
+        return np.asarray(np.minimum(draws, x.shape[-1] - 1)).reshape(*x.shape[:-1], count)
 
 
 class DrawsFromOne(Faulty):
@@ -54,7 +54,7 @@ class DrawsOfCoarseNoise(Faulty):
     def categorical(self, x: Array, *, count: int, seed: int) -> Array:
         with np.errstate(all="ignore"):
             noise = -np.log(-np.log(uniform(x, count, seed) - 1 / 512))
-            return np.argmax(self.working(x)[..., None, :] + noise.astype(np.float32), axis=-1)
+            return np.asarray(np.argmax(self.working(x)[..., None, :] + noise.astype(np.float32), axis=-1))
 
 
 class DrawsOfFirstRow(Faulty):
