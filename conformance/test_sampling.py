@@ -58,7 +58,7 @@ def masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     for n in (LONG,) if operation == "categorical" or tier != "quick" else (4097,):
         yield drawing(operation, f"masked-n{n}", f"np.where(np.arange({n}) % 2, -np.inf, np.zeros((1, {n})))", 32)
     if tier != "quick":  # noise that is infinite once in 2²⁵ times
-        for seed in range(8):
+        for seed in (1, 2):
             options = {"seed": seed} | ({"count": 1} if operation == "categorical" else {})
             x = f"np.tile(np.where(np.arange({LONG}) == 0, 0, -np.inf), (64, 1))"
             yield Case(f"one-class-n{LONG}-seed{seed}", x, options=options)
@@ -112,7 +112,7 @@ def samples(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     if format_of(dtype).infinite:
         yield Case("masked-n33", f"np.where(np.arange(33) % 3, {x}, -np.inf)", options={"seed": SEED})
     if tier != "quick":
-        for seed in range(8):
+        for seed in (1, 2):
             yield Case(f"equal-n{LONG}-seed{seed}", f"np.zeros((64, {LONG}))", options={"seed": seed})
 
 
@@ -305,7 +305,9 @@ def test_a_sample_is_the_softmax_of_logits_and_noise_over_the_temperature(check:
 @pytest.mark.requirement("SMP-11", cases=improper)
 def test_what_is_drawn_where_there_is_no_distribution(check: Trial) -> None:
     answer: Any = check.attempt(lambda: drawn(check))
-    check.observed = answer.error if isinstance(answer, Refused) else described(answer, check.call.x.shape[1])
+    refused = isinstance(answer, Refused)
+    n = check.call.x.shape[1]
+    check.observed = f"raises {answer.error.partition(':')[0]}" if refused else described(answer, n)
     check.describe(check.case)
 
 

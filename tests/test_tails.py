@@ -84,6 +84,6 @@ def test_a_class_a_fifth_too_frequent_and_rare_classes_that_are_missing_are_seen
     wrong = np.where(np.arange(32) < 16, 1.2 / 32, 0.8 / 32)
     assert log_of_least(drawn(wrong, 2048, 0), p) < allowed(1, 32)
     rare = np.where(np.arange(1000) == 500, 0.9, 0.1 / 999)  # no one class of these tells
-    found = unlikeliest(drawn((rare > 0.5) * 1.0, 2048, 0).astype(np.int64), rare, rare)
+    found = unlikeliest(drawn(np.where(rare > 0.5, 1.0, 0.0), 2048, 0).astype(np.int64), rare, rare)
     assert found.log < allowed(1, 1000)
     assert found.count in (0, 2048)
