@@ -225,7 +225,9 @@ def usual(check: Trial) -> bool:
     least = tails.allowed(len(rows), n)
     where = f"places {found.first} to {found.last}" + " in order of probability" * found.sorted
     got = f"{found.count} of {int(counts[0].sum())} draws at {where}"
-    check.show(got, f"a probability from {found.low:.3g} to {found.high:.3g}", log=found.log, allowed=least)
+    check.show(
+        got, f"a probability from {found.low:.3g} to {found.high:.3g}", ln_tail=found.log, ln_allowed=least
+    )
     return found.log >= least
 
 
