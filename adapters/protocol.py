@@ -20,7 +20,7 @@ is nothing to inherit from) and name it on the command line:
    range, a label out of range) goes to the framework untouched, since the suite judges the framework's answer.
 5. A method whose feature is not listed is never called and may be left out: `vjp` and `value_and_vjp`, `jvp`,
    `hvp`, `exp` and `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals"),
-   `dynamic`.
+   `dynamic`, `gumbel_noise`.
    `reverse_over_forward` goes with `hvp` and `jvp`, and may be left out by itself, as `value_and_vjp` may.
    "threads" has no method: it says that the CPU computes in several threads.
 6. An operation beyond the three of `OPERATIONS`, such as `logsumexp`, is optional: it is a method of its name

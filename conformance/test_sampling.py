@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -156,9 +157,9 @@ def improper(operation: str, dtype: str, tier: str) -> Iterator[Case]:
             yield drawing(operation, name, x)
 
 
-def drawn(check: Trial, case: Case | None = None) -> Draws:
+def drawn(check: Trial) -> Draws:
     """Return the classes drawn for each row, (rows, count): of samples, where each is largest."""
-    got = (case or check.case).call(check.operation, check.dtype).run(check.adapter)
+    got = check.call.run(check.adapter)
     if check.operation == "categorical":
         return np.asarray(got).reshape(len(check.call.x), -1).astype(np.int64)
     largest: Draws = np.argmax(exact(got), axis=-1)[:, None]
@@ -221,7 +222,8 @@ def usual(check: Trial) -> bool:
     g, off = questions.truth(asked).value, questions.tolerance(asked, questions.setting(asked), how)
     taken = (np.clip(draws[places], 0, n - 1).ravel() for places in alike.values())
     counts = [np.bincount(of_row, minlength=n) for of_row in taken]
-    found = min((tails.unlikeliest(*of_row) for of_row in zip(counts, g - off, g + off, strict=True)), key=log)
+    sets = (tails.unlikeliest(*of_row) for of_row in zip(counts, g - off, g + off, strict=True))
+    found = min(sets, key=attrgetter("log"))
     least = tails.allowed(len(rows), n)
     where = f"places {found.first} to {found.last}" + " in order of probability" * found.sorted
     got = f"{found.count} of {int(counts[0].sum())} draws at {where}"
@@ -229,11 +231,6 @@ def usual(check: Trial) -> bool:
         got, f"a probability from {found.low:.3g} to {found.high:.3g}", ln_tail=found.log, ln_allowed=least
     )
     return found.log >= least
-
-
-def log(tail: tails.Tail) -> float:
-    """Return ln of the tail's bound."""
-    return tail.log
 
 
 def is_a_distribution(check: Trial) -> None:
