@@ -22,6 +22,7 @@ KINDS = {
     "loss": "one result a row, from logits and labels",
     "reduction": "one result a row, from logits alone",
     "linear": "one result a row, from hidden rows, a matrix that makes logits of them, and labels",
+    "sample": "classes drawn for each row, from logits and a seed",
 }
 
 
