@@ -1,4 +1,4 @@
-"""JAX: jax.nn's softmax, log_softmax and logsumexp, Optax's losses, jax.vjp and jax.jvp."""
+"""JAX: jax.nn's softmax, log_softmax and logsumexp, jax.lax.top_k, Optax's losses, jax.vjp and jax.jvp."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adapters.functions import along, as_is, refuse
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # A derivative is compiled for one value of each of these; the other arguments are arrays.
-STATIC = ("operation", "wrt", "axis", "reduction", "ignore_index", "label_smoothing")
+STATIC = ("operation", "wrt", "axis", "reduction", "ignore_index", "label_smoothing", "k")
 
 
 class Adapter:
@@ -28,7 +28,7 @@ class Adapter:
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"}
-        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence"}
+        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -56,6 +56,7 @@ class Adapter:
         self._index = compiled(with_axis(index), static_argnames=("axis",))
         self._probability = compiled(with_axis(probability), static_argnames=("axis",))
         self.kl_divergence = compiled(divergence, static_argnames=("axis",))
+        self._top_k = compiled(with_axis(jax.lax.top_k), static_argnums=(1,), static_argnames=("axis",))
         self.vjp = compiled(self._plain_vjp, static_argnames=STATIC)
         self.value_and_vjp = compiled(self._plain_value_and_vjp, static_argnames=STATIC)
         self.jvp = compiled(self._plain_jvp, static_argnames=STATIC)
@@ -86,6 +87,11 @@ class Adapter:
         refuse("Optax's cross-entropies", options)
         function = self._index if labels.dtype.kind in "iu" else self._probability
         return function(logits, labels, axis=axis)
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Call jax.lax.top_k."""
+        values, places = self._top_k(x, k, axis=axis)
+        return values, places
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), compiled in mode "jit"."""

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from adapters import linear, losses
+from adapters import linear, losses, selection
 from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
 
 REDUCTIONS = ("none", "sum", "mean")
+OWN: dict[str, Callable[..., Array]] = {linear.NAME: linear.gradient, selection.NAME: selection.gradient}
 
 
 class Adapter:
@@ -180,12 +181,9 @@ class Adapter:
             loss = self.reduce(losses, self.share(rows, labels, reduction, weight, ignore_index))
             return self.finish(loss, logits)
 
-    def linear_cross_entropy(self, hidden: Array, matrix: Array, labels: Array, **options: Any) -> Array:
-        """Return the cross-entropy of hidden · matrixᵀ + bias."""
-        with np.errstate(all="ignore"):
-            return linear.loss(self, hidden, matrix, labels, **options)
-
+    linear_cross_entropy = linear.loss
     kl_divergence, focal_loss, others = losses.kl_divergence, losses.focal_loss, losses.others
+    top_k, ranking = selection.top_k, selection.ranking
 
     def logits(self, hidden: Array, matrix: Array, bias: Array | None = None) -> Array:
         """Return hidden · matrixᵀ + bias in the working format."""
@@ -292,8 +290,8 @@ class Adapter:
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
-            if operation == linear.NAME:
-                return linear.gradient(self, x, cotangent, wrt=wrt, **kwargs)
+            if own := OWN.get(operation):
+                return own(self, x, cotangent, wrt=wrt, **kwargs)
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
             if wrt == "labels":
@@ -313,6 +311,8 @@ class Adapter:
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """Return the derivative of operation(x) along `tangent`."""
+        if operation == selection.NAME:
+            return selection.tangent(self, x, tangent, **kwargs)
         with np.errstate(all="ignore"):
             at = self._linearised(operation, x, tangent, kwargs, tangent=True)
             g, t = at.g, at.vector

@@ -59,6 +59,7 @@ FEATURES = frozenset(
         "linear_cross_entropy",
         "kl_divergence",
         "focal_loss",
+        "top_k",
     }
 )
 
@@ -162,6 +163,12 @@ class Adapter(Protocol):
 
     def focal_loss(self, x: Array, labels: Array, *, axis: int = -1, gamma: float = 2.0) -> Array:
         """Return Σ_j −q_j (1 − p_j)^γ log p_j with p = softmax(x), one number a row; q are the `labels`."""
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Return the k largest elements along `axis` in descending order, and their places.
+
+        Its derivatives are those of the elements.
+        """
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.

@@ -1,4 +1,4 @@
-"""PyTorch: torch.nn.functional's softmax, log_softmax, (linear_)cross_entropy, kl_div; logsumexp and torch.func.
+"""PyTorch: torch.nn.functional's (log_)softmax, (linear_)cross_entropy, kl_div; logsumexp, topk and torch.func.
 
 Mode "compiled" is torch.compile of each operation, derivative and composition as one graph. A function
 that cannot be compiled as one graph raises; nothing falls back to eager.
@@ -57,6 +57,7 @@ class Adapter:
         self._cross_entropy = compiled(functional.cross_entropy)
         self._linear_cross_entropy = compiled(getattr(functional, "linear_cross_entropy", as_is))
         self._kl_divergence = compiled(divergence)
+        self._top_k = compiled(torch.topk)
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
@@ -131,6 +132,11 @@ class Adapter:
     def kl_divergence(self, x: Array, labels: Array, *, axis: int = -1) -> Array:
         """Call torch.nn.functional.kl_div of log_softmax, and sum its terms along `axis`."""
         return self._kl_divergence(x, labels, axis)
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Call torch.topk."""
+        values, places = self._top_k(x, k, dim=axis)
+        return values, places
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Call torch.func.vjp, or autograd for what is chunked, which torch.func does not take."""

@@ -21,6 +21,7 @@ FAMILIES = {
     "CMP": "compiled and composed",
     "CRS": "crossed",
     "LIN": "linear",
+    "SEL": "selection",
     "USE": "use",
 }
 TIERS = ("quick", "full", "exhaustive")

@@ -31,6 +31,7 @@ MODULES = {
     "CMP": "test_compiled",
     "CRS": "test_crossed",
     "LIN": "test_linear",
+    "SEL": "test_selection",
     "USE": "test_use",
 }
 REQUIREMENTS = load()

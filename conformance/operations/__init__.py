@@ -10,6 +10,7 @@ from conformance.operations import (
     logsumexp,
     softmax,
     softmax_cross_entropy,
+    top_k,
 )
 from conformance.operations.operation import Operation
 
@@ -23,6 +24,7 @@ OPERATIONS: dict[str, Operation] = {
         linear_cross_entropy,
         kl_divergence,
         focal_loss,
+        top_k,
     )
 }
 
