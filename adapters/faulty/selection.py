@@ -67,12 +67,19 @@ class TopKIndexWithinTile(Faulty):
 
 
 class TopKIndexInFormat(Faulty):
-    """Places are stored in the format of the logits, which rounds those beyond 2048: a textbook mistake."""
+    """Places are counted in the format of the logits, float16 up to 2048: a textbook mistake."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         values, places = super().top_k(x, k, axis=axis)
-        with np.errstate(over="ignore"):
-            return values, places.astype(x.dtype)
+        return values, np.minimum(places, 65504).astype(x.dtype).astype(np.int64)
+
+
+class TopKWidenedValues(Faulty):
+    """The values have the format of the computation: a textbook mistake."""
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        values, places = super().top_k(x, k, axis=axis)
+        return self.working(values), places
 
 
 class TopKFirstOfEqual(Faulty):
@@ -88,11 +95,11 @@ class TopKFirstOfEqual(Faulty):
 
 
 class TopKMinusInfinitySkipped(Faulty):
-    """A −inf is never chosen; where no other is left, the place is the last one's: a textbook mistake."""
+    """A −inf is no element; where no other is left, the value is 0: cf. pytorch/pytorch#16762."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         values, places = super().top_k(x, k, axis=axis)
-        return values, np.where(np.isneginf(values), x.shape[axis] - 1, places)
+        return np.where(np.isneginf(values), values.dtype.type(0), values), places
 
 
 class TopKInfinityAsLargest(Faulty):

@@ -32,7 +32,7 @@ class TopKByPartition(Honest):
     """A partition, whose k elements are then sorted, of equal ones in any order: Hoare, Algorithm 65 (1961)."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
-        if not 0 < k < x.shape[axis]:
+        if not 0 < k <= x.shape[axis]:
             return super().top_k(x, k, axis=axis)
         rows = -np.moveaxis(self.working(x), axis, -1)
         chosen = np.argpartition(rows, k - 1, axis=-1)[..., :k][..., ::-1]  # NaN is the last

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.operations.operation import Operation
-from conformance.truth.formats import Floats
+from conformance.truth.formats import Floats, exact
 
 OPERATION = Operation(
     name="top_k",
@@ -28,7 +28,9 @@ OPERATION = Operation(
 
 def taken(rows: Floats, places: NDArray[Any]) -> Floats:
     """Return the elements of rows (r, n) at places (r, k), the nearest ones of places that are out of range."""
-    found: Floats = np.take_along_axis(rows, np.clip(places, 0, rows.shape[1] - 1).astype(np.int64), axis=1)
+    found: Floats = np.take_along_axis(
+        rows, np.clip(exact(places), 0, rows.shape[1] - 1).astype(np.int64), axis=1
+    )
     return found
 
 
