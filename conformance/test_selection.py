@@ -12,7 +12,7 @@ from conformance.cases import selection
 from conformance.operations import top_k
 from conformance.run.case import Case
 from conformance.run.target import Refused, Trial
-from conformance.truth.formats import Floats, exact, format_of
+from conformance.truth.formats import Floats, format_of
 
 Places = NDArray[Any]
 

@@ -28,9 +28,8 @@ OPERATION = Operation(
 
 def taken(rows: Floats, places: NDArray[Any]) -> Floats:
     """Return the elements of rows (r, n) at places (r, k), the nearest ones of places that are out of range."""
-    found: Floats = np.take_along_axis(
-        rows, np.clip(exact(places), 0, rows.shape[1] - 1).astype(np.int64), axis=1
-    )
+    within = np.clip(exact(places), 0, rows.shape[1] - 1).astype(np.int64)
+    found: Floats = np.take_along_axis(rows, within, axis=1)
     return found
 
 
