@@ -20,7 +20,7 @@ from conformance import requirements
 from conformance.record import reading, verdict
 from conformance.record.records import Record
 from conformance.run.processes import supervisor
-from tests.test_faulty import answer, divergence, focal, frameworks_after, linear
+from tests.test_faulty import answer, divergence, focal, frameworks_after, linear, top_k
 
 
 def kinds(base: type[Honest]) -> list[type[Honest]]:
@@ -136,6 +136,11 @@ DIFFERS: dict[str, tuple[Call, ...]] = {
     "DivergenceByProducts": (lambda a: a.kl_divergence(NORMAL.astype(np.float16), SOFT.astype(np.float16)),),
     "FocalFromSoftmax": (focal(SOFT, NORMAL * 4),),
     "FocalFromLogs": (focal(SOFT, NORMAL * 4),),
+    "TopKByHeap": (top_k(np.zeros(99)), top_k([NAN, 0])),
+    "TopKByPartition": (top_k(np.zeros(99)), top_k([NAN, 0])),
+    "TopKByNetwork": (top_k(np.arange(99) % 3),),
+    "TopKByRadix": (top_k([-0.0, 0]), top_k([-NAN, 0])),
+    "TopKFlushing": (top_k([0, 1e-40]),),
     "EmptyRowIsNaN": (softmax(np.ones((1, 2), np.float32), where=HIDDEN),),
 }
 
