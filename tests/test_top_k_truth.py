@@ -1,4 +1,4 @@
-"""The order that top-k is judged by, against Python's own sort, and the border of a nucleus, against exact sums."""
+"""The order that judges top-k, against Python's own sort, and the border of a nucleus, against exact sums."""
 
 from __future__ import annotations
 
