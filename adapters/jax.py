@@ -166,13 +166,13 @@ def with_where(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function`, or a wrapper for an old Optax (0.2.3) that accepts the last axis alone."""
+    """Return `function`, or a wrapper for an old Optax (0.2.3) or JAX (0.8.0) that has the last axis alone."""
     if "axis" in signature(function).parameters:
         return function
 
     def last(logits: Array, labels: Array, axis: int = -1) -> Array:
         if axis not in (-1, logits.ndim - 1):
-            raise NotProvided(f"optax.{function.__name__} of Optax {optax.__version__} has no axis; got {axis}")
+            raise NotProvided(f"{function.__name__} of this release has no axis; got {axis}")
         return function(logits, labels)
 
     return last

@@ -25,7 +25,6 @@ SPLIT = {
     "MaskReadAsStored": "a mask that reads alike in both orders hides it from most calls that have one",
     "SharedBuffer": "few calls of two threads meet, and not the same ones every time",
     "ShuffledSum": "few sums change with their order, in float16 the fewest",
-    "TopKSortsInPlace": "its derivatives are those of the sorted logits",
 }  # the classes whose failures may be more than one group
 CAUSES = {
     "BrokenByRefusal": "raises IndexError: an earlier call failed",

@@ -175,7 +175,7 @@ class TopKClampsK(Faulty):
 
 
 class TopKOverLastAxis(Faulty):
-    """The last axis is searched whichever is named, where it is long enough: cf. tenstorrent/tt-metal#13233."""
+    """The last axis is searched whichever is named, where it is long enough: a textbook mistake."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         values, places = super().top_k(x, k, axis=axis)
@@ -186,7 +186,7 @@ class TopKOverLastAxis(Faulty):
 
 
 class TopKReadAsStored(Faulty):
-    """The memory of a view is read from its beginning on, without strides: a textbook mistake."""
+    """The memory of a view is read from its beginning on, without strides: flagos-ai/FlagGems#5725."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         return super().top_k(x if x.flags.c_contiguous else as_stored(x), k, axis=axis)
@@ -214,7 +214,7 @@ class TopKTiesAtRandom(Faulty):
 
 
 class TopKGradientAtFront(Faulty):
-    """The cotangent is written to the first k places: a textbook mistake."""
+    """The cotangent is written to the first k places: cf. ml-explore/mlx#1428."""
 
     def vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> Any:
         gradient = super().vjp(operation, x, cotangent, **kwargs)
