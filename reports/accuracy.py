@@ -6,6 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 
 from conformance.operations import OPERATIONS
 from conformance.record.accuracy_keys import FORWARD, letter, number, place, ratio
@@ -36,15 +38,28 @@ class Grade:
     letter: str
     worst: float
     relative: bool | None  # grade R, None where it was not measured
-    spread: ErrorSpread | None  # None in records that do not tell it
-    checks: int
     check: Check
-    witness: tuple[tuple[str, str], ...]
+    graded: tuple[Check, ...]
 
     @property
     def case(self) -> str:
         """The id of the check."""
         return self.check.id
+
+    @property
+    def checks(self) -> int:
+        """The number of checks that are graded."""
+        return len(self.graded)
+
+    @cached_property
+    def spread(self) -> ErrorSpread | None:
+        """The spread of the errors; None in records that do not tell it."""
+        return spread(self.graded)
+
+    @cached_property
+    def witness(self) -> tuple[tuple[str, str], ...]:
+        """The witness of `check` as labels and texts."""
+        return rows(self.check)
 
 
 @dataclass(frozen=True)
@@ -88,20 +103,19 @@ def _row(targets: Sequence[str], at: tuple[str, str, str], by_target: dict[str, 
 
 
 def _grade(checks: list[Check]) -> Grade | None:
-    graded = [check for check in checks if ratio(check, REQUIRED) is not None]
-    if not graded:
+    ratios = [(value, check) for check in checks if (value := ratio(check, REQUIRED)) is not None]
+    if not ratios:
         return None
-    worst = max(graded, key=lambda check: ratio(check, REQUIRED) or 0.0)
+    worst, attained = max(ratios, key=itemgetter(0))
+    graded = tuple(check for _, check in ratios)
     relative = [number(check.measured.get("relative")) for check in checks]
     known = [value for value in relative if value is not None]
     return Grade(
         letter=letter(graded, GRADES),
-        worst=ratio(worst, REQUIRED) or 0.0,
+        worst=worst,
         relative=all(value <= 1 for value in known) if known else None,
-        spread=spread(graded),
-        checks=len(graded),
-        check=worst,
-        witness=rows(worst),
+        check=attained,
+        graded=graded,
     )
 
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 from adapters.frameworks import FRAMEWORKS
 from conformance.record.records import Check, Record
@@ -46,7 +47,7 @@ class Judged:
         """The requirement's level, "unknown" if there is no such requirement."""
         return self.requirement.level if self.requirement else "unknown"
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The name under which the outcome is counted; "fail (should)" is not "fail"."""
         return kind(self.check.outcome, self.level)
@@ -121,6 +122,7 @@ def framework_order(target: str) -> tuple[int, str]:
     return names.index(adapter) if adapter in names else len(names), target
 
 
+@cache
 def split_target(target: str) -> tuple[str, str, str]:
     """Split "torch:cpu:eager" into adapter, device and mode; an adapter elsewhere has a colon in its name."""
     adapter, device, mode = [*target.rsplit(":", 2), "", ""][:3]

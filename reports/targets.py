@@ -87,11 +87,15 @@ def _verdict(record: Record, checks: Sequence[Judged]) -> tuple[str, str]:
 
 def families(targets: Sequence[TargetSummary], checks: Sequence[Judged]) -> tuple[Family, ...]:
     """Return the families that have a check, in the order of the specification, unknown ones last."""
-    prefixes = [*FAMILIES, *sorted({judged.check.requirement[:3] for judged in checks} - set(FAMILIES))]
-    families = []
-    for prefix in prefixes:
-        of_family = [judged for judged in checks if judged.check.requirement[:3] == prefix]
-        cells = tuple(count(j for j in of_family if j.target == target.name) for target in targets)
-        if of_family:
-            families.append(Family(prefix, FAMILIES.get(prefix, "unknown to this suite"), cells))
-    return tuple(families)
+    cells: dict[str, dict[str, list[Judged]]] = {}
+    for judged in checks:
+        cells.setdefault(judged.check.requirement[:3], {}).setdefault(judged.target, []).append(judged)
+    return tuple(
+        Family(
+            prefix,
+            FAMILIES.get(prefix, "unknown to this suite"),
+            tuple(count(cells[prefix].get(target.name, ())) for target in targets),
+        )
+        for prefix in (*FAMILIES, *sorted(cells.keys() - FAMILIES.keys()))
+        if prefix in cells
+    )

@@ -141,10 +141,10 @@ def witnesses(html: str) -> list[tuple[str, dict[str, str], list[str]]]:
     return [
         (
             f"{texts[target]} {texts[name]}",
-            {texts[label]: texts[value] for label, value in zip(told[::2], told[1::2], strict=True)},
-            [texts[line] for line in code],
+            {texts[label]: texts[value] for label, value in zip(store["labels"][labels], told, strict=True)},
+            [texts[line] for line in store["programs"][code]],
         )
-        for target, name, told, code in store["witnesses"]
+        for target, name, labels, told, code in store["witnesses"]
     ]
 
 

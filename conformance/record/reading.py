@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from conformance.record import schema, version1
+from conformance.record import decoding, schema, version1
+from conformance.record.decoding import DEEPEST, within
 from conformance.record.records import (
     FORMAT,
     BrokenRecord,
@@ -26,7 +27,6 @@ from conformance.record.storage import content
 
 CHECKSUM = b', "checksum": "'  # the last field of a footer: it covers every byte of the file before it
 Row = Header | Check | Footer
-DEEPEST = 16  # objects and lists nested in a row; the suite writes four
 TOO_DEEP = f"nested deeper than {DEEPEST} levels"
 ROWS: dict[str, Callable[..., Row]] = {"header": Header, "check": Check, "footer": Footer}
 OF_THE_LINE = ("kind", "judged", "checksum")  # fields of a line that no row keeps
@@ -56,9 +56,11 @@ def read(path: Path) -> Record:
     version, number = FORMAT, 0
     try:
         for number, line in enumerate(whole, 1):
-            fields = _object(line)
-            version = _format(fields) if number == 1 else version
-            row = _row(fields, version)
+            row: Row | None = decoding.check(line, schema.met("check")) if number > 1 else None
+            if row is None:
+                fields = _object(line)
+                version = _format(fields) if number == 1 else version
+                row = _row(fields, version)
             _place(row, rows, lines)
             rows.append(row)
         if isinstance(rows[-1], Footer):
@@ -92,8 +94,12 @@ def _row(fields: dict[str, Any], version: int) -> Row:
     for upgrade in UPGRADES[version - 1 :]:
         fields = upgrade(kind, fields)
     schema.hold(fields, kinds[kind])
-    values = {name: value for name, value in fields.items() if name not in OF_THE_LINE}
-    values |= {name: float(values[name]) for name in SECONDS if name in values}
+    values = dict(fields)  # the footer's checksum is looked up later
+    for name in OF_THE_LINE:
+        values.pop(name, None)
+    for name in SECONDS:
+        if name in values:
+            values[name] = float(values[name])
     if values.get("asked"):
         values["asked"] = CheckSet(**values["asked"])
     return ROWS[kind](**values)
@@ -131,21 +137,13 @@ def _object(line: str) -> dict[str, Any]:
         raise ValueError(f"no JSON at column {error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
-    if line.count("[") + line.count("{") > DEEPEST and not _within(value, DEEPEST):
+    if line.count("[") + line.count("{") > DEEPEST and not within(value, DEEPEST):
         raise ValueError(TOO_DEEP)
     if "\\ud" in line or "\\uD" in line:
         value = DECODER.decode(without_lone_surrogates(json.dumps(value, ensure_ascii=False)))
     if not isinstance(value, dict):
         raise ValueError(f"a row is an object, not {brief(value)}")
     return value
-
-
-def _within(value: Any, levels: int) -> bool:
-    """Return whether at most so many objects and lists are nested in one another: a report descends into each."""
-    if not isinstance(value, dict | list):
-        return True
-    inner = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_within(item, levels - 1) for item in inner)
 
 
 def _number(text: str) -> float:

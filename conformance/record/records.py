@@ -94,7 +94,7 @@ class Check:
     @property
     def id(self) -> str:
         """The name of this check in every run of the suite."""
-        return "/".join((self.requirement, self.operation, self.dtype, self.case))
+        return f"{self.requirement}/{self.operation}/{self.dtype}/{self.case}"
 
 
 @dataclass(frozen=True)

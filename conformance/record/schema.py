@@ -40,20 +40,27 @@ def plain(kind: str) -> dict[str, frozenset[type]]:
 
 
 @cache
-def _allowed(kind: str) -> set[tuple[str, str]]:
+def met(kind: str) -> set[tuple[str, str]]:
     """Return the fields and texts that were held already: a record repeats a few of them in all its rows."""
     return set()
+
+
+@cache
+def _hold_names(kind: str, names: tuple[str, ...]) -> None:
+    """Raise a ValueError where a row of these fields lacks one or has one too many."""
+    schema = kinds()[kind]
+    if missing := [name for name in schema["required"] if name not in names]:
+        raise ValueError(f"a {kind} without {', '.join(missing)}")
+    if unknown := [name for name in names if name not in schema["properties"]]:
+        raise ValueError(f"a {kind} has no field {brief(unknown[0])}")
 
 
 def hold(row: Mapping[str, Any], schema: Schema) -> None:
     """Raise a ValueError that names the field where the schema does not allow the row."""
     kind = row["kind"]
-    simple, allowed = plain(kind), _allowed(kind)
-    if missing := [name for name in schema["required"] if name not in row]:
-        raise ValueError(f"a {kind} without {', '.join(missing)}")
+    simple, allowed = plain(kind), met(kind)
+    _hold_names(kind, tuple(row))
     for name, value in row.items():
-        if name not in schema["properties"]:
-            raise ValueError(f"a {kind} has no field {brief(name)}")
         if type(value) in simple.get(name, ()) or (type(value) is str and (name, value) in allowed):
             continue
         _hold(value, schema["properties"][name], name, kind)

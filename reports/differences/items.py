@@ -45,7 +45,12 @@ def items(
     known = [concerned(record.header.target, entries) for record in records]
     columns = [{check.id: check for check in record.checks} for record in records]
     groups: dict[tuple[str, tuple[Value | None, ...]], list[str]] = defaultdict(list)
-    for name in dict.fromkeys(name for column in columns for name in column):
+    for name in dict.fromkeys(
+        name
+        for column in columns
+        for name, check in column.items()
+        if check.outcome != "pass" or check.observed  # what holds wherever it was asked differs nowhere
+    ):
         row = [column.get(name) for column in columns]
         first = next(check for check in row if check is not None)
         requirement = specification.get(first.requirement)

@@ -44,7 +44,7 @@ class Page:
 def environment() -> Environment:
     """Return the Jinja environment of every page: everything is escaped, and a missing value is an error."""
     made = templates([HERE, HERE.parent])
-    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":"), "ensure_ascii": False}
     made.globals |= {"navigation": NAVIGATION, "looks": LOOKS, "states": STATES}
     return made
 

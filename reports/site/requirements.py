@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, TypeVar
 
 from conformance.requirements import FAMILIES, LEVELS, Requirement
 from reports.behaviour import Answer
 from reports.checks import Counts, Judged, count, split_target
 from reports.evidence import Evidence
-from reports.findings import Finding, finding_id, worst_checks
+from reports.findings import Finding, WorstCheck, finding_id, worst_checks
 from reports.html import TONES
 from reports.kills import fault
 from reports.site.judging import judges
@@ -43,6 +44,9 @@ class TargetOutcome:
     absent: str  # why, where the target lacks what is asked
 
 
+OfTarget = TypeVar("OfTarget", TargetOutcome, WorstCheck)
+
+
 def pages(evidence: Evidence) -> Iterator[Page]:
     """Yield the index, and a page for each requirement of the suite."""
     checks_of = by_requirement(evidence)
@@ -53,6 +57,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
     for requirement in order:
         checks = checks_of.get(requirement.id, {})
         every = [judged for judgements in checks.values() for judged in judgements]
+        outcomes = _outcomes(evidence, requirement.id, checks)
         yield Page(
             path=path(requirement.id),
             title=f"{requirement.id}: {FAMILIES.get(requirement.family, requirement.family)}",
@@ -60,7 +65,8 @@ def pages(evidence: Evidence) -> Iterator[Page]:
             part=INDEX,
             values={
                 "requirement": requirement,
-                "outcomes": _outcomes(evidence, requirement.id, checks),
+                "outcomes": outcomes,
+                "rows": merged(outcomes),
                 "findings": here(evidence, every),
                 "tones": TONES,
                 "signs": SIGNS,
@@ -92,11 +98,24 @@ def here(evidence: Evidence, checks: Sequence[Judged]) -> tuple[tuple[str, Findi
     for judged in checks:
         own.setdefault(finding_id(judged), []).append(judged)
     return tuple(
-        (section.name, replace(finding, evidence=worst_checks(own[finding.id], with_code=True)))
+        (section.name, replace(finding, evidence=_worst(own[finding.id])))
         for section in evidence.report.sections
         for finding in section.findings
         if finding.id in own
     )
+
+
+def _worst(checks: Sequence[Judged]) -> tuple[WorstCheck, ...]:
+    """Return the worst check of each target; modes that fail alike share the program and message of the first."""
+    return merged(worst_checks(checks, with_code=True), message="", code=None)
+
+
+def merged(items: Iterable[OfTarget], **aside: Any) -> tuple[OfTarget, ...]:
+    """Join the items of one framework that differ in their targets alone, and in the fields named in `aside`."""
+    alike: dict[tuple[str, OfTarget], list[OfTarget]] = {}
+    for item in items:
+        alike.setdefault((split_target(item.target)[0], replace(item, target="", **aside)), []).append(item)
+    return tuple(replace(group[0], target=", ".join(one.target for one in group)) for group in alike.values())
 
 
 def frameworks(evidence: Evidence) -> tuple[str, ...]:

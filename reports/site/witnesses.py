@@ -19,7 +19,9 @@ class Witnesses:
 
     _texts: Numbered[str] = field(default_factory=Numbered)
     _found: dict[tuple[str, str], int] = field(default_factory=dict)
-    _witnesses: list[tuple[int, int, list[int], list[int]]] = field(default_factory=list)
+    _labels: Numbered[tuple[int, ...]] = field(default_factory=Numbered)
+    _programs: Numbered[tuple[int, ...]] = field(default_factory=Numbered)
+    _witnesses: list[tuple[int, int, int, list[int], int]] = field(default_factory=list)
 
     def add(self, target: str, check: Check) -> int:
         """Return the number of the witness of a check."""
@@ -33,15 +35,21 @@ class Witnesses:
                 (
                     text(target),
                     text(check.id),
-                    [text(part) for pair in pairs for part in pair],
-                    [text(line) for line in (code or "").splitlines()],
+                    self._labels.number(tuple(text(label) for label, _ in pairs)),
+                    [text(value) for _, value in pairs],
+                    self._programs.number(tuple(map(text, (code or "").splitlines()))),
                 )
             )
         return self._found[key]
 
     def data(self) -> dict[str, object]:
-        """Return the data of the script: `texts`, and witnesses as numbers of target, check, values and lines."""
-        return {"texts": self._texts.rows, "witnesses": self._witnesses}
+        """Return the data of the script; a witness numbers its target, check, labels, values, program."""
+        return {
+            "texts": self._texts.rows,
+            "labels": self._labels.rows,
+            "programs": self._programs.rows,
+            "witnesses": self._witnesses,
+        }
 
 
 def values(check: Check, short: bool) -> tuple[tuple[str, str], ...]:
