@@ -36,7 +36,7 @@ class TopKOneLater(Faulty):
 
 
 class TopKPackedIndex(Faulty):
-    """A value's last three bits hold its place: tensorflow/tensorflow#22383 asks for pairs that stay together."""
+    """A value's last three bits hold its place: a textbook mistake."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         values, places = super().top_k(x, k, axis=axis)
