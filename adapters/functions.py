@@ -27,5 +27,10 @@ def along(
 ) -> tuple[Callable[[Array], Any], Array]:
     """Return `function` as a function of its argument `wrt` alone, and the value of that argument."""
     if wrt == "x":
-        return lambda value: function(value, **kwargs), x
+        return lambda value: first(function(value, **kwargs)), x
     return lambda value: function(x, **{**kwargs, wrt: value}), kwargs[wrt]
+
+
+def first(result: Any) -> Array:
+    """Return `result`, or of several the first, which is what is differentiated."""
+    return result[0] if isinstance(result, tuple | list) else result

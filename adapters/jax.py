@@ -1,4 +1,4 @@
-"""JAX: jax.nn's softmax, log_softmax and logsumexp, Optax's losses, jax.vjp and jax.jvp."""
+"""JAX: jax.nn's softmax, log_softmax and logsumexp, jax.lax.top_k, Optax's losses, jax.vjp and jax.jvp."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adapters.functions import along, as_is, refuse
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # A derivative is compiled for one value of each of these; the other arguments are arrays.
-STATIC = ("operation", "wrt", "axis", "reduction", "ignore_index", "label_smoothing")
+STATIC = ("operation", "wrt", "axis", "reduction", "ignore_index", "label_smoothing", "k")
 
 
 class Adapter:
@@ -28,7 +28,7 @@ class Adapter:
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"}
-        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence", "categorical"}
+        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence", "categorical", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -57,6 +57,7 @@ class Adapter:
         self._probability = compiled(with_axis(probability), static_argnames=("axis",))
         self.kl_divergence = compiled(divergence, static_argnames=("axis",))
         self._categorical = compiled(draws, static_argnames=("count",))
+        self._top_k = compiled(with_axis(jax.lax.top_k), static_argnums=(1,), static_argnames=("axis",))
         self.vjp = compiled(self._plain_vjp, static_argnames=STATIC)
         self.value_and_vjp = compiled(self._plain_value_and_vjp, static_argnames=STATIC)
         self.jvp = compiled(self._plain_jvp, static_argnames=STATIC)
@@ -91,6 +92,11 @@ class Adapter:
     def categorical(self, x: Array, *, count: int, seed: int) -> Array:
         """Call jax.random.categorical."""
         return self._categorical(x, jax.random.key(seed), count=count)
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Call jax.lax.top_k."""
+        values, places = self._top_k(x, k, axis=axis)
+        return values, places
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), compiled in mode "jit"."""
@@ -170,13 +176,13 @@ def with_where(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function`, or a wrapper for an old Optax (0.2.3) that accepts the last axis alone."""
+    """Return `function`, or a wrapper for an old Optax (0.2.3) or JAX (0.8.0) that has the last axis alone."""
     if "axis" in signature(function).parameters:
         return function
 
     def last(logits: Array, labels: Array, axis: int = -1) -> Array:
         if axis not in (-1, logits.ndim - 1):
-            raise NotProvided(f"optax.{function.__name__} of Optax {optax.__version__} has no axis; got {axis}")
+            raise NotProvided(f"{function.__name__} of this release has no axis; got {axis}")
         return function(logits, labels)
 
     return last

@@ -1,4 +1,4 @@
-"""Keras: keras.ops' softmax, log_softmax, logsumexp and cross-entropies, and the focal one, of logits.
+"""Keras: keras.ops' softmax, log_softmax, logsumexp, top_k and cross-entropies, and the focal one, of logits.
 
 The mode is the backend, run eagerly. Its arrays are the backend's own, and the backend's adapter converts
 them. Keras has no derivatives of its own, only those of its backend.
@@ -24,7 +24,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"index_labels", "probability_labels", "class_axis", "elementary", "threads", "logsumexp"}
-        | {"focal_loss", "categorical"}
+        | {"focal_loss", "categorical", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
@@ -79,6 +79,13 @@ class Adapter:
     def categorical(self, x: Array, *, count: int, seed: int) -> Array:
         """Call keras.random.categorical."""
         return self._categorical(x, count, seed=seed)
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Call keras.ops.top_k, which has the last axis only."""
+        if axis not in (-1, len(x.shape) - 1):
+            raise NotProvided(f"keras.ops.top_k has no axis; got {axis}")
+        values, places = self._ops.top_k(x, k)
+        return values, places
 
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays)."""

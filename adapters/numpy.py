@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from adapters import linear, losses, sampling
+from adapters import linear, losses, sampling, selection
 from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
 
 REDUCTIONS = ("none", "sum", "mean")
-OWN: dict[str, Callable[..., Array]] = {linear.NAME: linear.gradient, sampling.NAME: sampling.gradient}
+OWN: dict[str, Callable[..., Array]] = {part.NAME: part.gradient for part in (linear, sampling, selection)}
 
 
 class Adapter:
@@ -181,15 +181,12 @@ class Adapter:
             loss = self.reduce(losses, self.share(rows, labels, reduction, weight, ignore_index))
             return self.finish(loss, logits)
 
-    def linear_cross_entropy(self, hidden: Array, matrix: Array, labels: Array, **options: Any) -> Array:
-        """Return the cross-entropy of hidden · matrixᵀ + bias."""
-        with np.errstate(all="ignore"):
-            return linear.loss(self, hidden, matrix, labels, **options)
-
+    linear_cross_entropy = linear.loss
     kl_divergence, focal_loss, others = losses.kl_divergence, losses.focal_loss, losses.others
     checked = losses.checked
     categorical, gumbel_softmax = sampling.categorical, sampling.gumbel_softmax
     gumbel_noise, noisy = sampling.gumbel_noise, sampling.noisy
+    top_k, ranking = selection.top_k, selection.ranking
 
     def logits(self, hidden: Array, matrix: Array, bias: Array | None = None) -> Array:
         """Return hidden · matrixᵀ + bias in the working format."""
@@ -276,8 +273,8 @@ class Adapter:
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
-            if operation in OWN:
-                return OWN[operation](self, x, cotangent, wrt=wrt, **kwargs)
+            if own := OWN.get(operation):
+                return own(self, x, cotangent, wrt=wrt, **kwargs)
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
             if wrt == "labels":
@@ -297,6 +294,8 @@ class Adapter:
 
     def jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         """Return the derivative of operation(x) along `tangent`."""
+        if operation == selection.NAME:
+            return selection.tangent(self, x, tangent, **kwargs)
         with np.errstate(all="ignore"):
             at = self._linearised(operation, x, tangent, kwargs, tangent=True)
             g, t = at.g, at.vector

@@ -62,6 +62,7 @@ FEATURES = frozenset(
         "categorical",
         "gumbel_softmax",
         "gumbel_noise",
+        "top_k",
     }
 )
 
@@ -177,6 +178,12 @@ class Adapter(Protocol):
 
     def gumbel_noise(self, x: Array, *, seed: int) -> Array:
         """Return the noise that `gumbel_softmax` adds to `x` with this seed."""
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Return the k largest elements along `axis` in descending order, and their places.
+
+        Its derivatives are those of the elements.
+        """
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x, **kwargs), cotangent⟩ with respect to `wrt`.

@@ -1,4 +1,4 @@
-"""TensorFlow: tf.nn's softmax, log_softmax and cross-entropies, tf.reduce_logsumexp, and tf.GradientTape.
+"""TensorFlow: tf.nn's softmax, log_softmax and cross-entropies, reduce_logsumexp, math.top_k and GradientTape.
 
 Mode "graph" is tf.function of each operation, derivative and composition, "xla" the same with jit_compile.
 """
@@ -19,7 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism
 
 from adapters.frameworks import require_mode
-from adapters.functions import as_is, refuse
+from adapters.functions import as_is, first, refuse
 from adapters.protocol import Array, DeviceUnavailable, NotProvided
 
 # TensorFlow warns of repeated tracing, but one trace for each shape and axis is what we want.
@@ -47,7 +47,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"}
-        | {"elementary", "vmap", "deterministic", "threads", "logsumexp", "categorical"}
+        | {"elementary", "vmap", "deterministic", "threads", "logsumexp", "categorical", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -70,6 +70,7 @@ class Adapter:
         self._softmax = compiled(tf.nn.softmax)
         self._log_softmax = compiled(tf.nn.log_softmax)
         self._logsumexp = compiled(tf.reduce_logsumexp)
+        self._top_k = compiled(tf.math.top_k)
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
         self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
         self._categorical = compiled(tf.random.stateless_categorical)
@@ -124,6 +125,13 @@ class Adapter:
             raise NotProvided("XLA has no tf.random.stateless_categorical of float16")
         return self._categorical(x, count, seed=tf.constant([seed, 0]))
 
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Call tf.math.top_k, which has the last axis only."""
+        if axis not in (-1, x.shape.rank - 1):
+            raise NotProvided(f"tf.math.top_k has no axis; got {axis}")
+        values, places = self._top_k(x, k)
+        return values, places
+
     def call(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """Call function(*arrays), traced or compiled in modes "graph" and "xla"."""
         return self._compiled(function)(*arrays)
@@ -152,7 +160,7 @@ class Adapter:
         point = x if wrt == "x" else kwargs[wrt]
         with tf.GradientTape() as tape:
             tape.watch(point)
-            value = getattr(self, operation)(x, **kwargs)
+            value = first(getattr(self, operation)(x, **kwargs))
         return provided(tape.gradient(value, point, output_gradients=cotangent), operation, wrt)
 
     def _plain_value_and_vjp(
@@ -165,7 +173,7 @@ class Adapter:
 
     def _plain_jvp(self, operation: str, x: Array, tangent: Array, **kwargs: Any) -> Array:
         with tf.autodiff.ForwardAccumulator(x, tangent) as accumulator:
-            value = getattr(self, operation)(x, **kwargs)
+            value = first(getattr(self, operation)(x, **kwargs))
         return provided(accumulator.jvp(value), operation, "x")
 
     def _plain_hvp(

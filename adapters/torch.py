@@ -1,4 +1,4 @@
-"""PyTorch: torch.nn.functional's softmax, log_softmax, (linear_)cross_entropy, kl_div; logsumexp and torch.func.
+"""PyTorch: torch.nn.functional's (log_)softmax, (linear_)cross_entropy, kl_div; logsumexp, topk and torch.func.
 
 Mode "compiled" is torch.compile of each operation, derivative and composition as one graph. A function
 that cannot be compiled as one graph raises; nothing falls back to eager.
@@ -60,6 +60,7 @@ class Adapter:
         self._categorical = compiled(draws)
         self._gumbel_softmax = compiled(functional.gumbel_softmax)
         self._gumbel_noise = compiled(noise)
+        self._top_k = compiled(torch.topk)
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
         self._hvp = compiled(self._plain_hvp)
@@ -149,6 +150,11 @@ class Adapter:
         """Draw the noise of torch.nn.functional.gumbel_softmax with its own generator."""
         torch.manual_seed(seed)
         return self._gumbel_noise(x)
+
+    def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
+        """Call torch.topk."""
+        values, places = self._top_k(x, k, dim=axis)
+        return values, places
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Call torch.func.vjp, or autograd for what is chunked or seeded, which torch.func does not take."""

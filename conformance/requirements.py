@@ -22,6 +22,7 @@ FAMILIES = {
     "CRS": "crossed",
     "LIN": "linear",
     "SMP": "sampling",
+    "SEL": "selection",
     "USE": "use",
 }
 TIERS = ("quick", "full", "exhaustive")

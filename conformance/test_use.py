@@ -13,6 +13,7 @@ import pytest
 
 from conformance.cases.rows import normal
 from conformance.operations import query as questions
+from conformance.operations import softmax, top_k
 from conformance.run.case import Case
 from conformance.run.measure import Call
 from conformance.run.target import Trial, number
@@ -56,6 +57,13 @@ def low_rank(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Logits H Wᵀ of small integers, which every format holds exactly."""
     random = "np.random.default_rng(2).integers(-1, 2, (48, 3)).astype(float)"
     yield Case("48x48-rank-3", f"({random}) @ ({random.replace('(2)', '(3)')}).T")
+
+
+def masses(operation: str, dtype: str, tier: str) -> Iterator[Case]:
+    """Logits of a vocabulary; the name says what part of all probability is kept."""
+    for n in (1000,) if tier == "quick" else (1000, 32768):
+        for mass in ("0.5", "0.9"):
+            yield Case(f"{n}-classes-{mass}", f"{normal(8, n, seed=n)} * 3", options={"k": n})
 
 
 def gaps(operation: str, dtype: str, tier: str) -> Iterator[Case]:
@@ -196,3 +204,19 @@ def test_gap_at_which_the_gradient_is_zero(check: Trial) -> None:
     check.measured = {"gap": number(float(gap[zero].min(initial=np.inf)))}
     check.observed = "exactly zero" if zero.any() else "never zero"
     check.describe(check.case)
+
+
+@pytest.mark.requirement("USE-06", cases=masses)
+def test_nucleus_is_that_of_exact_probabilities(check: Trial) -> None:
+    mass = float(check.case.name.rpartition("-")[2])
+    judgement = check.target.judge(replace(check.case, options={}), softmax.OPERATION.name, check.dtype)
+    shares = check.adapter.asarray(judgement.got.astype(check.call.x.dtype))
+    values, places = map(check.adapter.to_numpy, check.adapter.top_k(shares, **check.case.options))
+    before = np.cumsum(exact(values), axis=-1) - exact(values)
+    kept = np.zeros(judgement.got.shape, bool)
+    np.put_along_axis(kept, places.astype(int), before < mass, axis=-1)
+    inside, outside = top_k.nucleus(judgement.truth.value, judgement.tolerance["D"], mass)
+    check.measured = {"kept": int(kept.sum()), "open": int((~inside & ~outside).sum())}
+    check.describe(check.case)
+    assert check.holds(kept >= inside, "left out", "in the set")
+    assert check.holds(~(kept & outside), "in the set", "left out")

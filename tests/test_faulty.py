@@ -72,6 +72,10 @@ def drawn_again(a: Adapter) -> Any:
     return (draws()(a) == draws()(a)).all()
 
 
+def top_k(x: Any = NORMAL, k: int = 2, dtype: Any = np.float32, **kwargs: Any) -> Call:
+    return lambda a: np.stack(a.top_k(np.asarray(x, dtype), k, **kwargs))
+
+
 def derivative(kind: str, operation: str, *vectors: Any, **kwargs: Any) -> Call:
     return lambda a: getattr(a, kind)(operation, NORMAL, *vectors, **kwargs)
 
@@ -83,6 +87,12 @@ def repeated(a: Adapter) -> Any:
 def afterwards(a: Adapter) -> Any:
     x = NORMAL.copy()
     a.softmax(x)
+    return x
+
+
+def sorted_in_place(a: Adapter) -> Any:
+    x = NORMAL.copy()
+    a.top_k(x, 2)
     return x
 
 
@@ -347,6 +357,32 @@ SHOWN: dict[str, Call] = {
     "GumbelQuotientOverflows": relaxed(dtype=np.float16, temperature=1e-6),
     "GumbelHardRounded": relaxed(LONG, hard=True),
     "GumbelHardGradientZero": derivative("vjp", "gumbel_softmax", OTHER, seed=1, hard=True),
+    "TopKSmallest": top_k(),
+    "TopKUnsorted": top_k(),
+    "TopKOneLater": top_k(),
+    "TopKPackedIndex": top_k(),
+    "TopKOfBlocks": top_k(np.arange(2048), 6),
+    "TopKIndexWithinTile": top_k(np.arange(2048)),
+    "TopKIndexInFormat": top_k(np.eye(1, 4098, 4097), dtype=np.float16),
+    "TopKWidenedValues": lambda a: a.top_k(NORMAL.astype(np.float16), 2)[0],
+    "TopKFirstOfEqual": top_k([1, 1, 0]),
+    "TopKMinusInfinitySkipped": top_k([-INF, 0]),
+    "TopKInfinityAsLargest": top_k([INF, 0]),
+    "TopKTiesDropped": top_k([1, 1, 0]),
+    "TopKNaNLost": top_k([NAN, 0]),
+    "TopKNaNByPosition": top_k([0, NAN, 1]),
+    "TopKBitsAsIntegers": top_k([-1, -2]),
+    "TopKSubnormalAsZero": top_k([1e-40, 0]),
+    "TopKAtLeastOne": top_k(k=0),
+    "TopKClampsK": top_k(k=5),
+    "TopKOverLastAxis": top_k(axis=0),
+    "TopKReadAsStored": top_k(NORMAL.T),
+    "TopKSortsInPlace": sorted_in_place,
+    "TopKTiesAtRandom": lambda a: top_k(np.zeros(99))(a) == top_k(np.zeros(99))(a),
+    "TopKGradientAtFront": derivative("vjp", "top_k", OTHER[:, :2], k=2),
+    "TopKUpstreamIgnored": derivative("vjp", "top_k", OTHER[:, :2], k=2),
+    "TopKGradientOverLastAxis": derivative("vjp", "top_k", OTHER[:2], k=2, axis=0),
+    "TopKTangentOfFront": derivative("jvp", "top_k", OTHER, k=2),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }
 

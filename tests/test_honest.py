@@ -20,7 +20,7 @@ from conformance import requirements
 from conformance.record import reading, verdict
 from conformance.record.records import Record
 from conformance.run.processes import supervisor
-from tests.test_faulty import answer, divergence, draws, focal, frameworks_after, linear, relaxed
+from tests.test_faulty import answer, divergence, draws, focal, frameworks_after, linear, relaxed, top_k
 
 
 def kinds(base: type[Honest]) -> list[type[Honest]]:
@@ -140,6 +140,11 @@ DIFFERS: dict[str, tuple[Call, ...]] = {
     "ExponentialRace": (draws(),),
     "NarrowInverse": (draws(),),
     "GumbelOfUniform": (relaxed(),),
+    "TopKByHeap": (top_k(np.zeros(99)), top_k([NAN, 0])),
+    "TopKByPartition": (top_k(np.zeros(99)), top_k([NAN, 0])),
+    "TopKByNetwork": (top_k(np.arange(99) % 3, 90),),
+    "TopKByRadix": (top_k([-0.0, 0]), top_k([-NAN, 0])),
+    "TopKFlushing": (top_k([0, 1e-40]),),
     "EmptyRowIsNaN": (softmax(np.ones((1, 2), np.float32), where=HIDDEN),),
 }
 

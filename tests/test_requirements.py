@@ -32,6 +32,7 @@ MODULES = {
     "CRS": "test_crossed",
     "LIN": "test_linear",
     "SMP": "test_sampling",
+    "SEL": "test_selection",
     "USE": "test_use",
 }
 REQUIREMENTS = load()

@@ -270,7 +270,7 @@ class GradeE(
             "GRD-03",
             "GRD-07",
         ),
-        *("GRD-12", "IFC-03", "LBL-33", "LIN-02", "LIN-04", "RNG-01", "SPV-01"),
+        *("GRD-12", "IFC-03", "LBL-33", "LIN-02", "LIN-04", "RNG-01", "SPV-01", "USE-06"),
     ),
 ):
     """Everything in the format itself, which long rows are too much for: a textbook method."""

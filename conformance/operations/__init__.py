@@ -12,6 +12,7 @@ from conformance.operations import (
     logsumexp,
     softmax,
     softmax_cross_entropy,
+    top_k,
 )
 from conformance.operations.operation import Operation
 
@@ -27,6 +28,7 @@ OPERATIONS: dict[str, Operation] = {
         focal_loss,
         categorical,
         gumbel_softmax,
+        top_k,
     )
 }
 
