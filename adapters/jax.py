@@ -28,7 +28,8 @@ class Adapter:
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"}
-        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence", "top_k"}
+        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence"}
+        | {"categorical", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -56,6 +57,7 @@ class Adapter:
         self._index = compiled(with_axis(index), static_argnames=("axis",))
         self._probability = compiled(with_axis(probability), static_argnames=("axis",))
         self.kl_divergence = compiled(divergence, static_argnames=("axis",))
+        self._categorical = compiled(draws, static_argnames=("count",))
         self._top_k = compiled(with_axis(jax.lax.top_k), static_argnums=(1,), static_argnames=("axis",))
         self.vjp = compiled(self._plain_vjp, static_argnames=STATIC)
         self.value_and_vjp = compiled(self._plain_value_and_vjp, static_argnames=STATIC)
@@ -87,6 +89,10 @@ class Adapter:
         refuse("Optax's cross-entropies", options)
         function = self._index if labels.dtype.kind in "iu" else self._probability
         return function(logits, labels, axis=axis)
+
+    def categorical(self, x: Array, *, count: int, seed: int) -> Array:
+        """Call jax.random.categorical."""
+        return self._categorical(x, jax.random.key(seed), count=count)
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         """Call jax.lax.top_k."""
@@ -151,6 +157,11 @@ class Adapter:
 def divergence(x: Array, labels: Array, axis: int = -1) -> Array:
     """Return Optax's divergence of the labels from the softmax."""
     return with_axis(optax.losses.kl_divergence)(jax.nn.log_softmax(x, axis=axis), labels, axis=axis)
+
+
+def draws(x: Array, key: Array, count: int) -> Array:
+    """Return `count` draws of jax.random.categorical along a new last axis."""
+    return jnp.moveaxis(jax.random.categorical(key, x, shape=(count, *x.shape[:-1])), 0, -1)
 
 
 def with_where(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"index_labels", "probability_labels", "class_axis", "elementary", "threads", "logsumexp"}
-        | {"focal_loss", "top_k"}
+        | {"focal_loss", "categorical", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "tensorflow") -> None:
@@ -34,6 +34,7 @@ class Adapter:
         self._backend = load(mode, device, "eager")
         self._ops = keras.ops
         self._focal = keras.losses.categorical_focal_crossentropy
+        self._categorical = keras.random.categorical
         self._is_integer = keras.backend.is_int_dtype
         self.version: str = keras.__version__
         self.device = device
@@ -74,6 +75,10 @@ class Adapter:
     def focal_loss(self, x: Array, labels: Array, *, axis: int = -1, gamma: float = 2.0) -> Array:
         """Call keras.losses.categorical_focal_crossentropy, with α = 1."""
         return self._focal(labels, x, alpha=1.0, gamma=gamma, from_logits=True, axis=axis)
+
+    def categorical(self, x: Array, *, count: int, seed: int) -> Array:
+        """Call keras.random.categorical."""
+        return self._categorical(x, count, seed=seed)
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         """Call keras.ops.top_k, which has the last axis only."""

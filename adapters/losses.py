@@ -1,4 +1,4 @@
-"""The optional losses of the reference, from its own cross-entropy's steps `target` and `losses`."""
+"""Labels and the optional losses of the reference, from its own cross-entropy's steps `target` and `losses`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,27 @@ from adapters.protocol import NotProvided
 from adapters.rows import Array, is_floating, labelled, last
 
 FOCAL = "focal_loss"
+
+
+def checked(steps: Any, labels: Array, rows: Array, ignore_index: int | None) -> Array:
+    """Return integer labels as int64.
+
+    Raises:
+        TypeError: the labels are neither integers nor floating point.
+        ValueError: their shape is not the logits' without the class axis.
+        IndexError: a label is outside [0, n) and is not the ignored one.
+    """
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels are integers or probabilities; got {labels.dtype}")
+    if labels.shape != rows.shape[:-1]:
+        raise ValueError(f"labels {labels.shape} do not match logits {rows.shape}")
+    labels = labels.astype(np.int64)
+    outside = (labels < 0) | (labels >= rows.shape[-1])
+    if ignore_index is not None:
+        outside &= labels != ignore_index
+    if outside.any():
+        raise IndexError(f"label {labels[outside][0]} is outside [0, {rows.shape[-1]})")
+    return labels
 
 
 def _probabilities(steps: Any, x: Array, labels: Array, axis: int) -> tuple[Array, Array]:

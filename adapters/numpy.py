@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from adapters import linear, losses, selection
+from adapters import linear, losses, sampling, selection
 from adapters.frameworks import require_mode
 from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
 
 REDUCTIONS = ("none", "sum", "mean")
-OWN: dict[str, Callable[..., Array]] = {linear.NAME: linear.gradient, selection.NAME: selection.gradient}
+OWN: dict[str, Callable[..., Array]] = {own.NAME: own.gradient for own in (linear, sampling, selection)}
 
 
 class Adapter:
@@ -183,6 +183,9 @@ class Adapter:
 
     linear_cross_entropy = linear.loss
     kl_divergence, focal_loss, others = losses.kl_divergence, losses.focal_loss, losses.others
+    checked = losses.checked
+    categorical, gumbel_softmax = sampling.categorical, sampling.gumbel_softmax
+    gumbel_noise, noisy = sampling.gumbel_noise, sampling.noisy
     top_k, ranking = selection.top_k, selection.ranking
 
     def logits(self, hidden: Array, matrix: Array, bias: Array | None = None) -> Array:
@@ -236,26 +239,6 @@ class Adapter:
         mixed: Array = q * (1 - smoothing) + smoothing / q.shape[-1]
         return mixed.astype(q.dtype)
 
-    def checked(self, labels: Array, rows: Array, ignore_index: int | None) -> Array:
-        """Return integer labels as int64.
-
-        Raises:
-            TypeError: the labels are neither integers nor floating point.
-            ValueError: their shape is not the logits' without the class axis.
-            IndexError: a label is outside [0, n) and is not the ignored one.
-        """
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"labels are integers or probabilities; got {labels.dtype}")
-        if labels.shape != rows.shape[:-1]:
-            raise ValueError(f"labels {labels.shape} do not match logits {rows.shape}")
-        labels = labels.astype(np.int64)
-        outside = (labels < 0) | (labels >= rows.shape[-1])
-        if ignore_index is not None:
-            outside &= labels != ignore_index
-        if outside.any():
-            raise IndexError(f"label {labels[outside][0]} is outside [0, {rows.shape[-1]})")
-        return labels
-
     def share(
         self,
         rows: Array,
@@ -290,8 +273,8 @@ class Adapter:
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
-            if own := OWN.get(operation):
-                return own(self, x, cotangent, wrt=wrt, **kwargs)
+            if operation in OWN:
+                return OWN[operation](self, x, cotangent, wrt=wrt, **kwargs)
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
             if wrt == "labels":

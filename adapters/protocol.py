@@ -20,7 +20,7 @@ is nothing to inherit from) and name it on the command line:
    range, a label out of range) goes to the framework untouched, since the suite judges the framework's answer.
 5. A method whose feature is not listed is never called and may be left out: `vjp` and `value_and_vjp`, `jvp`,
    `hvp`, `exp` and `log` ("elementary"), `vmap`, `autocast`, `deterministic`, `residual_bytes` ("residuals"),
-   `dynamic`.
+   `dynamic`, `gumbel_noise`.
    `reverse_over_forward` goes with `hvp` and `jvp`, and may be left out by itself, as `value_and_vjp` may.
    "threads" has no method: it says that the CPU computes in several threads.
 6. An operation beyond the three of `OPERATIONS`, such as `logsumexp`, is optional: it is a method of its name
@@ -59,6 +59,9 @@ FEATURES = frozenset(
         "linear_cross_entropy",
         "kl_divergence",
         "focal_loss",
+        "categorical",
+        "gumbel_softmax",
+        "gumbel_noise",
         "top_k",
     }
 )
@@ -163,6 +166,18 @@ class Adapter(Protocol):
 
     def focal_loss(self, x: Array, labels: Array, *, axis: int = -1, gamma: float = 2.0) -> Array:
         """Return Σ_j −q_j (1 − p_j)^γ log p_j with p = softmax(x), one number a row; q are the `labels`."""
+
+    def categorical(self, x: Array, *, count: int, seed: int) -> Array:
+        """Return `count` classes drawn by softmax(x) for each row (…, n): integers (…, count)."""
+
+    def gumbel_softmax(self, x: Array, *, seed: int, temperature: float = 1.0, hard: bool = False) -> Array:
+        """Return softmax((x + noise) / temperature) of rows (…, n), its noise standard Gumbel's.
+
+        With `hard`, the one-hot row of its largest entry, whose gradient is that of the soft sample.
+        """
+
+    def gumbel_noise(self, x: Array, *, seed: int) -> Array:
+        """Return the noise that `gumbel_softmax` adds to `x` with this seed."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         """Return the k largest elements along `axis` in descending order, and their places.

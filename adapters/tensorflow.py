@@ -47,7 +47,7 @@ class Adapter:
     dtypes = frozenset({"float16", "bfloat16", "float32", "float64"})  # float8: storage only, no kernels
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis"}
-        | {"elementary", "vmap", "deterministic", "threads", "logsumexp", "top_k"}
+        | {"elementary", "vmap", "deterministic", "threads", "logsumexp", "categorical", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:
@@ -73,6 +73,7 @@ class Adapter:
         self._top_k = compiled(tf.math.top_k)
         self._index = compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
         self._probability = compiled(tf.nn.softmax_cross_entropy_with_logits)
+        self._categorical = compiled(tf.random.stateless_categorical)
         self.vjp = compiled(self._plain_vjp)
         self.value_and_vjp = compiled(self._plain_value_and_vjp)
         self.jvp = compiled(self._plain_jvp)
@@ -117,6 +118,12 @@ class Adapter:
         if axis != -1 and axis != logits.shape.rank - 1:
             raise NotProvided(f"tf.nn.sparse_softmax_cross_entropy_with_logits has no axis; got {axis}")
         return self._index(labels=labels, logits=logits)
+
+    def categorical(self, x: Array, *, count: int, seed: int) -> Array:
+        """Call tf.random.stateless_categorical, of which XLA has no kernel for float16."""
+        if self.mode == "xla" and x.dtype == tf.float16:
+            raise NotProvided("XLA has no tf.random.stateless_categorical of float16")
+        return self._categorical(x, count, seed=tf.constant([seed, 0]))
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         """Call tf.math.top_k, which has the last axis only."""

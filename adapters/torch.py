@@ -57,6 +57,9 @@ class Adapter:
         self._cross_entropy = compiled(functional.cross_entropy)
         self._linear_cross_entropy = compiled(getattr(functional, "linear_cross_entropy", as_is))
         self._kl_divergence = compiled(divergence)
+        self._categorical = compiled(draws)
+        self._gumbel_softmax = compiled(functional.gumbel_softmax)
+        self._gumbel_noise = compiled(noise)
         self._top_k = compiled(torch.topk)
         self._vjp = compiled(self._plain_vjp)
         self._jvp = compiled(self._plain_jvp)
@@ -133,15 +136,30 @@ class Adapter:
         """Call torch.nn.functional.kl_div of log_softmax, and sum its terms along `axis`."""
         return self._kl_divergence(x, labels, axis)
 
+    def categorical(self, x: Array, *, count: int, seed: int) -> Array:
+        """Sample torch.distributions.Categorical of logits."""
+        torch.manual_seed(seed)
+        return self._categorical(x, count)
+
+    def gumbel_softmax(self, x: Array, *, seed: int, temperature: float = 1.0, hard: bool = False) -> Array:
+        """Call torch.nn.functional.gumbel_softmax."""
+        torch.manual_seed(seed)
+        return self._gumbel_softmax(x, tau=temperature, hard=hard, dim=-1)
+
+    def gumbel_noise(self, x: Array, *, seed: int) -> Array:
+        """Draw the noise of torch.nn.functional.gumbel_softmax with its own generator."""
+        torch.manual_seed(seed)
+        return self._gumbel_noise(x)
+
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
         """Call torch.topk."""
         values, places = self._top_k(x, k, dim=axis)
         return values, places
 
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
-        """Call torch.func.vjp, or autograd for what is chunked, which torch.func does not take."""
+        """Call torch.func.vjp, or autograd for what is chunked or seeded, which torch.func does not take."""
         require(operation, x, **kwargs)
-        if kwargs.get("chunk") is not None:
+        if kwargs.get("chunk") is not None or "seed" in kwargs:
             return self.value_and_vjp(operation, x, cotangent, wrt=wrt, **kwargs)[1]
         return self._vjp(operation, x, cotangent, wrt=wrt, **kwargs)
 
@@ -262,6 +280,16 @@ def whole() -> Callable[..., Any]:
 def divergence(x: Array, labels: Array, axis: int) -> Array:
     """Return the sum of torch.nn.functional.kl_div along an axis."""
     return functional.kl_div(functional.log_softmax(x, dim=axis), labels, reduction="none").sum(dim=axis)
+
+
+def draws(x: Array, count: int) -> Array:
+    """Return `count` samples of torch.distributions.Categorical along a new last axis."""
+    return torch.distributions.Categorical(logits=x).sample((count,)).movedim(0, -1)
+
+
+def noise(x: Array) -> Array:
+    """Return what torch.nn.functional.gumbel_softmax adds to its logits."""
+    return -torch.empty_like(x, memory_format=torch.legacy_contiguous_format).exponential_().log()
 
 
 def require(operation: str, x: Array, *, axis: int = -1, where: Array | None = None, **_: Any) -> None:

@@ -21,6 +21,7 @@ FAMILIES = {
     "CMP": "compiled and composed",
     "CRS": "crossed",
     "LIN": "linear",
+    "SMP": "sampling",
     "SEL": "selection",
     "USE": "use",
 }

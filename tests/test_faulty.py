@@ -60,6 +60,18 @@ def focal(labels: Any = SOFT, x: Any = NORMAL, **kwargs: Any) -> Call:
     return lambda a: a.focal_loss(np.asarray(x, np.float32), np.asarray(labels, np.float32), **kwargs)
 
 
+def draws(x: Any = NORMAL, count: int = 500, seed: int = 1) -> Call:
+    return lambda a: a.categorical(np.asarray(x, np.float32), count=count, seed=seed)
+
+
+def relaxed(x: Any = NORMAL, dtype: Any = np.float32, **kwargs: Any) -> Call:
+    return lambda a: a.gumbel_softmax(np.asarray(x, dtype), seed=1, **kwargs)
+
+
+def drawn_again(a: Adapter) -> Any:
+    return (draws()(a) == draws()(a)).all()
+
+
 def top_k(x: Any = NORMAL, k: int = 2, dtype: Any = np.float32, **kwargs: Any) -> Call:
     return lambda a: np.stack(a.top_k(np.asarray(x, dtype), k, **kwargs))
 
@@ -330,6 +342,21 @@ SHOWN: dict[str, Call] = {
     ),
     "FocalWeightDetached": derivative("vjp", "focal_loss", UPSTREAM, labels=SOFT),
     "FocalTimesGamma": focal(),
+    "DrawsFallThrough": draws([[0, 0, -INF]]),
+    "DrawsFromOne": draws(),
+    "DrawsOfUnshifted": draws([[1000, 1000]]),
+    "DrawsOfCoarseNoise": draws(),
+    "DrawsOfFirstRow": draws(),
+    "DrawsRepeatedInEachRow": draws(),
+    "DrawsOfDoubleSoftmax": draws(),
+    "SeedIgnored": draws(),
+    "SeedOfTheClock": drawn_again,
+    "GumbelOfZero": relaxed(LONG),
+    "GumbelTemperatureIgnored": relaxed(temperature=0.5),
+    "GumbelNotNormalised": relaxed(),
+    "GumbelQuotientOverflows": relaxed(dtype=np.float16, temperature=1e-6),
+    "GumbelHardRounded": relaxed(LONG, hard=True),
+    "GumbelHardGradientZero": derivative("vjp", "gumbel_softmax", OTHER, seed=1, hard=True),
     "TopKSmallest": top_k(),
     "TopKUnsorted": top_k(),
     "TopKOneLater": top_k(),

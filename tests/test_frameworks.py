@@ -35,6 +35,7 @@ def test_each_framework_has_an_adapter_and_the_other_way_round() -> None:
         "protocol",
         "releases",
         "rows",
+        "sampling",
     }
     assert FRAMEWORKS.keys() <= modules
 

@@ -20,7 +20,7 @@ from conformance import requirements
 from conformance.record import reading, verdict
 from conformance.record.records import Record
 from conformance.run.processes import supervisor
-from tests.test_faulty import answer, divergence, focal, frameworks_after, linear, top_k
+from tests.test_faulty import answer, divergence, draws, focal, frameworks_after, linear, relaxed, top_k
 
 
 def kinds(base: type[Honest]) -> list[type[Honest]]:
@@ -136,6 +136,10 @@ DIFFERS: dict[str, tuple[Call, ...]] = {
     "DivergenceByProducts": (lambda a: a.kl_divergence(NORMAL.astype(np.float16), SOFT.astype(np.float16)),),
     "FocalFromSoftmax": (focal(SOFT, NORMAL * 4),),
     "FocalFromLogs": (focal(SOFT, NORMAL * 4),),
+    "GumbelMax": (draws(),),
+    "ExponentialRace": (draws(),),
+    "NarrowInverse": (draws(),),
+    "GumbelOfUniform": (relaxed(),),
     "TopKByHeap": (top_k(np.zeros(99)), top_k([NAN, 0])),
     "TopKByPartition": (top_k(np.zeros(99)), top_k([NAN, 0])),
     "TopKByNetwork": (top_k(np.arange(99) % 3, 90),),

@@ -31,6 +31,7 @@ MODULES = {
     "CMP": "test_compiled",
     "CRS": "test_crossed",
     "LIN": "test_linear",
+    "SMP": "test_sampling",
     "SEL": "test_selection",
     "USE": "test_use",
 }

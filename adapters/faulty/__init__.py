@@ -16,5 +16,6 @@ from adapters.faulty.linear import *  # noqa: F403
 from adapters.faulty.modes import *  # noqa: F403
 from adapters.faulty.places import *  # noqa: F403
 from adapters.faulty.reductions import *  # noqa: F403
+from adapters.faulty.sampling import *  # noqa: F403
 from adapters.faulty.selection import *  # noqa: F403
 from adapters.faulty.values import *  # noqa: F403

@@ -11,5 +11,6 @@ from adapters.honest.divergence import *  # noqa: F403
 from adapters.honest.focal import *  # noqa: F403
 from adapters.honest.kernels import *  # noqa: F403
 from adapters.honest.linear import *  # noqa: F403
+from adapters.honest.sampling import *  # noqa: F403
 from adapters.honest.selection import *  # noqa: F403
 from adapters.honest.values import *  # noqa: F403

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from conformance.operations import (
+    categorical,
     focal_loss,
+    gumbel_softmax,
     kl_divergence,
     linear_cross_entropy,
     log_softmax,
@@ -24,6 +26,8 @@ OPERATIONS: dict[str, Operation] = {
         linear_cross_entropy,
         kl_divergence,
         focal_loss,
+        categorical,
+        gumbel_softmax,
         top_k,
     )
 }

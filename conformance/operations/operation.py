@@ -23,6 +23,7 @@ KINDS = {
     "reduction": "one result a row, from logits alone",
     "selection": "some of a row's logits and their places",
     "linear": "one result a row, from hidden rows, a matrix that makes logits of them, and labels",
+    "sample": "classes drawn for each row, from logits and a seed",
 }
 
 

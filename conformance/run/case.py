@@ -20,7 +20,7 @@ from conformance.truth.formats import format_of, round_to
 
 @dataclass(frozen=True)
 class Case:
-    """The arguments of one call, as expressions; `options` are a cross-entropy's own, weight an expression.
+    """The arguments of one call, as expressions; `options` are the operation's own, weight an expression.
 
     `layouts` maps the name of an array ("x", "labels", "weight", …) to its layout, where it has one of its own.
     """

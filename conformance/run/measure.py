@@ -113,7 +113,7 @@ class Call:
         method = getattr(adapter, self.method or derivative or operation)
         linear = [name for name in ("matrix", "bias") if getattr(self, name) is not None]
         fixed = {name: value for name, value in self.options.items() if name != "weight"}
-        fixed |= {} if linear else {"axis": self.axis}
+        fixed |= {} if linear or operations.get(operation).kind == "sample" else {"axis": self.axis}
         if derivative in ("vjp", "hvp") and self.wrt != "x":
             fixed["wrt"] = self.wrt
 
