@@ -36,6 +36,7 @@ def test_each_framework_has_an_adapter_and_the_other_way_round() -> None:
         "releases",
         "rows",
         "sampling",
+        "selection",
     }
     assert FRAMEWORKS.keys() <= modules
 
