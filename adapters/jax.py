@@ -28,8 +28,7 @@ class Adapter:
     dtypes = frozenset({"float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float32", "float64"})
     features = frozenset(
         {"vjp", "jvp", "hvp", "index_labels", "probability_labels", "class_axis", "where"}
-        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence"}
-        | {"categorical", "top_k"}
+        | {"elementary", "vmap", "residuals", "threads", "logsumexp", "kl_divergence", "categorical", "top_k"}
     )
 
     def __init__(self, device: str = "cpu", mode: str = "eager") -> None:

@@ -18,7 +18,7 @@ from adapters.protocol import FEATURES, DeviceUnavailable
 from adapters.rows import Array, Linearised, Terms, back, hidden, is_floating, labelled, last, selected
 
 REDUCTIONS = ("none", "sum", "mean")
-OWN: dict[str, Callable[..., Array]] = {own.NAME: own.gradient for own in (linear, sampling, selection)}
+OWN: dict[str, Callable[..., Array]] = {part.NAME: part.gradient for part in (linear, sampling, selection)}
 
 
 class Adapter:
@@ -273,8 +273,8 @@ class Adapter:
     def vjp(self, operation: str, x: Array, cotangent: Array, *, wrt: str = "x", **kwargs: Any) -> Array:
         """Return the gradient of ⟨operation(x), cotangent⟩ with respect to x, or to the labels."""
         with np.errstate(all="ignore"):
-            if operation in OWN:
-                return OWN[operation](self, x, cotangent, wrt=wrt, **kwargs)
+            if own := OWN.get(operation):
+                return own(self, x, cotangent, wrt=wrt, **kwargs)
             at = self._linearised(operation, x, cotangent, kwargs)
             g, c = at.g, at.vector
             if wrt == "labels":

@@ -24,8 +24,8 @@ from adapters.protocol import FEATURES, OPERATIONS, Array, Died, NoAnswer, NotPr
 VERSION = 1  # of the protocol
 # what takes functions of ours; and the protocol sends no matrix, no γ and no seed, and one array back
 HERE = frozenset(
-    {"vmap", "autocast", "deterministic", "residuals", "dynamic"}
-    | {"linear_cross_entropy", "focal_loss", "categorical", "gumbel_softmax", "gumbel_noise", "top_k"}
+    {"vmap", "autocast", "deterministic", "residuals", "dynamic", "linear_cross_entropy", "focal_loss"}
+    | {"categorical", "gumbel_softmax", "gumbel_noise", "top_k"}
 )
 OPTIONS = {"reduction": "none", "ignore_index": None, "label_smoothing": 0.0}  # with defaults, which are not sent
 ABILITIES = frozenset(

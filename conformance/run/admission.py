@@ -113,7 +113,7 @@ def _calls(adapter: Adapter) -> Iterator[tuple[str, Call]]:
     dtype = "float32" if "float32" in adapter.dtypes else min(adapter.dtypes)
     x = round_to(np.random.default_rng(33).standard_normal(SHAPE), dtype)
     for operation in OPERATIONS.values():
-        if operation.kind in ("sample", "selection"):  # which seeds it takes is judged, and what pairs it gives
+        if operation.kind in ("sample", "selection"):  # their requirements judge what is taken and returned
             continue
         labels = None
         if operation.labelled:
