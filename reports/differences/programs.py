@@ -7,8 +7,8 @@ check changes it (integer logits, no axis, a label out of range) the change that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from conformance.record.accuracy_keys import number
 from conformance.record.records import Check
@@ -39,8 +39,7 @@ BARE = {
 }
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """One side of an item: the program, and what the record keeps of its answer; each "" where there is none."""
 
     code: str
@@ -54,14 +53,16 @@ def shown(item: Item, targets: Sequence[str]) -> tuple[Shown, ...]:
     if call is None:
         return (Shown("", "", ""),) * len(targets)
     changed = any(key in CHANGED for key in _keys(item))
+    codes: dict[str, str] = {}  # releases of one framework share a target
     sides = []
     for check, value, target in zip(item.example, item.values, targets, strict=True):
         if check is None or value is None or value.kind == "absent":
             sides.append(Shown("", "", ""))
             continue
         own = value.kind == "fault" and not changed and asked(check) == call
-        code = reproduction(target, replace(check, witness={"call": call})) or ""
-        sides.append(Shown(code, _element(check, call) if own else "", answer(check) if own else ""))
+        if target not in codes:
+            codes[target] = reproduction(target, replace(check, witness={"call": call})) or ""
+        sides.append(Shown(codes[target], _element(check, call) if own else "", answer(check) if own else ""))
     return tuple(sides)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from adapters.protocol import FEATURES
 from conformance.deviations import Deviation
@@ -33,8 +34,7 @@ LACKING = {
 }
 
 
-@dataclass(frozen=True, order=True)
-class Value:
+class Value(NamedTuple):
     """An answer: `kind` is "holds", "fault", "absent", "choice" or "measured"; `entry` a known deviation's id."""
 
     kind: str
@@ -81,6 +81,7 @@ def _described(check: Check, entry: Deviation) -> bool:
     return entry.covers(check.requirement, check.operation, check.dtype, check.case)
 
 
+@cache
 def absent(message: str) -> str:
     """Return a text that names the missing features in words instead of the adapters' names for them."""
     _, has, names = message.partition(" has no ")
@@ -90,6 +91,7 @@ def absent(message: str) -> str:
     return f"absent: {', '.join(LACKING.get(name, name.replace('_', ' ')) for name in features)}"
 
 
+@cache
 def differ(first: Value, second: Value) -> bool:
     """Tell whether two answers differ; two faults of one title do not, nor do two absent answers.
 
