@@ -124,4 +124,4 @@ def _write(report: model.Report, folder: Path, with_html: bool) -> list[Path]:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, at_once=True)

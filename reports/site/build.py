@@ -8,10 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from conformance.terminal import complain
+from reports.copies import side_by_side
 from reports.evidence import RECORDS, RELEASES, Evidence
 from reports.html import CSS
 from reports.site import (
@@ -32,11 +34,11 @@ from reports.site import (
 from reports.site.page import HERE, Page
 
 PAGES: tuple[Callable[[Evidence], Iterator[Page]], ...] = (
+    differences.pages,  # takes longest
     overview.pages,
     choose.pages,
     port.pages,
     requirements.pages,
-    differences.pages,
     accuracy.pages,
     performance.pages,
     claims.pages,
@@ -97,11 +99,11 @@ def address(asv: str | None, output: Path) -> str:
 def texts(evidence: Evidence) -> dict[str, str]:
     """Return path → text of every file of the site."""
     jinja = page.environment()
-    made = {
-        made_page.path: page.render(made_page, evidence, jinja)
-        for pages in PAGES
-        for made_page in pages(evidence)
-    }
+
+    def rendered(pages: Callable[[Evidence], Iterator[Page]]) -> dict[str, str]:
+        return {made.path: page.render(made, evidence, jinja) for made in pages(evidence)}
+
+    every = side_by_side([partial(rendered, pages) for pages in PAGES])
     assets = {
         "assets/site.css": CSS.read_text(encoding="utf-8") + (HERE / "site.css").read_text(encoding="utf-8"),
         "assets/glossary.js": glossary.script(),
@@ -111,7 +113,7 @@ def texts(evidence: Evidence) -> dict[str, str]:
             for path in sorted((*HERE.glob("*.js"), *VENDORED.glob("*.js")))
         },
     }
-    return made | assets
+    return {path: text for part in (*every, assets) for path, text in part.items()}
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:
