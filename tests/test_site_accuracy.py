@@ -161,6 +161,15 @@ def test_a_cell_leads_to_its_own_witness() -> None:
     assert len(found) == 2  # the overview shares them
 
 
+def test_a_small_error_by_row_length_is_a_number_alone() -> None:
+    html = text(record(of(7, 0.1), of(1000, 0.09)))
+    overview, _, lengths = html.partition('id="targets"')
+    assert re.search(r'data-w="\d+">0\.1<', lengths)
+    assert re.search(r'<td class="h0">0\.09<', lengths)
+    assert len(witnesses(html)) == 1
+    assert "numbers below 0.1 have none here" in overview
+
+
 def test_without_a_program_the_call_is_told_in_words() -> None:
     ((_, told, code),) = witnesses(text(record(of(7, 0.1), target="numpy:cpu:eager")))
     assert code == []

@@ -36,6 +36,7 @@ LENGTHS = (
 )  # the last length of each column; the suite's lengths lie in groups between these
 # the largest error over the bound of a colour → its class; above 1 is outside the bound
 TONES = {0.1: "h0", 0.25: "h1", 0.5: "h2", 1.0: "h3", 10.0: "o1", 1000.0: "o2", math.inf: "o3"}
+SMALL = min(TONES)  # over the bound: nobody looks for the cause of an error below it
 OUTSIDE = "▲"  # marks a cell outside the bound for readers who do not see the colour
 MOST = 20  # errors that are written out; the rest is counted
 LENGTH = re.compile(r"(?:^|-)n(\d+)(?:-|$)")
@@ -43,11 +44,11 @@ LENGTH = re.compile(r"(?:^|-)n(\d+)(?:-|$)")
 
 @dataclass(frozen=True)
 class HeatCell:
-    """The worst error over the bound at one place, and the number of its witness."""
+    """The worst error over the bound at one place, and the number of its witness, if it is kept here."""
 
     worst: float
     letter: str
-    witness: int
+    witness: int | None
 
     @property
     def text(self) -> str:
@@ -93,6 +94,7 @@ def pages(evidence: Evidence) -> Iterator[Page]:
         ("on", "Target", [("", "all"), *((name, name) for name in names)]),
         ("dtype", "Format", [("", "all"), *((name, name) for name in sorted(formats, key=by_format))]),
     )
+    shown["small"] = SMALL
     shown["store"] = store.data()  # once all cells have asked for their witnesses
     yield Page("accuracy.html", "Accuracy", "accuracy.html.j2", "accuracy.html", shown)
 
@@ -212,7 +214,7 @@ def _section(
     def line(row: AccuracyRow, grade: Grade) -> HeatRow:
         here = (row.operation, row.dtype, row.direction)
         checks = [worst.get((here, column)) for column in ranges]
-        return row, grade, [_cell(target.name, check, "", store) if check else None for check in checks]
+        return row, grade, [_length_cell(target.name, check, store) if check else None for check in checks]
 
     made = {table.title: [line(row, grade) for row in table.rows if (grade := row.cells[at])] for table in tables}
     grades = [grade for lines in made.values() for _, grade, _ in lines]
@@ -233,6 +235,12 @@ def _worst(record: Record) -> dict[tuple[tuple[str, str, str], int | None], Chec
 
 def _cell(target: str, check: Check, letter: str, store: Witnesses) -> HeatCell:
     return HeatCell(ratio(check, REQUIRED) or 0.0, letter, store.add(target, check))
+
+
+def _length_cell(target: str, check: Check, store: Witnesses) -> HeatCell:
+    """Return the cell of a range of row lengths; a small error is a number alone, since these cells are many."""
+    worst = ratio(check, REQUIRED) or 0.0
+    return HeatCell(worst, "", None) if worst < SMALL else _cell(target, check, "", store)
 
 
 def _multiples(
