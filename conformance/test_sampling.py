@@ -49,6 +49,13 @@ def some(dtype: str, tier: str) -> bool:
     return tier != "quick" or dtype == "float32"
 
 
+def many(operation: str, tier: str) -> tuple[int, ...]:
+    """Return numbers of classes past what coarse noise tells apart; whole samples of the most take long."""
+    if operation == "categorical":
+        return (LONG,)
+    return (4097,) if tier == "quick" else (4097, LONG)
+
+
 def masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Rows with −inf at the first class, at the last, in either half, at every second one, at all but one."""
     if not format_of(dtype).infinite:
@@ -56,7 +63,7 @@ def masked(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     for n in (33, *([2] if some(dtype, tier) else [])):
         x = f"np.where({HIDDEN.format(n=n)}, -np.inf, {normal(6, n, seed=n)})"
         yield drawing(operation, f"masked-n{n}", x)
-    for n in (LONG,) if operation == "categorical" or tier != "quick" else (4097,):
+    for n in many(operation, tier):
         yield drawing(operation, f"masked-n{n}", f"np.where(np.arange({n}) % 2, -np.inf, np.zeros((1, {n})))", 32)
     if tier != "quick":  # noise that is infinite once in 2²⁵ times
         for seed in (1, 2):
@@ -81,10 +88,10 @@ def frequencies(operation: str, dtype: str, tier: str) -> Iterator[Case]:
         yield drawing(operation, "gaps-n2", GAPS)
         if operation == "categorical":
             yield Case("alike-n33", f"np.tile({normal(1, 33)}, (2048, 1))", options={"count": 1, "seed": SEED})
-    n = LONG if operation == "categorical" or tier != "quick" else 4097
-    yield drawing(operation, f"equal-n{n}", f"np.zeros((1, {n}))", 32)
-    # nine tenths of the draws fall on the others together
-    yield drawing(operation, f"rare-n{n}", f"np.log(9 / {n}) * (np.arange({n}) != 0)[None]", 32)
+    for n in many(operation, tier):
+        yield drawing(operation, f"equal-n{n}", f"np.zeros((1, {n}))", 32)
+        # nine tenths of the draws fall on the others together
+        yield drawing(operation, f"rare-n{n}", f"np.log(9 / {n}) * (np.arange({n}) != 0)[None]", 32)
     if tier != "quick":
         for n in (3, 1000, 4097):
             yield drawing(operation, f"normal-n{n}", f"{normal(2, n, seed=n)} * 3", min(COUNT, 2**20 // n))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
 
@@ -39,7 +39,7 @@ class Grade:
     worst: float
     relative: bool | None  # grade R, None where it was not measured
     check: Check
-    graded: tuple[Check, ...]
+    graded: tuple[Check, ...] = field(compare=False, repr=False)  # an archive keeps less of each
 
     @property
     def case(self) -> str:

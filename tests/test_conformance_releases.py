@@ -260,7 +260,17 @@ def test_what_judges_is_all_that_a_check_imports_and_no_more() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     imported = set(done.stdout.split())
     # what a run imports to write its record, to name an outcome and to show it decides none
-    recording = {"reading", "records", "resuming", "schema", "storage", "verdict", "version1", "writing"}
+    recording = {
+        "decoding",
+        "reading",
+        "records",
+        "resuming",
+        "schema",
+        "storage",
+        "verdict",
+        "version1",
+        "writing",
+    }
     told = {f"conformance.record.{name}" for name in recording}
     told |= {f"conformance.run.processes.{name}" for name in ("child", "machine", "supervisor")}
     assert left_out & imported == {*told, "conformance.files", "conformance.foreign"}

@@ -18,7 +18,8 @@ from adapters.frameworks import FRAMEWORKS
 from adapters.releases import Release
 from conformance.run.processes import child, interpreters
 
-HARNESS = ("python-flint", "pytest", "packaging")  # what a run imports beside the framework, ml_dtypes and NumPy
+# what a run imports beside the framework, ml_dtypes and NumPy
+HARNESS = ("python-flint", "pytest", "packaging", "msgspec")
 PYPROJECT = ROOT / "pyproject.toml"
 
 
