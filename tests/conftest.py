@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from reports.site import build
 from tests import browser
 from tests.samples import header
 from tests.whole_record import ASKED, ROWS
+
+with suppress(ImportError):  # PyTorch imports it late, and behind TensorFlow its library ends the process
+    import triton  # noqa: F401
 
 
 @pytest.fixture
