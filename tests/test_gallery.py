@@ -88,6 +88,7 @@ def test_a_group_is_named_near_the_fault(name: str, judged: dict[str, list[Check
 @pytest.mark.parametrize(
     ("first", "second"),
     [
+        ("CotangentReadAsStored", "ClampedExponent"),
         ("LogSumExpFirst", "IgnoredRowCounts"),
         ("NaNAsMasked", "LabelModulo"),
         ("VmapLeavesTail", "KeptClassAxis"),

@@ -89,6 +89,8 @@ SUBJECTS = {
     "a graph for every size": "CMP-09 CRS-11",
     "infinities and zeros": "SEL-03 SEL-06 SEL-07",
     "a k out of range": "SEL-09",
+    "x in a layout of its own": "IFC-03 SEL-11",
+    "cotangent in a layout of its own": "GRD-14",
     "a layout of its own": "IFC-03 GRD-14 SEL-11",
 }  # what requirements ask for, by id
 INPUTS = {
