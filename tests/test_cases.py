@@ -16,7 +16,7 @@ from conformance.cases.rows import accuracy, lengths
 from conformance.requirements import TIERS, load
 from conformance.run.case import Case
 from conformance.run.measure import Call
-from conformance.run.subjects import takes
+from conformance.run.subjects import judged_in, takes
 from conformance.truth.formats import exact, format_of
 from tests.test_requirements import MODULES, functions, markers
 
@@ -35,7 +35,8 @@ def providers() -> dict[str, Provider]:
 def asked(tier: str) -> Iterator[tuple[str, str, str, list[Case]]]:
     """Each requirement, operation and format with its cases."""
     for requirement in load().values():
-        for operation, dtype in product(requirement.operations, FORMATS):
+        formats = [dtype for dtype in FORMATS if judged_in(dtype, requirement.family)]
+        for operation, dtype in product(requirement.operations, formats):
             cases = providers()[requirement.id](operation, dtype, tier)
             yield requirement.id, operation, dtype, [case for case in cases if takes(operation, case)]
 

@@ -36,8 +36,6 @@ def chosen(name: str, x: str, k: int) -> Case:
 
 def sizes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Every size; rows in order and against it, ties at borders of blocks too, close and extreme numbers."""
-    if dtype.startswith("float8"):
-        return
     for rows, n, k in QUICK if tier == "quick" else QUICK + FULL:
         yield chosen(f"n{n}", normal(rows, n, seed=n), k)
     for name, step in (("ascending", 1), ("descending", -1)):
@@ -51,17 +49,15 @@ def sizes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
 
 def infinite(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Infinities of both signs, fewer numbers than are chosen, and rows of −inf alone."""
-    if not dtype.startswith("float8"):
-        signs = "(np.arange(6 * 33) * 5 % 7).reshape(6, 33)"
-        yield chosen("mixed", f"np.select([{signs} == 0, {signs} == 3], [np.inf, -np.inf], {SMALL})", 5)
-        yield chosen("masked", f"np.where(np.arange(33) % 11 == 4, {SMALL}, -np.inf)", 5)
-        yield chosen("all-masked", "np.full((6, 33), -np.inf)", 5)
+    signs = "(np.arange(6 * 33) * 5 % 7).reshape(6, 33)"
+    yield chosen("mixed", f"np.select([{signs} == 0, {signs} == 3], [np.inf, -np.inf], {SMALL})", 5)
+    yield chosen("masked", f"np.where(np.arange(33) % 11 == 4, {SMALL}, -np.inf)", 5)
+    yield chosen("all-masked", "np.full((6, 33), -np.inf)", 5)
 
 
 def tied(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """One case, whose other rows `places_of_ties` gives."""
-    if not dtype.startswith("float8"):
-        yield chosen("ties", FEW.format(rows=6, n=33), 33)
+    yield chosen("ties", FEW.format(rows=6, n=33), 33)
 
 
 def places_of_ties(case: Case) -> list[Case]:
@@ -76,80 +72,69 @@ def places_of_ties(case: Case) -> list[Case]:
 
 def with_nan(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """NaN in the first five of six rows: of either sign, first, last, beside infinities, and alone."""
-    if not dtype.startswith("float8"):
-        ends = "np.arange(33) % 32 == 0"
-        rows = (
-            f"np.where(np.arange(33) % 8 == 5, np.nan, {SMALL}[0])",
-            f"np.where({ends}, np.nan, {SMALL}[1])",
-            "np.where(np.arange(33) == 20, np.nan, np.where(np.arange(33) % 4 == 0, np.inf, -np.inf))",
-            f"np.where(np.arange(33) == 3, -np.nan, {SMALL}[3])",
-            "np.full(33, np.nan)",
-            f"{SMALL}[5]",
-        )
-        for k in (1, 5, 33):
-            yield chosen("nan", f"np.stack([{', '.join(rows)}])", k)
+    ends = "np.arange(33) % 32 == 0"
+    rows = (
+        f"np.where(np.arange(33) % 8 == 5, np.nan, {SMALL}[0])",
+        f"np.where({ends}, np.nan, {SMALL}[1])",
+        "np.where(np.arange(33) == 20, np.nan, np.where(np.arange(33) % 4 == 0, np.inf, -np.inf))",
+        f"np.where(np.arange(33) == 3, -np.nan, {SMALL}[3])",
+        "np.full(33, np.nan)",
+        f"{SMALL}[5]",
+    )
+    for k in (1, 5, 33):
+        yield chosen("nan", f"np.stack([{', '.join(rows)}])", k)
 
 
 def zeros(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Zeros of both signs, and numbers beside them."""
-    if not dtype.startswith("float8"):
-        drawn = "np.random.default_rng(2).integers(0, 4, (6, 33))"
-        yield chosen("zeros", f"np.array([-1, -0.0, 0.0, 1])[{drawn}]", 33)
+    drawn = "np.random.default_rng(2).integers(0, 4, (6, 33))"
+    yield chosen("zeros", f"np.array([-1, -0.0, 0.0, 1])[{drawn}]", 33)
 
 
 def subnormal(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Subnormal numbers of both signs."""
-    if not dtype.startswith("float8"):
-        tiny = format_of(dtype).smallest_subnormal
-        yield chosen("subnormal", f"({SMALL} + 112) * {tiny!r}", 33)
+    tiny = format_of(dtype).smallest_subnormal
+    yield chosen("subnormal", f"({SMALL} + 112) * {tiny!r}", 33)
 
 
 def none_chosen(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """No element of a row, of some and of none."""
-    if not dtype.startswith("float8"):
-        yield chosen("n33", SMALL, 0)
-        yield chosen("no-classes", "np.zeros((6, 0))", 0)
+    yield chosen("n33", SMALL, 0)
+    yield chosen("no-classes", "np.zeros((6, 0))", 0)
 
 
 def too_many(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """More elements than a row has, and fewer than none."""
-    if not dtype.startswith("float8"):
-        for k in (34, 1000, -1):
-            yield chosen("n33", SMALL, k)
+    for k in (34, 1000, -1):
+        yield chosen("n33", SMALL, k)
 
 
 def axes(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Every axis of three, from either end, and the axis of one row."""
-    if not dtype.startswith("float8"):
-        block = f"{DISTINCT.format(n=120)}[:2].reshape(2, 3, 8, 5)[:, :, :, 0]"
-        for axis in (0, -2) if tier == "quick" else (0, 1, 2, -1, -2, -3):
-            yield replace(chosen(f"axis{axis}", block, 2), axis=axis)
-        yield chosen("row", f"{SMALL}[0]", 5)
+    block = f"{DISTINCT.format(n=120)}[:2].reshape(2, 3, 8, 5)[:, :, :, 0]"
+    for axis in (0, -2) if tier == "quick" else (0, 1, 2, -1, -2, -3):
+        yield replace(chosen(f"axis{axis}", block, 2), axis=axis)
+    yield chosen("row", f"{SMALL}[0]", 5)
 
 
 def layouts(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Rows that are views of other arrays."""
-    if not dtype.startswith("float8"):
-        for name, layout in LAYOUTS.items():
-            yield replace(chosen(name, SMALL, 5), layouts={"x": layout})
+    for name, layout in LAYOUTS.items():
+        yield replace(chosen(name, SMALL, 5), layouts={"x": layout})
 
 
 def small(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Six rows without ties."""
-    if not dtype.startswith("float8"):
-        yield chosen("n33", SMALL, 5)
+    yield chosen("n33", SMALL, 5)
 
 
 def repeated(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """Rows with many ties."""
-    if not dtype.startswith("float8"):
-        yield chosen("ties", FEW.format(rows=3, n=1024), 16)
+    yield chosen("ties", FEW.format(rows=3, n=1024), 16)
 
 
 def gradients(operation: str, dtype: str, tier: str) -> Iterator[Case]:
     """The gradient of rows without ties, along any axis, and of rows with infinities."""
-    if dtype.startswith("float8"):
-        return
     for n, k in ((33, 5), (33, 33)) if tier == "quick" else ((33, 1), (33, 5), (33, 33), (257, 9)):
         upstream = f"np.cos(np.arange(6 * {k})).reshape(6, {k})"
         case = chosen(f"n{n}", DISTINCT.format(n=n), k)

@@ -30,9 +30,18 @@ PARTLY: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+WIDER = ("LIN", "SEL")  # families of what nobody computes in 8 bits
+
+
+def judged_in(dtype: str, family: str) -> bool:
+    """Return whether a format is judged on a family in any tier."""
+    return family not in WIDER or not dtype.startswith("float8")
+
+
 def takes_part(dtype: str, family: str, tier: str) -> bool:
     """Return whether a format is judged on a family: float32 and float16 always, any in the exhaustive tier."""
-    return family in PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
+    of_tier = PARTLY.get(tier, {}).get(dtype, tuple(requirements.FAMILIES))
+    return judged_in(dtype, family) and family in of_tier
 
 
 # A compiler is asked fewer crossed cases: each level in quick, each pair without a layout in full.
