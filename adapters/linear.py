@@ -17,10 +17,12 @@ def loss(
     hidden: Array,
     matrix: Array,
     labels: Array,
+    *,
+    bias: Array | None = None,
+    chunk: int | None = None,
     **options: Any,
 ) -> Array:
     """Return the cross-entropy of hidden · matrixᵀ + bias; all rows are one chunk."""
-    bias, _ = options.pop("bias", None), options.pop("chunk", None)
     with np.errstate(all="ignore"):
         rows = steps.logits(hidden, matrix, bias)
         found: Array = steps.finish(steps.softmax_cross_entropy(rows, labels, **options), hidden)

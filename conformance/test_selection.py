@@ -54,6 +54,15 @@ def elements(check: Trial, rows: Floats, values: Floats, places: Places) -> bool
     )
 
 
+def derived(check: Trial, feature: str) -> tuple[Floats, Floats, Floats]:
+    """The rows of a derivative, of the logits, and of what it is taken along."""
+    check.need(feature)
+    call = check.call
+    along = call.cotangent if call.tangent is None else call.tangent
+    assert along is not None
+    return call.rows(call.run(check.adapter)), call.rows(call.x), call.rows(along)
+
+
 @pytest.mark.requirement("SEL-01", cases=selection.sizes)
 def test_values_are_the_largest_in_descending_order(check: Trial) -> None:
     rows, values, _ = selected(check)
@@ -179,19 +188,13 @@ def test_same_call_chooses_the_same_places(check: Trial) -> None:
 
 @pytest.mark.requirement("SEL-15", cases=selection.gradients)
 def test_gradient_is_the_cotangent_at_the_chosen_places(check: Trial) -> None:
-    check.need("vjp")
-    call = check.call
-    got = call.rows(call.run(check.adapter))
-    assert call.cotangent is not None
-    gradient = top_k.scattered(call.rows(call.x), call.rows(call.cotangent))
+    got, rows, cotangent = derived(check, "vjp")
+    gradient = top_k.scattered(rows, cotangent)
     assert check.holds(got == gradient, got, gradient)
 
 
 @pytest.mark.requirement("SEL-16", cases=selection.tangents)
 def test_tangent_is_that_of_the_chosen_places(check: Trial) -> None:
-    check.need("jvp")
-    call = check.call
-    got = call.rows(call.run(check.adapter))
-    assert call.tangent is not None
-    expected = top_k.taken(call.rows(call.tangent), top_k.order(call.rows(call.x))[:, : call.options["k"]])
+    got, rows, tangent = derived(check, "jvp")
+    expected = top_k.taken(tangent, top_k.order(rows)[:, : got.shape[1]])
     assert check.holds(got == expected, got, expected)

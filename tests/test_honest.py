@@ -20,7 +20,7 @@ from conformance import requirements
 from conformance.record import reading, verdict
 from conformance.record.records import Record
 from conformance.run.processes import supervisor
-from tests.test_faulty import answer, divergence, draws, focal, frameworks_after, linear, relaxed, top_k
+from tests.calls import answer, divergence, draws, focal, frameworks_after, linear, relaxed, top_k
 
 
 def kinds(base: type[Honest]) -> list[type[Honest]]:

@@ -36,17 +36,19 @@ def check(line: str, met: Set[tuple[str, Any]]) -> Check | None:
         return None  # a field is unknown, or stands twice
     if ("requirement", fields["requirement"]) not in met or ("outcome", fields["outcome"]) not in met:
         return None
-    if fields["seconds"] < 0 or (line.count("[") + line.count("{") > DEEPEST and not within(fields, DEEPEST)):
-        return None
-    return Check(**fields)
+    return None if fields["seconds"] < 0 or too_deep(line, fields) else Check(**fields)
 
 
-def within(value: Any, levels: int) -> bool:
-    """Return whether at most so many objects and lists are nested in one another: a report descends into each."""
+def too_deep(line: str, value: Any) -> bool:
+    """Return whether more than `DEEPEST` objects and lists are nested in a line: a report descends into each."""
+    return line.count("[") + line.count("{") > DEEPEST and not _within(value, DEEPEST)
+
+
+def _within(value: Any, levels: int) -> bool:
     if not isinstance(value, dict | list):
         return True
     inner = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(within(item, levels - 1) for item in inner)
+    return levels > 0 and all(_within(item, levels - 1) for item in inner)
 
 
 def keys(value: dict[str, Any] | list[Any]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.record import decoding, schema, version1
-from conformance.record.decoding import DEEPEST, within
+from conformance.record.decoding import DEEPEST
 from conformance.record.records import (
     FORMAT,
     BrokenRecord,
@@ -137,7 +137,7 @@ def _object(line: str) -> dict[str, Any]:
         raise ValueError(f"no JSON at column {error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
-    if line.count("[") + line.count("{") > DEEPEST and not within(value, DEEPEST):
+    if decoding.too_deep(line, value):
         raise ValueError(TOO_DEEP)
     if "\\ud" in line or "\\uD" in line:
         value = DECODER.decode(without_lone_surrogates(json.dumps(value, ensure_ascii=False)))
