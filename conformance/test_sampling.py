@@ -238,7 +238,7 @@ def usual(check: Trial) -> bool:
 
 
 def is_a_distribution(check: Trial) -> None:
-    """No NaN; entries from 0 to 1; a total of one within twice the bound of softmax, in rows that are soon bounded."""
+    """No NaN; entries from 0 to 1; a total of one within twice the bound of softmax, in some rows."""
     got = check.result()
     check.show(got, "no NaN, and a total of one")
     assert check.holds(~np.isnan(got), got, "no NaN")
