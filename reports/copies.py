@@ -31,7 +31,8 @@ def side_by_side(parts: Sequence[Callable[[], Result]], most: int = 2) -> list[R
         pool = multiprocessing.get_context("fork").Pool(min(cores, most))
     with pool:
         found: list[Result] = pool.map(_result, range(len(parts)), chunksize=1)
-        return found
+    PARTS.clear()
+    return found
 
 
 def _result(part: int) -> Any:

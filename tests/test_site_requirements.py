@@ -225,3 +225,16 @@ def test_the_table_is_filtered_by_words_family_and_level_and_the_address_keeps_t
     driver.get(address)
     assert len(shown()) == len(known)
     assert browser.complaints(driver) == []
+
+
+def test_modes_that_answer_alike_share_a_row_and_devices_do_not() -> None:
+    checks = all_checks([record(check())], REQUIREMENTS)
+    alike = ("torch:cpu:eager", "torch:cpu:compiled", "torch:cuda:eager", "jax:cpu:eager")
+    every = [requirements.outcome(target, checks) for target in alike]
+    every.append(requirements.outcome("torch:cpu:other", []))
+    assert [one.target for one in requirements.merged(every)] == [
+        "torch:cpu:eager, torch:cpu:compiled",
+        "torch:cuda:eager",
+        "jax:cpu:eager",
+        "torch:cpu:other",
+    ]

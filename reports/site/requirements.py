@@ -111,10 +111,10 @@ def _worst(checks: Sequence[Judged]) -> tuple[WorstCheck, ...]:
 
 
 def merged(items: Iterable[OfTarget], **aside: Any) -> tuple[OfTarget, ...]:
-    """Join the items of one framework that differ in their targets alone, and in the fields named in `aside`."""
-    alike: dict[tuple[str, OfTarget], list[OfTarget]] = {}
+    """Join the items of one framework and device that differ in the mode alone, and in the fields of `aside`."""
+    alike: dict[tuple[tuple[str, ...], OfTarget], list[OfTarget]] = {}
     for item in items:
-        alike.setdefault((split_target(item.target)[0], replace(item, target="", **aside)), []).append(item)
+        alike.setdefault((split_target(item.target)[:2], replace(item, target="", **aside)), []).append(item)
     return tuple(replace(group[0], target=", ".join(one.target for one in group)) for group in alike.values())
 
 
