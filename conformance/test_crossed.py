@@ -25,7 +25,7 @@ def provide(check: Trial, *features: str) -> None:
 def judge(check: Trial, *features: str, refusable: bool = False) -> None:
     """Judge; second derivatives, and labels in another format than int64, may be refused by raising."""
     provide(check, *features)
-    call_another(check)
+    check.call_another()
     labels = check.call.labels
     narrow = labels is not None and labels.dtype.kind in "iu" and labels.dtype != np.int64
     if not (refusable or narrow):
@@ -42,13 +42,6 @@ def judge(check: Trial, *features: str, refusable: bool = False) -> None:
     value, gradient = map(check.adapter.to_numpy, got)
     assert check.compare(value, case=replace(check.case, derivative="", cotangent=None, method="")) <= 1
     assert check.compare(gradient) <= 1
-
-
-def call_another(check: Trial) -> None:
-    """Make a call of the same shapes with other logits, whose result or arguments the next one may be given."""
-    x = check.call.x
-    other = replace(check.call, x=np.resize(np.array([0.5, -1, 2, 0.25, 0, 1, -0.5], x.dtype), x.shape))
-    check.attempt(lambda: other.native(check.adapter))
 
 
 def several(check: Trial) -> list[Case]:
@@ -94,7 +87,7 @@ def test_crossed_derivative_by_labels_is_within_the_bound_or_refused(check: Tria
 @pytest.mark.requirement("CRS-08", cases=crossed("value", "vjp", "jvp", "hvp", "rof", "both", of=("where",)))
 def test_crossed_where_hides_and_leaves_the_rest_within_the_bound(check: Trial) -> None:
     provide(check, "where")
-    call_another(check)
+    check.call_another()
     call, both = check.call, check.case.method == "value_and_vjp"
     native = call.native(check.adapter)
     parts = [check.adapter.to_numpy(part) for part in (native if both else (native,))]

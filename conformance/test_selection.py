@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from conformance.cases import selection
+from conformance.cases.crossed import crossed
 from conformance.operations import top_k
 from conformance.run.case import Case
 from conformance.run.target import Refused, Trial
@@ -54,13 +55,18 @@ def elements(check: Trial, rows: Floats, values: Floats, places: Places) -> bool
     )
 
 
-def derived(check: Trial, feature: str) -> tuple[Floats, Floats, Floats]:
-    """The rows of a derivative, of the logits, and of what it is taken along."""
-    check.need(feature)
+def derivative_is_right(check: Trial) -> bool:
+    """Return whether a derivative of a row without ties is that of its chosen elements, with no error at all."""
+    check.need(check.case.derivative)
     call = check.call
     along = call.cotangent if call.tangent is None else call.tangent
     assert along is not None
-    return call.rows(call.run(check.adapter)), call.rows(call.x), call.rows(along)
+    got, rows, vectors = call.rows(call.run(check.adapter)), call.rows(call.x), call.rows(along)
+    if check.case.derivative == "vjp":
+        expected = top_k.scattered(rows, vectors)
+    else:
+        expected = top_k.taken(vectors, top_k.order(rows)[:, : got.shape[1]])
+    return check.holds(got == expected, got, expected)
 
 
 @pytest.mark.requirement("SEL-01", cases=selection.sizes)
@@ -188,13 +194,20 @@ def test_same_call_chooses_the_same_places(check: Trial) -> None:
 
 @pytest.mark.requirement("SEL-15", cases=selection.gradients)
 def test_gradient_is_the_cotangent_at_the_chosen_places(check: Trial) -> None:
-    got, rows, cotangent = derived(check, "vjp")
-    gradient = top_k.scattered(rows, cotangent)
-    assert check.holds(got == gradient, got, gradient)
+    assert derivative_is_right(check)
 
 
 @pytest.mark.requirement("SEL-16", cases=selection.tangents)
 def test_tangent_is_that_of_the_chosen_places(check: Trial) -> None:
-    got, rows, tangent = derived(check, "jvp")
-    expected = top_k.taken(tangent, top_k.order(rows)[:, : got.shape[1]])
-    assert check.holds(got == expected, got, expected)
+    assert derivative_is_right(check)
+
+
+@pytest.mark.requirement("SEL-17", cases=crossed("value", "vjp", "jvp"))
+def test_crossed_selection_is_exact(check: Trial) -> None:
+    check.call_another()
+    if check.case.derivative:
+        assert derivative_is_right(check)
+        return
+    rows, values, places = selected(check)
+    assert check.holds(top_k.follows(places, rows), values, "the largest in descending order")
+    assert elements(check, rows, values, places)

@@ -151,14 +151,20 @@ DIFFERS: dict[str, tuple[Call, ...]] = {
 
 @pytest.fixture(scope="session")
 def judged(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str], Record]:
-    """The record of a class on the quick tier, which the first of pytest's workers that asks for it makes."""
+    """The record of a class on the quick tier, which the first of pytest's workers that asks for it makes.
+
+    A method of one operation is judged in that one: elsewhere it is the reference, which the gallery's tests ask.
+    """
     base = tmp_path_factory.getbasetemp()
     output: Path = (base if worker_id == "master" else base.parent) / "honest"
     output.mkdir(exist_ok=True)
 
     @cache
     def judge(name: str) -> Record:
-        order = supervisor.Order(f"adapters.honest:{name}", "cpu", "eager", "quick", output, check_timeout=120)
+        asked = tuple(filter(None, [HONEST[name].only]))
+        order = supervisor.Order(
+            f"adapters.honest:{name}", "cpu", "eager", "quick", output, check_timeout=120, requirements=asked
+        )
         with (output / f"{name}.lock").open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             return (
@@ -220,6 +226,14 @@ def test_each_class_is_shown_to_differ() -> None:
 @pytest.mark.parametrize(("name", "call"), [(name, call) for name, calls in DIFFERS.items() for call in calls])
 def test_class_is_not_the_reference_under_another_name(name: str, call: Call) -> None:
     assert answer(HONEST[name](), call) != answer(Adapter(), call)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in HONEST.items() if kind.only])
+def test_class_of_one_operation_is_the_reference_elsewhere(name: str) -> None:
+    elsewhere = [
+        call for other, calls in DIFFERS.items() if HONEST[other].only != HONEST[name].only for call in calls
+    ]
+    assert [call for call in elsewhere if answer(HONEST[name](), call) != answer(Adapter(), call)] == []
 
 
 def test_importing_the_honest_set_imports_numpy_alone() -> None:

@@ -242,6 +242,13 @@ class TopKGradientOverLastAxis(Faulty):
         return super().vjp(operation, x, cotangent, **kwargs)
 
 
+class TopKCotangentReadAsStored(Faulty):
+    """A cotangent is read in the order of its storage, as the output is in pytorch/pytorch#139740."""
+
+    def vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> Array:
+        return super().vjp(operation, x, as_stored(cotangent) if operation == NAME else cotangent, **kwargs)
+
+
 class TopKTangentOfFront(Faulty):
     """The tangent is that of the first k places: a textbook mistake."""
 

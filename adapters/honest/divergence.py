@@ -11,7 +11,7 @@ from adapters.honest.base import Honest
 from adapters.rows import Array, last
 
 
-class DivergenceByTerms(Honest):
+class DivergenceByTerms(Honest, only="kl_divergence"):
     """p(log p − log_softmax) of each class, 0 where p is, in one sum: google-deepmind/optax#473."""
 
     def kl_divergence(self, x: Array, labels: Array, *, axis: int = -1) -> Array:
@@ -24,7 +24,9 @@ class DivergenceByTerms(Honest):
             return self.finish(self.total(terms)[..., 0], x)
 
 
-class DivergenceByProducts(Honest, dtypes=("float16", "bfloat16", "float32"), fails=("ACC-02",)):
+class DivergenceByProducts(
+    Honest, dtypes=("float16", "bfloat16", "float32"), fails=("ACC-02",), only="kl_divergence"
+):
     """p · log p and p · log_softmax, each rounded to the format of the logits: a textbook method."""
 
     def kl_divergence(self, x: Array, labels: Array, *, axis: int = -1) -> Array:

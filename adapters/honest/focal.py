@@ -12,7 +12,7 @@ from adapters.losses import power
 from adapters.rows import Array, last
 
 
-class FocalFromSoftmax(Honest, fails=("ACC-11",)):
+class FocalFromSoftmax(Honest, fails=("ACC-11",), only="focal_loss"):
     """The weight is (1 − softmax)^γ, absolutely accurate and no more: a textbook method."""
 
     def focal_loss(self, x: Array, labels: Array, *, axis: int = -1, gamma: float = 2.0) -> Array:
@@ -23,7 +23,7 @@ class FocalFromSoftmax(Honest, fails=("ACC-11",)):
             return self.finish(self.losses(rows, q * power(1 - self.probabilities(rows), gamma)), x)
 
 
-class FocalFromLogs(Honest):
+class FocalFromLogs(Honest, only="focal_loss"):
     """The weight is (−expm1(log_softmax))^γ: a textbook method."""
 
     def others(self, rows: Array) -> Array:

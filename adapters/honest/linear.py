@@ -18,7 +18,7 @@ BLOCK = 16  # classes
 CHUNK = 4  # rows
 
 
-class LinearChunksOfRows(Honest):
+class LinearChunksOfRows(Honest, only="linear_cross_entropy"):
     """Four rows at a time, losses in float32, gradients added up in float32: pytorch/pytorch#176338."""
 
     def linear_cross_entropy(self, hidden: Array, matrix: Array, labels: Array, **options: Any) -> Array:
@@ -48,7 +48,7 @@ class LinearChunksOfRows(Honest):
         return self.finish(np.concatenate(parts) if wrt == "x" else np.sum(parts, axis=0), x)
 
 
-class LinearBlocksOfClasses(Honest):
+class LinearBlocksOfClasses(Honest, only="linear_cross_entropy"):
     """Blocks of 16 classes, a running maximum and sum, and z − log Σ: Wijmans et al., arXiv:2411.09009."""
 
     def log_normaliser(self, rows: Array) -> Array:
@@ -85,7 +85,7 @@ class LinearBlocksOfClasses(Honest):
             return self.finish(self.product(residual.T, other.T).reshape(kwargs[wrt].shape), x)
 
 
-class LinearStoredLogits(Honest, fails=("LIN-02", "LIN-04", "LIN-12")):
+class LinearStoredLogits(Honest, fails=("LIN-02", "LIN-04", "LIN-12"), only="linear_cross_entropy"):
     """Float32 sums whose logits are stored in hidden's format, 0 times NaN is NaN: a textbook method."""
 
     def logits(self, hidden: Array, matrix: Array, bias: Array | None = None) -> Array:

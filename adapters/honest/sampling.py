@@ -12,7 +12,7 @@ from adapters.rows import Array
 from adapters.sampling import weights
 
 
-class GumbelMax(Honest):
+class GumbelMax(Honest, only="categorical"):
     """The class of the largest logit is drawn after Gumbel noise is added: Maddison et al., arXiv:1611.00712."""
 
     def categorical(self, x: Array, *, count: int, seed: int) -> Array:
@@ -24,7 +24,7 @@ class GumbelMax(Honest):
         return np.stack(draws, axis=-1)
 
 
-class ExponentialRace(Honest):
+class ExponentialRace(Honest, only="categorical"):
     """The class whose exponential time ends first is drawn, its rate its probability: a textbook method."""
 
     def categorical(self, x: Array, *, count: int, seed: int) -> Array:
@@ -33,7 +33,7 @@ class ExponentialRace(Honest):
         return np.stack([np.argmax(p / random.exponential(size=p.shape), axis=-1) for _ in range(count)], axis=-1)
 
 
-class NarrowInverse(Honest):
+class NarrowInverse(Honest, only="categorical"):
     """Cumulative float32 probabilities are inverted: L. Devroye, Non-Uniform Random Variate Generation (1986)."""
 
     def categorical(self, x: Array, *, count: int, seed: int) -> Array:
@@ -44,7 +44,7 @@ class NarrowInverse(Honest):
         return np.asarray(draws).reshape(*x.shape[:-1], count)
 
 
-class GumbelOfUniform(Honest):
+class GumbelOfUniform(Honest, only="gumbel_softmax"):
     """The noise is −log(−log(u)) of uniform numbers, none of them 0 or 1: Jang et al., arXiv:1611.01144."""
 
     def gumbel_noise(self, x: Array, *, seed: int) -> Array:

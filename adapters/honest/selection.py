@@ -13,7 +13,7 @@ from adapters.honest.base import Honest
 from adapters.rows import Array
 
 
-class TopKByHeap(Honest):
+class TopKByHeap(Honest, only="top_k"):
     """A heap of k elements, of equal ones the higher place first, in int32: Knuth, TAOCP 3, 5.2.3 (1998)."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
@@ -28,7 +28,7 @@ class TopKByHeap(Honest):
         return np.take_along_axis(x, places, axis), places
 
 
-class TopKByPartition(Honest):
+class TopKByPartition(Honest, only="top_k"):
     """A partition, whose k elements are then sorted, of equal ones in any order: Hoare, Algorithm 65 (1961)."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:
@@ -41,7 +41,7 @@ class TopKByPartition(Honest):
         return np.take_along_axis(x, places, axis), places
 
 
-class TopKByNetwork(Honest):
+class TopKByNetwork(Honest, only="top_k"):
     """Batcher's bitonic network, which leaves equal elements where they meet: Batcher, AFIPS 32 (1968)."""
 
     def ranking(self, rows: Array) -> Array:
@@ -68,7 +68,7 @@ class TopKByNetwork(Honest):
         return places[..., :n]
 
 
-class TopKByRadix(Honest):
+class TopKByRadix(Honest, only="top_k"):
     """Bits as integers, NaN and zeros by their signs, as in XLA: IEEE 754's totalOrder (2019)."""
 
     def ranking(self, rows: Array) -> Array:
@@ -77,7 +77,7 @@ class TopKByRadix(Honest):
         return np.argsort(~keys, axis=-1, kind="stable")
 
 
-class TopKFlushing(Honest):
+class TopKFlushing(Honest, only="top_k"):
     """Subnormal elements are compared as zeros, as processors that flush them do: a textbook method."""
 
     def top_k(self, x: Array, k: int, *, axis: int = -1) -> tuple[Array, Array]:

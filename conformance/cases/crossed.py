@@ -41,6 +41,8 @@ LOGITS = {
     "wide": "{normal} * 20",
     "offset": "{normal} + 10000",
     "ties": "np.minimum({normal}, -0.5)",
+    "distinct": "np.argsort({normal}, axis={axis}) - {n} // 2",  # in every format
+    "ascending": "np.broadcast_to({i}, {s}) - {n} // 2",
     "equal": "np.full({s}, 0.5)",
     "masked-first": "np.where({i} == 0, -np.inf, {normal})",
     "masked-last": "np.where({i} == {n} - 1, -np.inf, {normal})",
@@ -91,6 +93,12 @@ LAYOUTS = {
     "sliced": "np.concatenate([a, a], axis=1)[:, :{cut}]",
     "scalar": "np.broadcast_to(a.ravel()[0], {s})",
 }
+CHOSEN: dict[str, Callable[[int], int]] = {
+    "k-one": lambda n: 1,
+    "k-third": lambda n: (n + 3) // 3,
+    "k-most": lambda n: n - 1,
+    "k-all": lambda n: n,
+}  # how many of a row's elements
 OTHER_LENGTH = {"n5": "n17", "n17": "n5"}  # sizes that no other axis has
 FACTOR_OF = {"x": "x", "cotangent": "c", "tangent": "t", "labels": "l"}  # array → the factor of its layout
 
@@ -116,6 +124,10 @@ class Shape:
     def rows(self) -> tuple[int, ...]:
         """The shape without the class axis."""
         return self.sizes[: self.axis] + self.sizes[self.axis + 1 :]
+
+    def with_length(self, n: int) -> Shape:
+        """Return the shape with rows of another length."""
+        return replace(self, sizes=(*self.sizes[: self.axis], n, *self.sizes[self.axis + 1 :]))
 
     @property
     def other(self) -> int:
@@ -173,7 +185,11 @@ def _case(design: Design, row: Levels) -> Case:
             LAYOUTS["repeated"].replace("(a,", f"({words['x']},").format(other=shape.other, s=shape.sizes)
         )
     labels, options = _labels(row, words, op.labelled), _options(row, words)
-    cotangent = _cotangent(row, words, op.per_row, options.get("reduction", "none") != "none")
+    result, per_row = shape, op.per_row
+    if "k" in options:
+        result, per_row = shape.with_length(options["k"]), False
+    beside = words | result.words(per_row)
+    cotangent = _cotangent(row, beside, per_row, options.get("reduction", "none") != "none")
     tangent = TANGENTS[row["tangent"]].format(**words) if row["tangent"] != "no-t" else None
     arrays = {"x": x, "cotangent": cotangent, "tangent": tangent, "labels": labels}
     return Case(
@@ -188,7 +204,9 @@ def _case(design: Design, row: Levels) -> Case:
         options=options,
         where=where,
         method=method,
-        layouts=_layouts(row, shape, {key for key, value in arrays.items() if value is not None}, op.per_row),
+        layouts=_layouts(
+            row, shape, result, {key for key, value in arrays.items() if value is not None}, per_row
+        ),
     )
 
 
@@ -250,17 +268,20 @@ def _options(row: Levels, words: dict[str, Any]) -> dict[str, Any]:
         options["ignore_index"] = ignored
     if row.get("smoothing", "no-smoothing") != "no-smoothing":
         options["label_smoothing"] = float(row["smoothing"].removeprefix("smoothing-"))
+    if "k" in row:
+        options["k"] = CHOSEN[row["k"]](words["n"])
     return options
 
 
-def _layouts(row: Levels, shape: Shape, given: set[str], per_row: bool) -> dict[str, str]:
-    """The layout of each array that is not stored as it is read."""
+def _layouts(row: Levels, shape: Shape, result: Shape, given: set[str], per_row: bool) -> dict[str, str]:
+    """The layout of each array that is not stored as it is read; a cotangent has the shape of the result."""
     kinds = {array: row[factor] for array, factor in FACTOR_OF.items() if array in given and factor in row}
     kinds |= {"where": row["w"]} if "where" in row else {"weight": row.get("weight", "no-w")}
     found = {}
     for array, level in kinds.items():
         of_rows = (array == "cotangent" and per_row) or (array == "labels" and row["labels"].startswith("index"))
-        sizes = shape.rows if of_rows else shape.sizes
+        whole = result if array == "cotangent" else shape
+        sizes = whole.rows if of_rows else whole.sizes
         other = 0 if of_rows else shape.other
         if array == "weight":
             sizes, other = (int(row["length"][1:]),), 0

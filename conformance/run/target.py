@@ -6,7 +6,7 @@ Helpers here run, measure and describe; only `test_*.py` assert.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -247,6 +247,12 @@ class Trial:
             raise
         except Exception as error:  # the framework's own, of any kind: that it refuses is the answer
             return Refused(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+
+    def call_another(self) -> None:
+        """Make a call of the same shapes with other logits, whose result the next one may be given."""
+        x = self.call.x
+        other = replace(self.call, x=np.resize(np.array([0.5, -1, 2, 0.25, 0, 1, -0.5], x.dtype), x.shape))
+        self.attempt(lambda: other.native(self.adapter))
 
     def choose(self, answers: dict[str, str]) -> str:
         """Keep the one answer found; `answers` maps where it was looked for to its name.

@@ -13,6 +13,8 @@ from adapters.faulty.random.asked import Asked
 from adapters.faulty.random.levels import LEVELS, levels
 from conformance import operations
 from conformance.cases.crossed import DIRECTIONS
+from conformance.operations.operation import Operation
+from conformance.operations.top_k import taken
 from conformance.run.measure import Call, compare
 from conformance.truth.formats import exact, round_to
 
@@ -21,7 +23,8 @@ Random = np.random.Generator
 
 LENGTHS = ((1,), (2,), (3, 4, 5, 7), (8, 9, 12, 15), (16, 17, 24, 31), (33, 48, 63, 64, 100), (129, 144, 200))
 CALLED = [name for name in operations.OPERATIONS if name in LEVELS["operation"]]
-SHARES = [0.5 if operations.get(name).labelled else 0.5 / 3 for name in CALLED]
+OPTIONS = {name: {argument.name for argument in operations.get(name).arguments} for name in CALLED}
+WEIGHTS = np.array([4 if "reduction" in OPTIONS[name] else 1 for name in CALLED])  # for its many options
 MOST = 3000  # elements of an array
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 CALLS = 4000
@@ -82,6 +85,8 @@ def beyond(fault: Fault, call: Call) -> bool:
     """Return whether a fault answers `call` outside the bound, after another call of the same kind."""
     replace(call, x=np.roll(call.x[::-1], 1) * call.x.dtype.type(0.5)).native(fault)
     native, right = call.native(fault), call.native(fault.right)
+    if operations.get(call.operation).kind == "selection":
+        return _misses(call, native, right)
     if all(
         np.array_equal(one, other, equal_nan=True) for one, other in zip(parts(native), parts(right), strict=True)
     ):
@@ -90,6 +95,19 @@ def beyond(fault: Fault, call: Call) -> bool:
         return outside(call, native)
     value = replace(call, derivative="", cotangent=None, method="")
     return outside(value, native[0]) or outside(replace(call, method=""), native[1])
+
+
+def _misses(call: Call, got: Any, right: Any) -> bool:
+    """Return whether chosen values, their places or a derivative are not exact; of equal logits any is right."""
+    if call.derivative:
+        return bool((got != right).any())
+    places = call.rows(got[1])
+    beside = np.sort(places, axis=1)
+    return bool(
+        (got[0] != right[0]).any()
+        or (taken(call.rows(call.x), places) != call.rows(got[0])).any()
+        or (beside[:, 1:] == beside[:, :-1]).any()
+    )
 
 
 def parts(result: Any) -> tuple[Any, ...]:
@@ -113,22 +131,27 @@ def outside(call: Call, got: Array) -> bool:
 
 def drawn(random: Random) -> Call | None:
     """Draw a call; None where it is no legal one."""
-    op = operations.get(str(random.choice(CALLED, p=SHARES)))
-    directions = [name for name in DIRECTIONS if op.labelled or not name.startswith("labels")]
-    derivative, wrt, method = DIRECTIONS[str(random.choice(directions))]
+    op = operations.get(str(random.choice(CALLED, p=WEIGHTS / WEIGHTS.sum())))
+    derivative, wrt, method = DIRECTIONS[str(random.choice(_directions(op)))]
     dtype = str(random.choice(FORMATS))
     shape, axis = _shape(random)
     n, rows = shape[axis], shape[:axis] + shape[axis + 1 :]
     if int(np.prod(shape)) > MOST:
         return None
     tangent = derivative in ("jvp", "hvp")
-    x = _logits(random, shape, axis, masked=not tangent and wrt == "x" and method != "reverse_over_forward")
-    x = placed(random, round_to(x, dtype), axis)
-    labels, options = (None, {}) if not op.labelled else _labels(random, x, axis, wrt == "labels", dtype)
+    hideable = "index" in op.labels and not tangent and wrt == "x" and method != "reverse_over_forward"
+    x = placed(random, round_to(_logits(random, shape, axis, masked=hideable), dtype), axis)
+    labels, options = (None, {}) if not op.labelled else _labels(random, op, x, axis, wrt == "labels", dtype)
+    if op.kind == "selection":
+        options = {"k": int(random.choice((1, (n + 2) // 3, max(n - 1, 1), n)))}
+        if derivative and not _distinct(x, axis):
+            return None
     if op.labelled and labels is None:
         return None
     reduced = options.get("reduction", "none") != "none"
     of = () if reduced else rows if op.per_row else shape
+    if op.kind == "selection":
+        of = (*shape[:axis], options["k"], *shape[axis + 1 :])
     c = None if derivative in ("", "jvp") else placed(random, round_to(_vector(random, of, x, axis), dtype), axis)
     if c is not None and c.shape == x.shape and np.isinf(x).any():
         c = np.where(np.isneginf(x), 0, c).astype(c.dtype)
@@ -141,6 +164,18 @@ def drawn(random: Random) -> Call | None:
     if n == 1 and where is not None:
         return None
     return call
+
+
+def _directions(op: Operation) -> list[str]:
+    if op.kind == "selection":
+        return ["value", "vjp", "jvp"]
+    keys = {name: kind if wrt == "x" else f"{kind}, by {wrt}" for name, (kind, wrt, _) in DIRECTIONS.items()}
+    return [name for name, key in keys.items() if key in op.truths]
+
+
+def _distinct(x: Array, axis: int) -> bool:
+    beside = np.sort(np.moveaxis(x, axis, -1), axis=-1)
+    return bool((beside[..., 1:] != beside[..., :-1]).all())
 
 
 def _shape(random: Random) -> tuple[tuple[int, ...], int]:
@@ -166,17 +201,22 @@ def _logits(random: Random, shape: tuple[int, ...], axis: int, masked: bool) -> 
     return np.where(hidden, -np.inf, normal)
 
 
-def _labels(random: Random, x: Array, axis: int, soft: bool, dtype: str) -> tuple[Array | None, dict[str, Any]]:
+def _labels(
+    random: Random, op: Operation, x: Array, axis: int, soft: bool, dtype: str
+) -> tuple[Array | None, dict[str, Any]]:
     """Labels and options of a loss."""
-    n, rows = x.shape[axis], x.shape[:axis] + x.shape[axis + 1 :]
+    n, rows, known = x.shape[axis], x.shape[:axis] + x.shape[axis + 1 :], OPTIONS[op.name]
     options: dict[str, Any] = {}
-    if random.random() < 0.6:
+    if "reduction" in known and random.random() < 0.6:
         options["reduction"] = str(random.choice(("sum", "mean")))
-    if random.random() < 0.5:
+    if "weight" in known and random.random() < 0.5:
         options["weight"] = _weight(random, n, dtype)
-    if random.random() < 0.5 and not np.isinf(x).any():  # what is infinite LBL-11 asks
+    # what is infinite LBL-11 asks
+    if "label_smoothing" in known and random.random() < 0.5 and not np.isinf(x).any():
         options["label_smoothing"] = float(random.choice((0.1, 0.3, 1.0)))
-    if soft or random.random() < 0.4:
+    if "gamma" in known and random.random() < 0.5:
+        options["gamma"] = float(random.choice((0.0, 0.5, 1.0, 5.0)))
+    if soft or "index" not in op.labels or random.random() < 0.4:
         if options.get("reduction") == "mean" and "weight" in options:
             return None, options  # there is no one answer to what this divides by
         labels = np.moveaxis(random.dirichlet(np.ones(n), rows), -1, axis)

@@ -64,6 +64,9 @@ class Watched(Adapter):
     def focal_loss(self, x: Array, labels: Array, **kwargs: Any) -> Any:  # noqa: D102
         return self._watch("focal_loss", "focal_loss", x=x, labels=labels, **kwargs)
 
+    def top_k(self, x: Array, k: int, **kwargs: Any) -> Any:  # noqa: D102
+        return self._watch("top_k", "top_k", x=x, k=k, **kwargs)
+
     def vjp(self, operation: str, x: Array, cotangent: Array, **kwargs: Any) -> Any:  # noqa: D102
         return self._watch("vjp", operation, x=x, cotangent=cotangent, **kwargs)
 
@@ -85,7 +88,8 @@ class Watched(Adapter):
 class Fault(Watched):
     """The fault that `seed` draws: two levels of different factors, and what is wrong where a call has both.
 
-    Where it needs an argument, as one to forget or to misread, that argument's level is one of the two.
+    Where it needs an argument, as one to forget or to misread, that argument's level is one of the two. Of every
+    other seed the second is the operation.
     """
 
     seed = 0
@@ -97,6 +101,8 @@ class Fault(Watched):
         needed, among = NEEDS.get(self.wrong, ("", ()))
         first = needed or str(draw.choice([*LEVELS]))
         second = str(draw.choice([factor for factor in LEVELS if factor != first]))
+        if self.seed % 2 and first != "operation":
+            second = "operation"
         levels = among or LEVELS[first], LEVELS[second]
         self.where = frozenset(zip((first, second), (str(draw.choice(names)) for names in levels), strict=True))
         self.name = f"Fault{self.seed}"

@@ -16,12 +16,11 @@ FACTORS: dict[str, Callable[[Asked], str | None]] = {}
 
 
 STORED = "contiguous transposed strided offset reversed repeated misaligned sliced"
-# Factor → its levels, to draw faults of. The operations linear_cross_entropy, kl_divergence and focal_loss
-# are left out: with them the seeds would draw other calls and faults than those that reports/kills.md counts.
+# factor → its levels, to draw faults of; linear and sampling operations have other arguments
 LEVELS = {
     factor: tuple(names.split())
     for factor, names in {
-        "operation": "softmax log_softmax logsumexp softmax_cross_entropy",
+        "operation": "softmax log_softmax logsumexp softmax_cross_entropy kl_divergence focal_loss top_k",
         "direction": "value vjp jvp hvp rof both labels-vjp labels-hvp",
         "format": "float16 bfloat16 float32 float64",
         "rank": "r1 r2 r3 r4 r5 r6",
@@ -39,6 +38,7 @@ LEVELS = {
         "weight": "no-w weight",
         "ignore": "no-ignore ignore-negative ignore-minus-100 ignore-zero ignore-inside ignore-beyond",
         "smoothing": "no-smoothing smoothing-0.1 smoothing-1",
+        "k": "k-one k-third k-most k-all",
         "where": "no-where where-third where-one-row where-one where-all",
         "cotangent": "c-end c-maximum c-ones c-random",
         "tangent": "t-end t-maximum t-ones t-random",
@@ -278,6 +278,15 @@ def smoothing(asked: Asked) -> str | None:
     if "labels" not in asked.given:
         return None
     return {0.0: "no-smoothing", 1.0: "smoothing-1"}.get(asked.given.get("label_smoothing", 0.0), "smoothing-0.1")
+
+
+@_factor
+def k(asked: Asked) -> str | None:
+    """How many of a row's elements are chosen."""
+    if "k" not in asked.given:
+        return None
+    names = {asked.n: "k-all", asked.n - 1: "k-most", 1: "k-one"}
+    return names.get(int(asked.given["k"]), "k-third")
 
 
 @_factor

@@ -57,13 +57,12 @@ def _last_place(asked: Asked, right: Array, of: Adapter) -> Array:
 
 
 def _by_row(asked: Asked, right: Array, change: Callable[[Array], Array]) -> Array:
-    """Change a result as rows (r, n), or (r, 1) where there is one result a row."""
-    if right.shape != asked.x.shape:
+    """Change a result as rows (r, n), or (r, k) of chosen elements, or (r, 1) where there is one result a row."""
+    if right.ndim != asked.x.ndim:
         return change(right.reshape(-1, 1)).reshape(right.shape).astype(right.dtype)
     moved = np.moveaxis(right, asked.axis, -1)
-    return np.moveaxis(change(moved.reshape(-1, asked.n)).reshape(moved.shape), -1, asked.axis).astype(
-        right.dtype
-    )
+    changed = change(moved.reshape(-1, moved.shape[-1])).reshape(moved.shape)
+    return np.moveaxis(changed, -1, asked.axis).astype(right.dtype)
 
 
 def _other_axis(asked: Asked, right: Any, of: Adapter) -> Any:
@@ -140,7 +139,7 @@ WRONGS = (STALE, *OF_RESULTS, *OF_ARGUMENTS)
 def changed(wrong: str, part: int, asked: Asked, right: Any, before: Any, of: Adapter) -> Any:
     """Return the wrong result, or the right one where the fault cannot be: no such argument, no other axis.
 
-    Of a pair, value and gradient, `part` is wrong.
+    Of a pair, value and gradient or values and places, `part` is wrong.
     """
     try:
         with np.errstate(all="ignore"):
