@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("frameworks.toml")
+DEFAULTS = {"gamma": "2.0"}  # of the arguments that a call may name
 FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # formats that NumPy knows through ml_dtypes only
 
 
@@ -65,22 +66,25 @@ class Spelling:
         dtype: str = "float32",
         options: Mapping[str, str] | None = None,
     ) -> str:
-        """Return the call of an operation on `x`, whose last line is the value.
+        """Return the call of an operation on `x`, whose last line is the value; top-k has values and places.
 
         Raises:
             KeyError: the framework does not have the operation, or not in this form.
             ValueError: its function does not take the options.
         """
         template = self.calls[operation, form]
-        if options and "{options}" not in template:
+        named = {name: value for name, value in (options or {}).items() if f"{{{name}}}" in template}
+        others = {name: value for name, value in (options or {}).items() if name not in named}
+        if others and "{options}" not in template:
             raise ValueError("an option that the framework's own function does not take")
-        given = {"reduction": "'none'", **(options or {})}
+        given = {"reduction": "'none'", **others}
         return template.format(
             x=x,
             axis=axis,
             along="" if axis == "-1" else f", axis={axis}",
             format=self.formats.get(dtype, dtype),
             options="".join(f", {name}={value}" for name, value in given.items()),
+            **DEFAULTS | named,
         )
 
     def needed(self, program: str) -> list[str]:

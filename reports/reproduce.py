@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.frameworks import FRAMEWORKS, Framework, Spelling, function
+from conformance import operations
 from conformance.record.accuracy_keys import label_form, number
 from conformance.record.records import Check
 from reports.checks import split_target
 
 DERIVATIVES = {"": (), "vjp": ("cotangent",), "jvp": ("tangent",), "hvp": ("cotangent", "tangent")}
 NAMES = {"cotangent": "c", "tangent": "t", "labels": "labels", "weight": "w"}
-OPTIONS = {"reduction", "weight", "ignore_index", "label_smoothing"}
+OPTIONS = {"reduction", "weight", "ignore_index", "label_smoothing", "k", "gamma"}
 
 
 def reproduction(target: str, check: Check) -> str | None:
@@ -51,19 +52,23 @@ def _program(framework: Framework, mode: str, check: Check, call: dict[str, Any]
         raise ValueError("a composition, of which the record holds one part only")
     if any(call.get(name) for name in ("method", "where", "layouts")):
         raise ValueError("a call that no program here spells")
-    dtype, form, derivative = str(call["dtype"]), label_form(check) or "", call.get("derivative") or ""
+    op = operations.get(call["operation"])
+    dtype, derivative = str(call["dtype"]), call.get("derivative") or ""
+    form = label_form(check) or (op.labels[0] if op.labelled and not op.forms else "")
     options = {key: value for key, value in (call.get("options") or {}).items() if value is not None}
     if not options.keys() <= OPTIONS:
         raise ValueError("an option that is not known")
     arrays = _arrays(spelling, call, form, options)
     f = spelling.call(
-        call["operation"],
+        op.name,
         form if "labels" in arrays else "",
         x=_expression(call.get("argument") or "x"),
         axis=_axis(call.get("axis", -1)),
         dtype=dtype,
         options={key: "w" if key == "weight" else repr(value) for key, value in options.items()},
     )
+    if derivative and op.kind == "selection":
+        f = f"{f}[0]"  # the values
     at = call.get("wrt") or "x"
     if at not in arrays:
         raise ValueError("a derivative with respect to what is not given")
