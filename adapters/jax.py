@@ -155,7 +155,8 @@ class Adapter:
 
 def divergence(x: Array, labels: Array, axis: int = -1) -> Array:
     """Return Optax's divergence of the labels from the softmax."""
-    return with_axis(optax.losses.kl_divergence)(jax.nn.log_softmax(x, axis=axis), labels, axis=axis)
+    losses = getattr(optax, "losses", optax)  # a module of its own since 0.1.8
+    return with_axis(losses.kl_divergence)(jax.nn.log_softmax(x, axis=axis), labels, axis=axis)
 
 
 def draws(x: Array, key: Array, count: int) -> Array:
