@@ -41,7 +41,8 @@ def section(path: Path = FILE) -> Iterator[str]:
     yield TITLE
     yield (
         f"{of['faults']} faults were drawn at random (`adapters.faulty.random`): the reference, wrong in one way "
-        "where a call has two levels at once. Each answers some legal call outside the bound, found among "
+        "where a call has two levels at once; of every other one the operation is one of the two. Each answers "
+        "some legal call outside the bound, found among "
         f"{of['calls']} random calls that are no cases of the suite. Of the other draws {of['without call']} "
         f"have levels that none of these calls has together, and {of['equivalent']} answer each of them within "
         "the bound."
