@@ -264,6 +264,7 @@ SHOWN: dict[str, Call] = {
     "TopKGradientAtFront": derivative("vjp", "top_k", OTHER[:, :2], k=2),
     "TopKUpstreamIgnored": derivative("vjp", "top_k", OTHER[:, :2], k=2),
     "TopKGradientOverLastAxis": derivative("vjp", "top_k", OTHER[:2], k=2, axis=0),
+    "TopKCotangentReadAsStored": derivative("vjp", "top_k", OTHER[:, :4][:, ::2], k=2),
     "TopKTangentOfFront": derivative("jvp", "top_k", OTHER, k=2),
     "AutocastRoundsTwice": lambda a: a.autocast(a.softmax, NORMAL),
 }

@@ -186,7 +186,8 @@ def test_nothing_is_found_wrong_but_what_is_not_claimed(name: str, judged: Calla
     wrong = [check for check in judged(name).checks if check.outcome not in RIGHT]
     assert [check.message for check in wrong if check.requirement not in HONEST[name].fails] == []
     assert {check.requirement for check in wrong} == HONEST[name].fails
-    assert HONEST[name].fails or verdict.problems(judged(name)) == []
+    problems = [one for one in verdict.problems(judged(name)) if not (HONEST[name].only and "--resume" in one)]
+    assert HONEST[name].fails or problems == []
 
 
 def test_every_requirement_is_judged(judged: Callable[[str], Record]) -> None:
