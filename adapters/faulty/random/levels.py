@@ -282,7 +282,7 @@ def smoothing(asked: Asked) -> str | None:
 
 @_factor
 def k(asked: Asked) -> str | None:
-    """How many of a row's elements are chosen."""
+    """Return the level of the number of chosen elements."""
     if "k" not in asked.given:
         return None
     names = {asked.n: "k-all", asked.n - 1: "k-most", 1: "k-one"}
